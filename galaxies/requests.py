@@ -1,0 +1,227 @@
+"""The four operations as data: Generate | Interpolate | Mix | Arithmetic, one discriminated union.
+
+A request as it comes in may leave things open (model version, seeds, classes, size, format). `galaxies.resolve.resolve` fills
+every one of them in; a resolved request, sent again, gives the same pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, TypeAdapter, model_validator
+
+from galaxies.cards import Operation, Stretch
+
+MAX_SEED = 2**32 - 1
+MAX_GALAXIES = 10_000
+MAX_FRAMES = 2000
+MAX_TERMS = 64
+MAX_WEIGHT = 1e3
+MAX_LATENT_VALUE = 1e4
+
+Format = Literal["png", "fits", "zip", "npz", "gif", "webp", "mp4"]
+
+MEDIA_TYPES: dict[str, str] = {
+    "png": "image/png",
+    "fits": "application/fits",
+    "zip": "application/zip",
+    "npz": "application/x-npz",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "mp4": "video/mp4",
+}
+
+
+Seed = Annotated[StrictInt, Field(ge=0, le=MAX_SEED)]
+LatentValue = Annotated[StrictFloat, Field(ge=-MAX_LATENT_VALUE, le=MAX_LATENT_VALUE)]
+Layer = Annotated[StrictInt, Field(ge=0, le=63)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+class Latent(_Strict):
+    """One point of a model's latent space, named in exactly one way: ``seed``, ``z``, ``w`` or ``mean``.
+
+    ``class`` may stand beside ``seed`` or ``z``; a name, or (in a resolved request that interpolates) the only one used.
+    """
+
+    seed: Seed | None = None
+    z: list[LatentValue] | None = Field(default=None, min_length=1, max_length=8192)
+    w: list[LatentValue] | list[list[LatentValue]] | None = Field(default=None, min_length=1, max_length=8192)
+    mean: Literal[True] | None = None
+    class_: str | None = Field(default=None, alias="class", max_length=200)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in ("seed", "z", "w", "mean") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of seed, z, w, mean names a latent; got {', '.join(given) or 'none'}")
+        if self.class_ is not None and given[0] in ("w", "mean"):
+            raise ValueError(f"class goes beside seed or z, not beside {given[0]}")
+        return self
+
+
+class NoiseSeed(_Strict):
+    """Fresh per-pixel noise drawn from ``seed``; every image of the request shares it."""
+
+    seed: Seed
+
+
+class _Common(_Strict):
+    """Fields that every operation takes; see the REST contract for defaults that depend on the model."""
+
+    formats: ClassVar[tuple[Format, ...]]
+
+    model: str | None = Field(default=None, min_length=1, max_length=100, description="`name` (newest version) or `name@version`")
+    truncation: Annotated[StrictFloat, Field(ge=-2, le=2)] | None = Field(
+        default=None, description="ψ in [-2, 2]: w = mean + ψ·(w - mean); without w, z is scaled by ψ. Default: the card's"
+    )
+    truncation_cutoff: Annotated[StrictInt, Field(ge=0, le=64)] | None = Field(
+        default=None, description="style models: only the first so many layers are truncated; default all"
+    )
+    noise: Literal["const", "none"] | NoiseSeed = Field(
+        default="const", description="`const` (the trained buffers), `none`, or `{\"seed\": n}`"
+    )
+    size: Annotated[StrictInt, Field(ge=16, le=2048)] | None = Field(
+        default=None, description="side of the display image in pixels; default the model's resolution; FITS keeps native pixels"
+    )
+    resample: Literal["lanczos", "bicubic", "nearest"] = "lanczos"
+    stretch: Stretch | None = Field(default=None, description="how float bands become a display image; default the card's")
+
+
+class Generate(_Common):
+    """Galaxies of seeds or latents. Exactly one of ``seeds``, ``count``, ``latents``.
+
+    ``class`` holds for all seeds; in a resolved request it may list one class a seed.
+    """
+
+    formats = ("png", "fits", "zip", "npz")
+
+    operation: Literal["generate"] = "generate"
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MAX_GALAXIES)] | None = None
+    count: Annotated[StrictInt, Field(ge=1, le=MAX_GALAXIES)] | None = None
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_GALAXIES)] | None = None
+    class_: str | list[str] | None = Field(default=None, alias="class", max_length=MAX_GALAXIES)
+    columns: Annotated[StrictInt, Field(ge=1, le=200)] | None = Field(
+        default=None, description="columns of the contact sheet; default the nearest to a square"
+    )
+    format: Literal["png", "fits", "zip", "npz"] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in ("seeds", "count", "latents") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of seeds, count, latents is needed; got {', '.join(given) or 'none'}")
+        if self.class_ is not None and self.latents is not None:
+            raise ValueError("class beside latents is ambiguous; put it into each latent")
+        number = len(self.seeds) if self.seeds is not None else self.count
+        if isinstance(self.class_, list) and len(self.class_) != number:
+            raise ValueError(f"class lists {len(self.class_)} names for {number} seeds; give one name, or one a seed")
+        return self
+
+
+class Interpolate(_Common):
+    """A path through latent space. Either ``from`` and ``to``, or ``path``."""
+
+    formats = ("gif", "webp", "mp4", "png", "fits", "zip")
+
+    operation: Literal["interpolate"] = "interpolate"
+    from_: Latent | None = Field(default=None, alias="from")
+    to: Latent | None = None
+    path: Annotated[list[Latent], Field(min_length=2, max_length=MAX_TERMS)] | None = None
+    frames: Annotated[StrictInt, Field(ge=2, le=MAX_FRAMES)] = 200
+    curve: Literal["linear", "spherical"] = "linear"
+    space: Literal["w", "z"] | None = Field(default=None, description="default `w` where the model has it, else `z`")
+    loop: StrictBool = False
+    fps: Annotated[StrictInt, Field(ge=1, le=50)] = 25
+    format: Literal["gif", "webp", "mp4", "png", "fits", "zip"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ends = (self.from_ is not None) + (self.to is not None)
+        if (self.path is not None) == (ends > 0) or ends == 1:
+            raise ValueError("give either from and to, or path")
+        return self
+
+    @property
+    def stops(self) -> list[tuple[str, Latent]]:
+        """The latents of the path with their JSON pointers."""
+        if self.path is not None:
+            return [(f"/path/{i}", latent) for i, latent in enumerate(self.path)]
+        assert self.from_ is not None and self.to is not None
+        return [("/from", self.from_), ("/to", self.to)]
+
+
+class Mix(_Common):
+    """Style mixing: each cell is the row's galaxy with ``layers`` taken from the column's."""
+
+    formats = ("png", "fits", "zip")
+
+    operation: Literal["mix"] = "mix"
+    rows: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS)]
+    columns: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS)]
+    layers: Annotated[list[Layer], Field(min_length=1, max_length=64)] | Literal["coarse", "middle", "fine"] = Field(
+        description="layers taken from the column: indices, or a group that the card defines"
+    )
+    headers: StrictBool = True
+    format: Literal["png", "fits", "zip"] | None = None
+
+
+class Term(_Strict):
+    """One summand: ``weight`` times ``latent``."""
+
+    latent: Latent
+    weight: Annotated[StrictFloat, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = 1.0
+
+
+class Arithmetic(_Common):
+    """A weighted sum of latents and the galaxy at it."""
+
+    formats = ("png", "fits", "zip")
+
+    operation: Literal["arithmetic"] = "arithmetic"
+    terms: Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS)]
+    space: Literal["w", "z"] | None = Field(default=None, description="default `w` where the model has it, else `z`")
+    show_terms: StrictBool = False
+    format: Literal["png", "fits", "zip"] | None = None
+
+
+Request = Annotated[Generate | Interpolate | Mix | Arithmetic, Field(discriminator="operation")]
+REQUEST: TypeAdapter[Generate | Interpolate | Mix | Arithmetic] = TypeAdapter(Request)
+OPERATIONS: dict[Operation, type[Generate] | type[Interpolate] | type[Mix] | type[Arithmetic]] = {
+    "generate": Generate,
+    "interpolate": Interpolate,
+    "mix": Mix,
+    "arithmetic": Arithmetic,
+}
+
+
+def latents_of(request: Generate | Interpolate | Mix | Arithmetic) -> list[tuple[str, Latent]]:
+    """Every latent of ``request`` with the JSON pointer of its place; the seeds of a `Generate` are not latents yet."""
+    if isinstance(request, Generate):
+        return [(f"/latents/{i}", latent) for i, latent in enumerate(request.latents or [])]
+    if isinstance(request, Interpolate):
+        return request.stops
+    if isinstance(request, Mix):
+        rows = [(f"/rows/{i}", latent) for i, latent in enumerate(request.rows)]
+        return rows + [(f"/columns/{i}", latent) for i, latent in enumerate(request.columns)]
+    return [(f"/terms/{i}/latent", term.latent) for i, term in enumerate(request.terms)]
+
+
+def image_count(request: Generate | Interpolate | Mix | Arithmetic) -> int:
+    """Galaxies that the generator must make for ``request`` (the sources that a grid shows are counted)."""
+    if isinstance(request, Generate):
+        return request.count or len(request.seeds or request.latents or [])
+    if isinstance(request, Interpolate):
+        return request.frames
+    if isinstance(request, Mix):
+        cells = len(request.rows) * len(request.columns)
+        return cells + (len(request.rows) + len(request.columns) if request.headers else 0)
+    return 1 + (len(request.terms) if request.show_terms else 0)
+
+
+def to_wire(request: Generate | Interpolate | Mix | Arithmetic) -> dict[str, Any]:
+    """``request`` as JSON values, with the contract's field names and without what is not set."""
+    return request.model_dump(mode="json", by_alias=True, exclude_none=True)
