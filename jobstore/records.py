@@ -1,0 +1,215 @@
+"""Job records in Redis: the truth about every job. The queue carries ids only.
+
+``<prefix>job:<id>`` is a hash: ``record`` (what never changes, JSON), ``phase``, ``done``, ``attempts``, ``started``, ``ended``,
+``result``, ``failure``, ``cancel``. ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the QUEUED ones,
+``<prefix>users:<result key>`` the jobs that share one result by expiry. Every change of phase is one Lua script, so two workers,
+or a worker and a cancelling client, never disagree; each change is announced on ``<prefix>changes`` as
+``<id> <phase>``. ``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from galaxies.jobs import Failure, Job, Phase, Result
+from jobstore import scripts
+
+PREFIX = "galsynth:"
+CHANGES = PREFIX + "changes"
+DEAD = PREFIX + "dead"
+MAX_ATTEMPTS = 3
+WAITING = PREFIX + "waiting"
+RECORD_GRACE = 24 * 3600
+"""Seconds for which an expired job's record stays, to say that its result is gone."""
+
+_MUTABLE = {"phase", "done", "attempts", "started", "ended", "result", "failure"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An idempotency key: it belongs to one body and one job for ``seconds``, or until that job is forgotten."""
+
+    key: str
+    body_digest: str
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Created:
+    """What `JobRecords.create` found: the job that holds the claim (the new one, unless ``job_id`` is another) and its body."""
+
+    job_id: str
+    body_digest: str
+    queue_position: int | None = None
+
+
+def new_job_id() -> str:
+    """A fresh id that nobody can guess."""
+    return uuid.uuid4().hex
+
+
+def now() -> datetime:
+    """The present, in UTC with milliseconds."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class JobRecords:
+    """Reads and writes job records through one Redis client (``decode_responses=True``). Safe to share between threads."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client: Any = client
+        self._transition = client.register_script(scripts.TRANSITION)
+        self._begin = client.register_script(scripts.BEGIN)
+        self._progress = client.register_script(scripts.PROGRESS)
+        self._requeue = client.register_script(scripts.REQUEUE)
+        self._cancel = client.register_script(scripts.CANCEL)
+        self._create = client.register_script(scripts.CREATE)
+        self._delete = client.register_script(scripts.DELETE)
+
+    def create(self, job: Job, claim: Claim | None = None) -> Created:
+        """Store a new job, unless a job that still exists holds ``claim``; in one step, so equal requests cannot race."""
+        mutable = job.model_dump(mode="json", include=_MUTABLE, exclude_none=True)
+        fields = {key: _text(getattr(job, key)) for key in mutable}
+        fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
+        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key)]
+        if claim is not None:
+            keys.append(f"{PREFIX}idempotency:{job.owner}:{claim.key}")
+        expires = job.expires.timestamp()
+        args: list[str | int | float] = [CHANGES, job.id, job.created.timestamp(), expires, int(expires) + RECORD_GRACE]
+        args += [job.phase.value, _key("")]
+        args += [claim.body_digest if claim else "", claim.seconds if claim else 0]
+        answer: Any = self._create(keys=keys, args=[*args, *(item for pair in fields.items() for item in pair)])
+        rank = answer[2] if len(answer) > 2 else None
+        return Created(answer[1], answer[0], None if rank is None else int(rank) + 1)
+
+    def get(self, job_id: str) -> Job | None:
+        """The job as it is now, or None."""
+        fields = self.client.hgetall(_key(job_id))
+        return _job(fields) if fields else None
+
+    def get_many(self, job_ids: list[str]) -> list[Job]:
+        """The jobs that still exist among ``job_ids``, in that order."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(_key(job_id))
+            return [_job(fields) for fields in pipe.execute() if fields]
+
+    def list_ids(
+        self, owner: str, *, top: float | None = None, after: float | None = None, offset: int = 0, limit: int = 1000
+    ) -> list[tuple[str, float]]:
+        """Ids of ``owner``'s jobs and their creation times (POSIX seconds), newest first, created at ``top`` or before it and
+        later than ``after``; equal times are in the order of the ids, greatest first.
+        """
+        highest, lowest = "+inf" if top is None else repr(top), "-inf" if after is None else f"({after!r}"
+        found: list[tuple[str, float]] = [
+            (job_id, float(created))
+            for job_id, created in self.client.zrevrangebyscore(
+                _index(owner), highest, lowest, start=offset, num=limit, withscores=True
+            )
+        ]
+        return found
+
+    def queue_position(self, job_id: str) -> int | None:
+        """1 for the job that waits longest; None where the job does not wait."""
+        rank = self.client.zrank(WAITING, job_id)
+        return None if rank is None else int(rank) + 1
+
+    def begin(self, job_id: str, max_attempts: int = MAX_ATTEMPTS) -> Job | str:
+        """Mark a job EXECUTING, count the attempt and return the job; else why not: ``"GONE"`` or the phase that it is in now.
+
+        A job that was begun ``max_attempts`` times and never ended has taken its workers with it: it ends in ERROR, and its
+        record goes to the stream ``galsynth:dead``.
+        """
+        failure = Failure(kind="internal", message=f"the job was begun {max_attempts} times and every worker stopped under it")
+        args: list[str | int] = [CHANGES, job_id, _text(now()), max_attempts, _text(failure)]
+        answer: Any = self._begin(keys=[_key(job_id), WAITING, DEAD], args=args)
+        if isinstance(answer, str):
+            return answer
+        return _job(dict(zip(answer[::2], answer[1::2], strict=True)))
+
+    def progress(self, job_id: str, done: int) -> bool:
+        """Record ``done`` and announce it. Returns True when the job is to stop (cancelled, deleted or ended elsewhere)."""
+        return job_id in self.progress_many({job_id: done})
+
+    def progress_many(self, done: Mapping[str, int]) -> set[str]:
+        """`progress` of several jobs in one round trip; returns those that are to stop."""
+        if not done:
+            return set()
+        with self.client.pipeline(transaction=False) as pipe:
+            for job_id, number in done.items():
+                self._progress(keys=[_key(job_id)], args=[CHANGES, job_id, number], client=pipe)
+            answers = pipe.execute()
+        return {job_id for job_id, stop in zip(done, answers, strict=True) if stop}
+
+    def complete(self, job_id: str, result: Result, done: int) -> bool:
+        """EXECUTING → COMPLETED; False where the job is no longer EXECUTING."""
+        return self._change(job_id, [Phase.EXECUTING], Phase.COMPLETED, result=result, done=done, ended=now())
+
+    def fail(self, job_id: str, failure: Failure) -> bool:
+        """Any unended phase → ERROR."""
+        return self._change(job_id, [Phase.QUEUED, Phase.EXECUTING], Phase.ERROR, failure=failure, ended=now())
+
+    def abort(self, job_id: str) -> bool:
+        """EXECUTING → ABORTED, when the worker has seen the cancellation."""
+        return self._change(job_id, [Phase.EXECUTING], Phase.ABORTED, ended=now())
+
+    def requeue(self, job_id: str) -> bool:
+        """EXECUTING → QUEUED, when a worker gives its job back; that attempt does not count."""
+        return bool(self._requeue(keys=[_key(job_id), WAITING], args=[CHANGES, job_id, now().timestamp()]))
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job: at once where it waits, within one batch where it runs, nothing where it has ended."""
+        self._cancel(keys=[_key(job_id), WAITING], args=[CHANGES, job_id, _text(now())])
+
+    def delete(self, job: Job) -> bool:
+        """Forget a job; a worker that runs it finds it gone and stops. Returns whether no other job shares its result.
+
+        A job created between this answer and the removal of the bytes finds its result gone, as after an expiry.
+        """
+        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key)]
+        return bool(self._delete(keys=keys, args=[CHANGES, job.id, now().timestamp()]) == 0)
+
+    def forget_ids(self, owner: str, job_ids: list[str]) -> None:
+        """Take ids of expired jobs out of the index."""
+        if job_ids:
+            self.client.zrem(_index(owner), *job_ids)
+
+    def _change(self, job_id: str, allowed: list[Phase], new: Phase, **fields: Any) -> bool:
+        flat = [item for key, value in fields.items() for item in (key, _text(value))]
+        args = [CHANGES, job_id, " ".join(allowed), new.value, *flat]
+        return bool(self._transition(keys=[_key(job_id), WAITING], args=args) == "changed")
+
+
+def _key(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}"
+
+
+def _index(owner: str) -> str:
+    return f"{PREFIX}jobs:{owner}"
+
+
+def _users(result_key: str) -> str:
+    return f"{PREFIX}users:{result_key}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Result | Failure):
+        return value.model_dump_json()
+    return str(value)
+
+
+def _job(fields: dict[str, str]) -> Job:
+    record = json.loads(fields["record"])
+    record |= {key: fields[key] for key in ("phase", "done", "attempts", "started", "ended") if key in fields}
+    record |= {key: json.loads(fields[key]) for key in ("result", "failure") if key in fields}
+    return Job.model_validate(record)

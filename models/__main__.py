@@ -1,0 +1,119 @@
+"""``python -m models list|show|verify``: what the model store holds, as JSON, and whether it is whole.
+
+Stores: ``--root DIR`` (several times), else ``GALSYNTH_MODELS_DIRS``; the bundled one always comes first. Exit status: 0 whole,
+1 a version is damaged or unknown, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from galaxies.cards import ModelCard
+from galaxies.errors import GalaxyError, NotFound
+from models.settings import default_model, extra_roots
+from models.store import BUNDLED, ModelStore, Version, verify
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    extra: list[Path] = options.root or extra_roots()
+    store = ModelStore([BUNDLED, *(root for root in extra if root != BUNDLED)], default_model())
+    try:
+        status: int = options.run(store, options)
+    except GalaxyError as error:
+        print(f"models: {error.message}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models", description="What the model store holds, and whether it is whole.")
+    parser.add_argument("--root", type=Path, action="append", metavar="DIR", help="another model store beside the bundled one")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="every version, as JSON")
+    listing.set_defaults(run=_list)
+    show = commands.add_parser("show", help="one card, as JSON")
+    show.add_argument("reference", nargs="?", help="name or name@version; the default model without it")
+    show.set_defaults(run=_show)
+    check = commands.add_parser(
+        "verify", help="check the digests of every file and, where ONNX Runtime is installed, run each model once"
+    )
+    check.add_argument("reference", nargs="*", help="name or name@version; everything without it")
+    check.set_defaults(run=_verify)
+    return parser
+
+
+def summary(card: ModelCard) -> dict[str, Any]:
+    """What a list of models says about one version."""
+    return {
+        "name": card.name,
+        "version": card.version,
+        "title": card.title,
+        "resolution": card.resolution,
+        "bands": [band.name for band in card.bands],
+        "classes": card.class_names(),
+        "operations": card.operations,
+    }
+
+
+def _list(store: ModelStore, _options: argparse.Namespace) -> int:
+    versions, problems = store.versions()
+    try:
+        default = store.default_name()
+    except NotFound:
+        default = None
+    _print_json({"default": default, "models": [summary(version.card) for version in versions]})
+    return _report(problems)
+
+
+def _show(store: ModelStore, options: argparse.Namespace) -> int:
+    _print_json(store.get(options.reference).card.model_dump(mode="json"))
+    return 0
+
+
+def _verify(store: ModelStore, options: argparse.Namespace) -> int:
+    problems: list[str] = []
+    if options.reference:
+        versions = [store.get(reference) for reference in options.reference]
+    else:
+        versions, problems = store.versions()
+    for version in versions:
+        try:
+            done = _check(version)
+        except GalaxyError as error:
+            problems.append(error.message)
+        else:
+            print(f"{version.card.reference}: {done}")
+    return _report(problems)
+
+
+def _check(version: Version) -> str:
+    """Verify one version; says what was checked."""
+    count = len(version.card.files)
+    if importlib.util.find_spec("onnxruntime") is None:
+        verify(version)
+        return f"{count} files whole (not run: ONNX Runtime is not installed)"
+    from models.generator import OnnxGenerator  # noqa: PLC0415 - only where ONNX Runtime is installed
+
+    providers = OnnxGenerator(version).providers
+    return f"{count} files whole, runs on {providers[0].removesuffix('ExecutionProvider')}"
+
+
+def _report(problems: list[str]) -> int:
+    for problem in problems:
+        print(f"models: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""The model store: immutable, digest-checked versions under ``<root>/<name>/<version>/`` with a ``card.json`` each.
+
+Several roots are searched in order (the bundled zoo, then the operator's own). Publishing verifies a version, writes it aside and
+renames it, so a reader never sees half of one; a running service lists it without a restart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, CardFile, ModelCard
+from galaxies.errors import BadInput, BadModel, NotFound
+
+BUNDLED = Path(__file__).parent / "zoo"
+_REFERENCE = re.compile(f"{NAME_PATTERN.rstrip('$')}(@{VERSION_PATTERN[1:-1]})?$")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version: its card and the folder that holds its files."""
+
+    card: ModelCard
+    folder: Path
+
+    def path(self, role: str) -> Path:
+        """The file with ``role``.
+
+        Raises
+        ------
+        BadModel : the card names no such file.
+        """
+        for name, entry in self.card.files.items():
+            if entry.role == role:
+                return self.folder / name
+        raise BadModel(f"model {self.card.reference} has no {role} file")
+
+
+@dataclass
+class ModelStore:
+    """Versions under ``roots``; ``default`` is the name that requests without a model get.
+
+    A card is parsed once and again only when its file changes, so asking costs a few calls of ``stat``. Safe to share between
+    threads.
+    """
+
+    roots: list[Path] = field(default_factory=lambda: [BUNDLED])
+    default: str | None = None
+    _read: dict[Path, tuple[tuple[int, ...], Version]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def versions(self) -> tuple[list[Version], list[str]]:
+        """Every readable version, newest first within a name, and one message for each that is not readable.
+
+        Only cards are read here; files are checked by `verify`.
+        """
+        found: dict[str, Version] = {}
+        problems: list[str] = []
+        for root in self.roots:
+            for path in sorted(root.glob("*/*/card.json")):
+                if path.parent.name.startswith("."):
+                    continue
+                try:
+                    version = self._version(path.parent)
+                except BadModel as error:
+                    problems.append(error.message)
+                else:
+                    found.setdefault(version.card.reference, version)
+        return sorted(found.values(), key=lambda v: (v.card.name, _negated_age(v.card))), problems
+
+    def names(self) -> list[str]:
+        """Names with at least one readable version."""
+        return sorted({v.card.name for v in self.versions()[0]})
+
+    def default_name(self) -> str:
+        """The default model's name.
+
+        Raises
+        ------
+        NotFound : there is no model at all, or the configured default is absent.
+        """
+        versions = self.versions()[0]
+        names = [v.card.name for v in versions]
+        if self.default is not None:
+            if self.default not in names:
+                raise NotFound(f"the default model {self.default!r} is not in the store; it has {_listing(names)}")
+            return self.default
+        if not names:
+            raise NotFound(f"no model in {', '.join(map(str, self.roots))}; publish one with `python -m training publish`")
+        return next((v.card.name for v in versions if v.card.has_w), names[0])
+
+    def get(self, reference: str | None = None) -> Version:
+        """The version named ``name`` (its newest) or ``name@version``; None is the default model.
+
+        Raises
+        ------
+        NotFound : there is no such name or version; the message lists what there is.
+        BadModel : the version is there but its card cannot be read.
+        """
+        reference = reference or self.default_name()
+        name, _, wanted = reference.partition("@")
+        if not _REFERENCE.fullmatch(reference):
+            there = _listing(self.names())
+            raise NotFound(f"model {reference!r} is not a name or name@version; there are {there}", field="/model")
+        if wanted:
+            for root in self.roots:
+                if (root / name / wanted / "card.json").is_file():
+                    return self._version(root / name / wanted)
+        everything = self.versions()[0]
+        own = [v for v in everything if v.card.name == name]
+        if not own:
+            raise NotFound(f"model {name!r} is unknown; there are {_listing([v.card.name for v in everything])}", field="/model")
+        if wanted:
+            versions = ", ".join(v.card.version for v in own)
+            raise NotFound(f"model {name!r} has no version {wanted!r}; it has {versions}", field="/model")
+        return own[0]
+
+    def _version(self, folder: Path) -> Version:
+        try:
+            state = (folder / "card.json").stat()
+        except OSError:
+            return read_version(folder)
+        stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
+        held = self._read.get(folder)
+        if held is None or held[0] != stamp:
+            held = self._read[folder] = (stamp, read_version(folder))
+        return held[1]
+
+
+def _listing(names: list[str]) -> str:
+    return ", ".join(sorted(set(names))) or "none"
+
+
+def _negated_age(card: ModelCard) -> tuple[float, str]:
+    return (-card.created.timestamp(), card.version)
+
+
+def read_version(folder: Path) -> Version:
+    """The version in ``folder``; checks that its card is whole and belongs there.
+
+    Raises
+    ------
+    BadModel : the card is missing, not JSON, of another format, changed after publication, or of another name or version.
+    """
+    path = folder / "card.json"
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadModel(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "document"
+        raise BadModel(f"{path} is not a model card: {where}: {first['msg']}") from None
+    if card.digest != card.compute_digest():
+        raise BadModel(f"{path} was changed after publication: its digest is not {card.digest or 'given'}")
+    if (card.name, card.version) != (folder.parent.name, folder.name):
+        raise BadModel(f"{path} describes {card.reference}, but lies in the folder of {folder.parent.name}@{folder.name}")
+    return Version(card, folder)
+
+
+def verify(version: Version) -> None:
+    """Check size and sha256 of every file.
+
+    Raises
+    ------
+    BadModel : a file is missing, truncated or changed, or its path leaves the folder.
+    """
+    for name, entry in version.card.files.items():
+        path = version.folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BadModel(f"model {version.card.reference} names a file outside its folder: {name!r}")
+        try:
+            actual = describe(path, entry.role)
+        except OSError as error:
+            raise BadModel(f"model {version.card.reference}: {name} cannot be read: {error.strerror}") from None
+        if actual != entry:
+            raise BadModel(
+                f"model {version.card.reference}: {name} has {actual.bytes} bytes, sha256 {actual.sha256[:12]}…; "
+                f"its card says {entry.bytes} bytes, {entry.sha256[:12]}…: restore or publish it again"
+            )
+
+
+def describe(path: Path, role: str) -> CardFile:
+    """Digest and size of a file, as a card lists it."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return CardFile.model_validate({"sha256": digest, "bytes": path.stat().st_size, "role": role})
+
+
+def publish(source: Path, root: Path) -> Version:
+    """Copy the exported version in ``source`` into ``root``; its card names where. Published versions never change.
+
+    Raises
+    ------
+    BadModel : the source is not a whole version.
+    BadInput : that version exists already.
+    """
+    try:
+        card = ModelCard.model_validate(json.loads((source / "card.json").read_text()))
+    except (OSError, ValueError) as error:
+        raise BadModel(f"{source} is not an exported model: {error}") from None
+    card = card.model_copy(update={"digest": card.compute_digest()})
+    verify(Version(card, source))
+    target = root / card.name / card.version
+    published = BadInput(f"{card.reference} is published already and never changes; choose another version", field="version")
+    if target.exists():
+        raise published
+    aside = target.with_name(f".{card.version}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        for name in card.files:
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, aside / name)
+        (aside / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
+        verify(Version(card, aside))
+        try:
+            aside.rename(target)
+        except OSError:  # another publication of the same version was first
+            raise (published if target.exists() else BadModel(f"{target} cannot be written")) from None
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return read_version(target)

@@ -1,0 +1,204 @@
+"""The scripts run inside the server, so these tests need a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis
+
+from galaxies.jobs import Failure, Job, Phase, Result
+from jobstore.records import CHANGES, DEAD, MAX_ATTEMPTS, Claim, JobRecords
+from tests.strategies import generate_body, interpolate_body, style_card, z_card
+from tests.worker_fakes import make_job
+
+pytestmark = pytest.mark.integration
+
+RESULT = Result(key="ab" * 32, format="png", media_type="image/png", bytes=5, digest="sha256:x", width=1, height=1, images=1)
+FAILURE = Failure(kind="transient", message="try again")
+
+
+@pytest.fixture
+def client(empty_valkey: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(empty_valkey, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def records(client: redis.Redis) -> JobRecords:
+    return JobRecords(client)
+
+
+def queued(records: JobRecords, **changes: object) -> Job:
+    job = make_job(style_card(), generate_body([1, 2]), **changes)
+    records.create(job)
+    return job
+
+
+def phase(records: JobRecords, job: Job) -> Phase:
+    now = records.get(job.id)
+    assert now is not None
+    return now.phase
+
+
+def test_a_job_comes_back_as_it_was(records: JobRecords) -> None:
+    jobs = [make_job(style_card(), generate_body([1])), make_job(z_card(), interpolate_body(3, space="z"))]
+    for job in jobs:
+        records.create(job)
+        assert records.get(job.id) == job
+    assert records.get_many([jobs[1].id, "none", jobs[0].id]) == [jobs[1], jobs[0]]
+    assert records.get("none") is None
+
+
+def test_the_good_way(records: JobRecords) -> None:
+    job = queued(records)
+    begun = records.begin(job.id)
+    assert isinstance(begun, Job)
+    assert (begun.phase, begun.attempts, begun.request) == (Phase.EXECUTING, 1, job.request)
+    assert not records.progress(job.id, 1)
+    assert records.complete(job.id, RESULT, 2)
+    ended = records.get(job.id)
+    assert ended is not None
+    assert (ended.phase, ended.done, ended.result) == (Phase.COMPLETED, 2, RESULT)
+    assert ended.started is not None
+    assert ended.ended is not None
+
+
+def test_an_ended_job_never_changes(records: JobRecords) -> None:
+    for end in (
+        lambda j: records.complete(j.id, RESULT, 2),
+        lambda j: records.fail(j.id, FAILURE),
+        lambda j: records.abort(j.id),
+    ):
+        job = queued(records)
+        records.begin(job.id)
+        assert end(job)
+        ended = records.get(job.id)
+        assert ended is not None
+        assert records.begin(job.id) == ended.phase
+        assert records.progress(job.id, 1)
+        assert not records.complete(job.id, RESULT, 1)
+        assert not records.fail(job.id, FAILURE)
+        assert not records.abort(job.id)
+        assert not records.requeue(job.id)
+        records.cancel(job.id)
+        assert records.get(job.id) == ended
+
+
+def test_only_an_executing_job_completes(records: JobRecords) -> None:
+    job = queued(records)
+    assert not records.complete(job.id, RESULT, 2)
+    assert phase(records, job) == Phase.QUEUED
+
+
+def test_cancel_where_it_waits_and_where_it_runs(records: JobRecords) -> None:
+    waiting, running = queued(records), queued(records)
+    records.cancel(waiting.id)
+    assert phase(records, waiting) == Phase.ABORTED
+    assert records.begin(waiting.id) == Phase.ABORTED
+    records.begin(running.id)
+    records.cancel(running.id)
+    assert phase(records, running) == Phase.EXECUTING
+    assert records.progress(running.id, 1)
+    assert records.abort(running.id)
+
+
+def test_a_cancelled_job_that_is_delivered_again_is_aborted(records: JobRecords) -> None:
+    job = queued(records)
+    records.begin(job.id)
+    records.cancel(job.id)
+    assert records.begin(job.id) == Phase.ABORTED
+    assert phase(records, job) == Phase.ABORTED
+
+
+def test_a_job_that_takes_its_workers_with_it_ends_as_a_dead_letter(records: JobRecords, client: redis.Redis) -> None:
+    job = queued(records)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        begun = records.begin(job.id)
+        assert isinstance(begun, Job)
+        assert begun.attempts == attempt
+    assert records.begin(job.id) == Phase.ERROR
+    ended = records.get(job.id)
+    assert ended is not None
+    assert ended.failure is not None
+    assert ended.failure.kind == "internal"
+    assert [fields["job"] for _, fields in client.xrange(DEAD)] == [job.id]  # type: ignore[union-attr, misc]
+
+
+def test_giving_a_job_back_is_not_an_attempt(records: JobRecords) -> None:
+    job = queued(records)
+    for _ in range(10):
+        assert isinstance(records.begin(job.id), Job)
+        assert records.requeue(job.id)
+    begun = records.begin(job.id)
+    assert isinstance(begun, Job)
+    assert begun.attempts == 1
+
+
+def test_a_deleted_job_stops_its_worker_and_stays_deleted(records: JobRecords, client: redis.Redis) -> None:
+    job = queued(records)
+    records.begin(job.id)
+    records.delete(job)
+    assert records.begin(job.id) == "GONE"
+    assert records.progress(job.id, 1)
+    assert not records.complete(job.id, RESULT, 1)
+    assert not records.requeue(job.id)
+    records.cancel(job.id)
+    assert records.get(job.id) is None
+    assert [key for key in client.scan_iter("*") if job.id in key] == []
+
+
+def test_progress_of_many_in_one_go(records: JobRecords) -> None:
+    jobs = [queued(records) for _ in range(3)]
+    for job in jobs:
+        records.begin(job.id)
+    records.cancel(jobs[1].id)
+    assert records.progress_many({job.id: 1 for job in jobs} | {"gone": 5}) == {jobs[1].id, "gone"}
+    assert [job.done for job in records.get_many([job.id for job in jobs])] == [1, 0, 1]
+    assert records.progress_many({}) == set()
+
+
+def test_changes_are_announced_and_progress_only_when_it_moves(records: JobRecords, client: redis.Redis) -> None:
+    job = queued(records)
+    with client.pubsub() as listener:
+        listener.subscribe(CHANGES)
+        listener.get_message(timeout=1)
+        records.begin(job.id)
+        for done in (1, 1, 1, 2):
+            records.progress(job.id, done)
+        records.complete(job.id, RESULT, 2)
+        heard = []
+        while (message := listener.get_message(timeout=0.3)) is not None:
+            heard.append(message["data"])
+    assert heard == [job.id] * 4
+
+
+def test_queue_positions_follow_the_line(records: JobRecords) -> None:
+    start = datetime.now(UTC)
+    jobs = [queued(records, created=start + timedelta(seconds=i), expires=start + timedelta(hours=1)) for i in range(3)]
+    assert [records.queue_position(job.id) for job in jobs] == [1, 2, 3]
+    records.begin(jobs[0].id)
+    records.cancel(jobs[1].id)
+    assert [records.queue_position(job.id) for job in jobs] == [None, None, 1]
+    records.requeue(jobs[0].id)
+    assert records.queue_position(jobs[0].id) is not None
+
+
+def test_jobs_are_listed_newest_first_and_by_owner(records: JobRecords) -> None:
+    start = datetime.now(UTC)
+    for i in range(3):
+        queued(records, id=f"a{i}", owner="a", created=start + timedelta(seconds=i), expires=start + timedelta(hours=1))
+    queued(records, id="b", owner="b")
+    assert [job_id for job_id, _ in records.list_ids("a")] == ["a2", "a1", "a0"]
+    records.forget_ids("a", ["a1"])
+    assert [job_id for job_id, _ in records.list_ids("a")] == ["a2", "a0"]
+
+
+def test_of_equal_claims_one_job_is_made(records: JobRecords) -> None:
+    first, second = (make_job(style_card(), generate_body([1])) for _ in range(2))
+    claim = Claim("key", "body", 60)
+    assert records.create(first, claim).job_id == first.id
+    held = records.create(second, claim)
+    assert (held.job_id, held.body_digest) == (first.id, "body")
+    assert records.get(second.id) is None

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from galaxies.errors import Transient
+from galaxies.jobs import Result
+from jobstore.results import ResultStore
+
+KEY = "ab" * 32
+DESCRIBE = Result(key="", format="png", media_type="image/png", bytes=0, digest="", width=64, height=64, images=1)
+
+
+def put(store: ResultStore, content: bytes = b"galaxy", key: str = KEY) -> Result:
+    with store.scratch() as folder:
+        (folder / "result").write_bytes(content)
+        return store.put(key, folder / "result", DESCRIBE)
+
+
+def test_what_is_put_is_found_with_size_and_digest(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    result = put(store)
+    assert store.find(KEY) == result
+    assert result.bytes == 6
+    assert result.digest == "sha256:" + hashlib.sha256(b"galaxy").hexdigest()
+    assert store.path(KEY).read_bytes() == b"galaxy"
+
+
+def test_putting_twice_is_as_putting_once(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    assert put(store) == put(store)
+    assert len(list(store.path(KEY).parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "lengthened", "bytes gone", "json gone", "json broken"])
+def test_a_result_that_is_not_whole_is_not_found(tmp_path: Path, damage: str) -> None:
+    store = ResultStore(tmp_path)
+    put(store)
+    path, described = store.path(KEY), store.path(KEY).with_suffix(".json")
+    {
+        "truncated": lambda: os.truncate(path, 3),
+        "lengthened": lambda: path.write_bytes(b"galaxy and more"),
+        "bytes gone": path.unlink,
+        "json gone": described.unlink,
+        "json broken": lambda: described.write_text("{"),
+    }[damage]()
+    assert store.find(KEY) is None
+
+
+def test_a_deleted_result_is_gone_and_deleting_again_is_nothing(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    put(store)
+    store.delete(KEY)
+    store.delete(KEY)
+    assert store.find(KEY) is None
+    assert list(store.path(KEY).parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["", "../../etc/passwd", "AB" * 32, "ab" * 31, "ab" * 32 + "/x"])
+def test_a_key_is_never_a_path(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        ResultStore(tmp_path).path(key)
+
+
+def test_scratch_is_removed_when_work_fails(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+
+    def work() -> None:
+        with store.scratch() as folder:
+            (folder / "half").write_bytes(b"x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_lost_volume_is_transient(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path / "volume")
+    (tmp_path / "volume" / "scratch").rmdir()
+    with pytest.raises(Transient, match="volume"), store.scratch():
+        pass
+    with pytest.raises(Transient, match="volume"):
+        store.check_writable()

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from galaxies.errors import BadInput, BadModel, NotFound
+from models.store import ModelStore, publish, verify
+from tests.tiny_models import publish_style, publish_z
+
+
+def test_name_gives_the_newest_and_a_version_gives_that_one(tmp_path: Path) -> None:
+    publish_style(tmp_path, version="1", created="2026-01-01T00:00:00Z")
+    publish_style(tmp_path, version="2", created="2026-02-01T00:00:00Z")
+    store = ModelStore([tmp_path])
+    assert store.get("tiny-style").card.version == "2"
+    assert store.get("tiny-style@1").card.version == "1"
+
+
+def test_a_version_published_later_is_seen_without_a_restart(tmp_path: Path) -> None:
+    store = ModelStore([tmp_path])
+    with pytest.raises(NotFound, match="no model"):
+        store.get()
+    publish_z(tmp_path)
+    assert store.get().card.name == "tiny-z"
+    publish_style(tmp_path)
+    assert store.get().card.name == "tiny-style"  # style models go first
+    shutil.rmtree(tmp_path / "tiny-style")
+    assert store.names() == ["tiny-z"]
+
+
+def test_the_default_can_be_named(tmp_path: Path) -> None:
+    publish_z(tmp_path)
+    publish_style(tmp_path)
+    assert ModelStore([tmp_path], "tiny-z").get().card.name == "tiny-z"
+    with pytest.raises(NotFound, match="absent"):
+        ModelStore([tmp_path], "absent").get()
+
+
+@pytest.mark.parametrize("reference", ["../tiny-z", "tiny-z/1", "TINY", "tiny-z@../1", "a@b@c", "tiny-z@", ".", "x" * 200])
+def test_a_reference_is_never_a_path(tmp_path: Path, reference: str) -> None:
+    publish_z(tmp_path)
+    with pytest.raises(NotFound, match="tiny-z"):
+        ModelStore([tmp_path]).get(reference)
+
+
+def test_unknown_names_and_versions_are_answered_with_what_there_is(tmp_path: Path) -> None:
+    publish_z(tmp_path)
+    store = ModelStore([tmp_path])
+    with pytest.raises(NotFound, match="tiny-z") as unknown:
+        store.get("other")
+    assert unknown.value.field == "/model"
+    with pytest.raises(NotFound, match="it has 1"):
+        store.get("tiny-z@9")
+
+
+def test_a_card_is_read_again_only_when_its_file_changes(tmp_path: Path) -> None:
+    version = publish_z(tmp_path)
+    store = ModelStore([tmp_path])
+    first = store.get("tiny-z@1")
+    assert store.get("tiny-z@1") is first
+    card = version.folder / "card.json"
+    changed = json.loads(card.read_text()) | {"title": "Another title"}
+    card.write_text(json.dumps(changed))
+    with pytest.raises(BadModel, match="changed after publication"):
+        store.get("tiny-z@1")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "galaxy-model/9"}', "\x00" * 100])
+def test_a_foreign_card_is_a_problem_and_not_a_crash(tmp_path: Path, text: str) -> None:
+    publish_style(tmp_path)
+    folder = tmp_path / "broken" / "1"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text(text)
+    found, problems = ModelStore([tmp_path]).versions()
+    assert [v.card.name for v in found] == ["tiny-style"]
+    assert len(problems) == 1
+    assert str(folder) in problems[0]
+
+
+def test_a_version_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:
+    version = publish_z(tmp_path)
+    shutil.copytree(version.folder, tmp_path / "tiny-z" / "7")
+    with pytest.raises(BadModel, match="tiny-z@7"):
+        ModelStore([tmp_path]).get("tiny-z@7")
+
+
+def test_published_versions_never_change(tmp_path: Path) -> None:
+    version = publish_z(tmp_path)
+    before = (version.folder / "generator.onnx").read_bytes()
+    with pytest.raises(BadInput, match="never changes"):
+        publish_z(tmp_path, seed=5)
+    assert (version.folder / "generator.onnx").read_bytes() == before
+
+
+def test_of_publications_at_once_one_wins_and_nothing_half_stays(tmp_path: Path) -> None:
+    outcomes: list[str] = []
+
+    def attempt() -> None:
+        try:
+            publish(source, tmp_path / "store")
+            outcomes.append("won")
+        except BadInput:
+            outcomes.append("late")
+
+    source = publish_style(tmp_path / "source").folder
+    threads = [threading.Thread(target=attempt) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("won") == 1
+    verify(ModelStore([tmp_path / "store"]).get("tiny-style@1"))
+    assert [p.name for p in (tmp_path / "store" / "tiny-style").iterdir()] == ["1"]
+
+
+def test_a_source_with_a_damaged_file_is_not_published(tmp_path: Path) -> None:
+    source = publish_z(tmp_path / "source").folder
+    (source / "generator.onnx").write_bytes(b"x")
+    with pytest.raises(BadModel, match=r"generator\.onnx"):
+        publish(source, tmp_path / "store")
+    assert not list((tmp_path / "store").rglob("*.onnx"))
+
+
+def test_the_first_root_wins(tmp_path: Path) -> None:
+    publish_z(tmp_path / "a", title="first")
+    publish_z(tmp_path / "b", title="second")
+    store = ModelStore([tmp_path / "a", tmp_path / "b", tmp_path / "absent"])
+    assert store.get("tiny-z").card.title == store.get("tiny-z@1").card.title == "first"
+
+
+def test_what_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    version = publish_z(tmp_path)
+    (version.folder / "generator.onnx").chmod(0)
+    with pytest.raises(BadModel, match="cannot be read"):
+        verify(version)
