@@ -1,0 +1,45 @@
+"""Presets and overrides resolve to one configuration, or to one clear error."""
+
+from __future__ import annotations
+
+import pytest
+
+from galaxies.errors import BadInput
+from training.architectures import CONFIGS
+from training.config import PRESETS, TrainConfig, resolve
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_fit_a_data_set_and_survive_json(preset: str) -> None:
+    config = resolve(preset, [], bands=1, resolution=64, classes=6)
+    assert TrainConfig.from_json(config.to_json()) == config
+    assert config.network.bands == 1
+    assert config.batch % config.processes == 0
+    assert isinstance(config.network, CONFIGS[config.architecture])
+
+
+def test_overrides_reach_run_and_network() -> None:
+    config = resolve("dcgan-f1", ["kimg=12.5", "network.width=32", "dihedral=true"], bands=3, resolution=64, classes=6)
+    assert (config.kimg, config.network.width, config.dihedral) == (12.5, 32, True)  # type: ignore[union-attr]
+    assert config.network.classes == 0
+
+
+@pytest.mark.parametrize(
+    ("preset", "override", "message"),
+    [
+        ("stylegan9", "kimg=1", "preset 'stylegan9' is unknown; there are stylegan2-64-cpu"),
+        ("dcgan-f1", "kimgs=1", "setting 'kimgs' is unknown; there are .*kimg"),
+        ("dcgan-f1", "batch=1.5", "batch=1.5: a value of type int is needed"),
+        ("dcgan-f1", "batch=true", "batch=True: a value of type int is needed"),
+        ("dcgan-f1", "network.depth=3", "setting 'depth' is unknown; there are .*width"),
+        ("dcgan-f1", "network.resolution=32", "resolution 32"),
+        ("dcgan-f1", "architecture=stylegan2", "setting 'architecture' is unknown"),
+        ("stylegan2-64-cpu", "network.resolution=48", "resolution 48"),
+        ("stylegan2-64-cpu", "precision=float8", "precision 'float8'"),
+        ("stylegan2-64-cpu", "batch=0", "batch 0"),
+        ("stylegan2-64-cpu", "batch=3", "batch 3 is not a multiple of processes 2"),
+    ],
+)
+def test_bad_settings_name_the_value_and_what_is_allowed(preset: str, override: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        resolve(preset, [override], bands=3, resolution=64, classes=6)

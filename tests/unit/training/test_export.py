@@ -1,0 +1,70 @@
+"""A checkpoint becomes a served model with the pixels that torch makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from galaxies.errors import BadInput
+from models.generator import OnnxGenerator
+from models.store import ModelStore, publish, read_version
+from tests.unit.training.conftest import tiny_config
+from training import checkpoints
+from training.data.archive import read
+from training.export import ExportOptions, export, layer_groups
+from training.loop import train
+
+RESOLUTION = {"stylegan2": 16, "dcgan": 64}
+OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
+
+
+@pytest.fixture(scope="module", params=sorted(RESOLUTION))
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, archives: dict[int, Path]) -> Path:
+    folder = tmp_path_factory.mktemp(request.param)
+    config = replace(tiny_config(request.param), kimg=0.008)
+    train(config, read(archives[RESOLUTION[request.param]]), folder / "run")
+    export(checkpoints.list_checkpoints(folder / "run")[-1], folder / "out", OPTIONS, lambda text: None)
+    return folder / "out"
+
+
+def test_exported_model_is_published_and_serves_what_torch_makes(exported: Path, tmp_path: Path) -> None:
+    version = publish(exported, tmp_path)
+    card = ModelStore([tmp_path]).get("tiny@1").card
+    assert card == version.card
+    assert card.parity["max_abs_difference"] < 1e-4
+    assert card.training["images_seen"] == 8
+    assert card.bands[0].name == "red"
+    assert card.has_w == (card.architecture == "stylegan2")
+    generator = OnnxGenerator(version)
+    z = np.random.default_rng(0).standard_normal((3, card.z_dim)).astype(np.float32)
+    if card.has_w:
+        assert [c.name for c in card.classes] == sorted(c.name for c in card.classes)
+        w = generator.map(z, np.eye(3, len(card.classes), dtype=np.float32))
+        images = generator.synthesize(np.repeat(w[:, None], card.num_ws or 0, 1), np.zeros((3, card.noise_size), np.float32))
+    else:
+        images = generator.generate(z)
+    assert images.shape == (3, 3, card.resolution, card.resolution)
+    assert np.ptp(images, axis=0).max() > 0
+
+
+def test_published_versions_never_change(exported: Path, tmp_path: Path) -> None:
+    publish(exported, tmp_path)
+    with pytest.raises(BadInput, match="published already"):
+        publish(exported, tmp_path)
+    assert read_version(tmp_path / "tiny" / "1").card.version == "1"
+
+
+def test_export_refuses_an_existing_folder(exported: Path) -> None:
+    with pytest.raises(BadInput, match="exists already"):
+        export(exported, exported, OPTIONS)
+
+
+def test_every_layer_belongs_to_exactly_one_group() -> None:
+    for resolution in (16, 64, 256):
+        config = replace(tiny_config("stylegan2").network, resolution=resolution)
+        groups = layer_groups(config)  # type: ignore[arg-type]
+        assert sorted(layer for group in groups.values() for layer in group) == list(range(config.num_ws))  # type: ignore[union-attr]
+        assert groups["coarse"] == [0, 1, 2]

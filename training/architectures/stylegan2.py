@@ -1,0 +1,252 @@
+"""StyleGAN2 (Karras et al. 2020) with a class-conditional mapping network, in the form that exports and that CPUs like.
+
+Modulated convolution scales the input channels by the style, convolves with the shared weight and scales the output channels
+by the demodulation factor; this equals the grouped form to rounding and keeps the batch axis free. Noise enters as one flat
+input, so an image never depends on its batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.architectures.layers import (
+    EqualConv,
+    EqualLinear,
+    FirUp,
+    equal_conv_weight,
+    lrelu,
+    minibatch_std,
+    normalise_2nd_moment,
+)
+
+
+@dataclass(frozen=True)
+class StyleGAN2Config:
+    """Sizes of one StyleGAN2; ``channel_base`` and ``channel_max`` give min(base // resolution, max) feature maps."""
+
+    resolution: int = 64
+    bands: int = 3
+    z_dim: int = 128
+    w_dim: int = 128
+    classes: int = 0
+    mapping_depth: int = 2
+    channel_base: int = 1024
+    channel_max: int = 128
+    style_mixing: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.resolution < 8 or self.resolution & (self.resolution - 1):
+            raise ValueError(f"resolution {self.resolution}: a power of two, 8 or more, is needed")
+
+    def channels(self, resolution: int) -> int:
+        """Feature maps at ``resolution``."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def resolutions(self) -> list[int]:
+        """Sides of the blocks, 4 … resolution."""
+        return [2**k for k in range(2, int(math.log2(self.resolution)) + 1)]
+
+    @property
+    def num_ws(self) -> int:
+        """Styles of one image: two a block (the last ``ToRGB`` has its own)."""
+        return 2 * len(self.resolutions)
+
+    @property
+    def noise_shapes(self) -> list[int]:
+        """Sides of the noise maps in the order of the layers: one at 4 × 4, two at every other block."""
+        return [side for side in self.resolutions for _ in range(1 if side == 4 else 2)]
+
+    @property
+    def noise_size(self) -> int:
+        """Length of the flat noise input."""
+        return sum(side * side for side in self.noise_shapes)
+
+
+class Mapping(nn.Module):
+    """z (N, z_dim) and one-hot class (N, classes) → w (N, w_dim)."""
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.embed = EqualLinear(config.classes, config.w_dim) if config.classes else None
+        fan_in = config.z_dim + (config.w_dim if config.classes else 0)
+        sizes = [fan_in] + [config.w_dim] * config.mapping_depth
+        self.layers = nn.ModuleList(EqualLinear(a, b, lr_mul=0.01) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+
+    def forward(self, z: Tensor, onehot: Tensor | None = None) -> Tensor:
+        x = normalise_2nd_moment(z)
+        if self.embed is not None and onehot is not None:
+            x = torch.cat([x, normalise_2nd_moment(self.embed(onehot))], dim=1)
+        for layer in self.layers:
+            x = lrelu(layer(x))
+        return x
+
+
+class ModulatedConv(nn.Module):
+    """Style-modulated 3 × 3 convolution with noise, bias and leaky ReLU; ``up`` doubles the size."""
+
+    def __init__(self, channels_in: int, channels_out: int, w_dim: int, *, up: bool = False) -> None:
+        super().__init__()
+        self.affine = EqualLinear(w_dim, channels_in, bias_init=1.0)
+        self.weight, self.gain = equal_conv_weight(channels_out, channels_in, 3)
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.fir = FirUp(channels_out) if up else None
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
+        style = self.affine(w)  # (N, Cin)
+        weight = self.weight * self.gain
+        energy = weight.square().sum(dim=(2, 3))  # (Cout, Cin)
+        demodulation = (style.square() @ energy.t() + 1e-8).rsqrt()  # (N, Cout)
+        x = x * style.to(x.dtype)[:, :, None, None]
+        weight = weight.to(x.dtype)
+        if self.fir is None:
+            x = F.conv2d(x, weight, padding=1)
+        else:
+            x = self.fir(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+        x = x * demodulation.to(x.dtype)[:, :, None, None]
+        x = x + (noise * self.noise_strength).to(x.dtype) + self.bias.to(x.dtype)[:, None, None]
+        return lrelu(x)
+
+
+class ToBands(nn.Module):
+    """Modulated 1 × 1 convolution without demodulation: feature maps → image bands."""
+
+    def __init__(self, channels_in: int, bands: int, w_dim: int) -> None:
+        super().__init__()
+        self.affine = EqualLinear(w_dim, channels_in, bias_init=1.0)
+        self.weight, self.gain = equal_conv_weight(bands, channels_in, 1)
+        self.bias = nn.Parameter(torch.zeros(bands))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style = self.affine(w) * self.gain
+        return F.conv2d(x * style.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype), self.bias.to(x.dtype))
+
+
+class Synthesis(nn.Module):
+    """w (N, num_ws, w_dim) and noise (N, noise_size) → images (N, bands, H, W) float32, data range about [-1, 1]."""
+
+    noise_const: Tensor
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.const = nn.Parameter(torch.randn(config.channels(4), 4, 4))
+        self.convs = nn.ModuleList()
+        self.to_bands = nn.ModuleList()
+        previous = config.channels(4)
+        for side in config.resolutions:
+            channels = config.channels(side)
+            if side > 4:
+                self.convs.append(ModulatedConv(previous, channels, config.w_dim, up=True))
+            self.convs.append(ModulatedConv(channels, channels, config.w_dim))
+            self.to_bands.append(ToBands(channels, config.bands, config.w_dim))
+            previous = channels
+        self.register_buffer("noise_const", torch.randn(config.noise_size))
+
+    def forward(self, ws: Tensor, noise: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        n = ws.shape[0]
+        maps = torch.split(noise, [side * side for side in self.config.noise_shapes], dim=1)
+        noises = [m.reshape(n, 1, s, s) for m, s in zip(maps, self.config.noise_shapes, strict=True)]
+        x = self.const.to(dtype)[None].expand(n, -1, -1, -1).contiguous(memory_format=_layout(dtype))
+        image: Tensor | None = None
+        layer = 0
+        for block, to_bands in enumerate(self.to_bands):
+            for _ in range(1 if block == 0 else 2):
+                x = self.convs[layer](x, ws[:, layer], noises[layer])
+                layer += 1
+            y = to_bands(x, ws[:, layer])
+            image = y if image is None else y + F.interpolate(image, scale_factor=2.0, mode="bilinear")
+        return cast(Tensor, image).float()
+
+
+def _layout(dtype: torch.dtype) -> torch.memory_format:
+    return torch.channels_last if dtype == torch.bfloat16 else torch.contiguous_format
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis together."""
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = Mapping(config)
+        self.synthesis = Synthesis(config)
+
+    def draw(self, n: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """The random inputs of ``n`` training images: two latents, the layer where the second takes over, noise."""
+        layers = self.config.num_ws
+        crossover = torch.randint(1, layers, (n,), generator=rng)
+        mixed = torch.rand(n, generator=rng) < self.config.style_mixing
+        return {
+            "z": torch.randn(n, self.config.z_dim, generator=rng),
+            "z_other": torch.randn(n, self.config.z_dim, generator=rng),
+            "crossover": torch.where(mixed, crossover, layers),
+            "noise": torch.randn(n, self.config.noise_size, generator=rng),
+        }
+
+    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Images of one ``draw`` with style-mixing regularisation, (N, bands, H, W)."""
+        n, layers = len(draw["z"]), self.config.num_ws
+        both = None if onehot is None else torch.cat([onehot, onehot])
+        w, other = self.mapping(torch.cat([draw["z"], draw["z_other"]]), both).chunk(2)
+        first = torch.arange(layers, device=w.device) < draw["crossover"][:, None]  # (N, num_ws)
+        ws = torch.where(first[:, :, None], w[:, None], other[:, None])
+        return cast(Tensor, self.synthesis(ws, draw["noise"].reshape(n, -1), dtype))
+
+    def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
+        """Images of latents ``z`` (N, z_dim) without truncation; ``noise`` None takes the constant buffers."""
+        w = self.mapping(z, onehot)[:, None].expand(-1, self.config.num_ws, -1)
+        if noise is None:
+            noise = self.synthesis.noise_const.expand(len(z), -1)
+        return cast(Tensor, self.synthesis(w, noise))
+
+
+class DiscriminatorBlock(nn.Module):
+    """Residual block: 3 × 3 convolution, blurred stride-2 3 × 3 convolution, 1 × 1 skip; halves the side."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv0 = EqualConv(channels_in, channels_in, 3)
+        self.conv1 = EqualConv(channels_in, channels_out, 3, down=True)
+        self.skip = EqualConv(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = lrelu(self.conv1(lrelu(self.conv0(x))))
+        return cast(Tensor, (y + self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5))
+
+
+class Discriminator(nn.Module):
+    """Images (N, bands, H, W) and one-hot class (N, classes) → logits (N,), by projection on the class (Miyato & Koyama 2018)."""
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        sides = config.resolutions[::-1]
+        self.from_bands = EqualConv(config.bands, config.channels(sides[0]), 1)
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(config.channels(a), config.channels(b)) for a, b in zip(sides[:-1], sides[1:], strict=True)
+        )
+        last = config.channels(4)
+        self.conv = EqualConv(last + 1, last, 3)
+        self.dense = EqualLinear(last * 16, last)
+        features = config.w_dim if config.classes else 1
+        self.out = EqualLinear(last, features)
+        self.embed = EqualLinear(config.classes, features) if config.classes else None
+
+    def forward(self, images: Tensor, onehot: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
+        x = images.to(dtype).contiguous(memory_format=_layout(dtype))
+        x = lrelu(self.from_bands(x))
+        for block in self.blocks:
+            x = block(x)
+        x = lrelu(self.conv(minibatch_std(x.float())))
+        x = self.out(lrelu(self.dense(x.flatten(1))))  # (N, features)
+        if self.embed is None or onehot is None:
+            return cast(Tensor, x.squeeze(1))
+        key = normalise_2nd_moment(self.embed(onehot))
+        return cast(Tensor, (x * key).sum(dim=1) / math.sqrt(x.shape[1]))

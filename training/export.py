@@ -1,0 +1,233 @@
+"""``export``: the EMA generator of a checkpoint → ONNX graphs, buffers and a card;
+parity is measured through the class that serves.
+
+Style models give two graphs, ``mapping.onnx`` (z, onehot → w) and ``synthesis.onnx`` (ws, noise → images); others one,
+``generator.onnx`` (z → images). The batch axis is free.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor, nn
+
+from galaxies.cards import (
+    Band,
+    CardFile,
+    GalaxyClass,
+    IdentityStretch,
+    LinearNormalisation,
+    ModelCard,
+)
+from galaxies.errors import BadInput
+from models.generator import OnnxGenerator
+from models.store import Version, describe
+from training import checkpoints
+from training.architectures import Generator, build, dcgan, stylegan2
+from training.config import TrainConfig
+
+OPSET = 18
+W_MEAN_SAMPLES = 50_000
+PARITY_SEEDS = 64
+DISPLAY_LEVELS = 255.0
+COARSE_SIDE, MIDDLE_SIDE = 8, 32
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the card says beyond what the checkpoint knows."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    licence: str
+    truncation: float = 0.7
+
+
+class _Mapping(nn.Module):
+    def __init__(self, mapping: nn.Module) -> None:
+        super().__init__()
+        self.mapping = mapping
+
+    def forward(self, z: Tensor, onehot: Tensor | None = None) -> Tensor:
+        w: Tensor = self.mapping(z, onehot)
+        return w
+
+
+def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print) -> ModelCard:
+    """Write the new folder ``out`` (aside first, then renamed) and return its card.
+
+    Raises
+    ------
+    BadInput : the checkpoint is damaged, or ``out`` exists.
+    """
+    if out.exists():
+        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
+    state = checkpoints.read_state(checkpoint)
+    config = TrainConfig.from_json(state["config"])
+    generator, _ = build(config.network)
+    generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
+    generator.eval().requires_grad_(False)
+    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        say("exporting the graphs …")
+        roles = (
+            _write_style(generator, state, aside)
+            if isinstance(generator, stylegan2.Generator)
+            else _write_plain(generator, aside)
+        )
+        files = {name: describe(aside / name, role) for name, role in roles.items()}
+        card = _card(config, state, options, files)
+        say(f"measuring parity on {PARITY_SEEDS} seeds …")
+        card = card.model_copy(update={"parity": parity(Version(card, aside), generator)})
+        card = card.model_copy(update={"digest": card.compute_digest()})
+        (aside / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
+        aside.rename(out)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return card
+
+
+def _write_style(generator: stylegan2.Generator, state: dict[str, Any], folder: Path) -> dict[str, str]:
+    config = generator.config
+    z = torch.randn(2, config.z_dim)
+    onehot = torch.eye(config.classes)[:2] if config.classes else None
+    batch = torch.export.Dim("batch", min=1, max=65_536)
+    names = ["z"] if onehot is None else ["z", "onehot"]
+    inputs = (z,) if onehot is None else (z, onehot)
+    _to_onnx(_Mapping(generator.mapping), inputs, folder / "mapping.onnx", names, "w", batch)
+    ws = torch.randn(2, config.num_ws, config.w_dim)
+    noise = torch.randn(2, config.noise_size)
+    _to_onnx(generator.synthesis, (ws, noise), folder / "synthesis.onnx", ["ws", "noise"], "images", batch)
+    buffers = {
+        "w_mean": mean_w(generator, [c["count"] for c in state["dataset"]["classes"]]).numpy(),
+        "noise_const": generator.synthesis.noise_const.numpy(),
+    }
+    save_file(buffers, folder / "buffers.safetensors")
+    return {"mapping.onnx": "mapping", "synthesis.onnx": "synthesis", "buffers.safetensors": "buffers"}
+
+
+def _write_plain(generator: dcgan.Generator, folder: Path) -> dict[str, str]:
+    z = torch.randn(2, generator.config.z_dim)
+    batch = torch.export.Dim("batch", min=1, max=65_536)
+    _to_onnx(generator, (z,), folder / "generator.onnx", ["z"], "images", batch)
+    return {"generator.onnx": "generator"}
+
+
+def _to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str, batch: Any) -> None:
+    torch.onnx.export(
+        module.eval(),
+        inputs,
+        str(path),
+        input_names=names,
+        output_names=[output],
+        dynamic_shapes=tuple({0: batch} for _ in inputs),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+@torch.no_grad()
+def mean_w(generator: stylegan2.Generator, counts: list[int]) -> Tensor:
+    """The mean w (w_dim,) over latents with classes in the training set's proportions: what truncation pulls towards."""
+    rng = torch.Generator().manual_seed(0)
+    z = torch.randn(W_MEAN_SAMPLES, generator.config.z_dim, generator=rng)
+    onehot = None
+    if generator.config.classes:
+        labels = torch.multinomial(torch.tensor(counts, dtype=torch.float32), W_MEAN_SAMPLES, replacement=True, generator=rng)
+        onehot = torch.nn.functional.one_hot(labels, generator.config.classes).float()
+    w: Tensor = generator.mapping(z, onehot)
+    return w.mean(dim=0)
+
+
+@torch.no_grad()
+def parity(version: Version, generator: Generator) -> dict[str, Any]:
+    """Greatest absolute ONNX - torch difference of images (range -1 … 1), through the class that serves."""
+    served = OnnxGenerator(version)
+    config = generator.config
+    worst = 0.0
+    for batch in (1, 7, PARITY_SEEDS):
+        rng = torch.Generator().manual_seed(batch)
+        draw = generator.draw(batch, rng)
+        onehot = (
+            torch.nn.functional.one_hot(torch.arange(batch) % config.classes, config.classes).float() if config.classes else None
+        )
+        expected = generator.sample(draw["z"], onehot, draw.get("noise")).numpy()
+        if isinstance(config, stylegan2.StyleGAN2Config):
+            w = served.map(draw["z"].numpy(), None if onehot is None else onehot.numpy())
+            actual = served.synthesize(np.repeat(w[:, None], config.num_ws, axis=1), draw["noise"].numpy())
+        else:
+            actual = served.generate(draw["z"].numpy())
+        worst = max(worst, float(np.abs(actual - expected).max()))
+    return {"max_abs_difference": worst, "images": 1 + 7 + PARITY_SEEDS, "range": [-1.0, 1.0], "provider": served.providers[0]}
+
+
+def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ModelCard:
+    network, dataset = config.network, state["dataset"]
+    style = isinstance(network, stylegan2.StyleGAN2Config)
+    bands = [Band(name=name) for name in dataset["bands"]]
+    return ModelCard(
+        name=options.name,
+        version=options.version,
+        title=options.title,
+        description=options.description,
+        architecture=config.architecture,
+        preset=config.preset,
+        created=datetime.now(UTC).replace(microsecond=0),
+        licence=options.licence,
+        files=files,
+        resolution=network.resolution,
+        bands=bands,
+        pixel_scale_arcsec=dataset["pixel_scale_arcsec"],
+        normalisation=LinearNormalisation(low=[0.0] * len(bands), high=[DISPLAY_LEVELS] * len(bands)),
+        stretch=IdentityStretch(),
+        display=True,
+        z_dim=network.z_dim,
+        w_dim=network.w_dim if isinstance(network, stylegan2.StyleGAN2Config) else None,
+        num_ws=network.num_ws if isinstance(network, stylegan2.StyleGAN2Config) else None,
+        noise_size=network.noise_size if isinstance(network, stylegan2.StyleGAN2Config) else 0,
+        layers=layer_groups(network) if isinstance(network, stylegan2.StyleGAN2Config) else {},
+        classes=[GalaxyClass(**c) for c in dataset["classes"]] if network.classes else [],
+        truncation=options.truncation if style else 1.0,
+        training={
+            "dataset": dataset["name"],
+            "dataset_digest": dataset["digest"],
+            "images": dataset["training_count"],
+            "credits": dataset["credits"],
+            "images_seen": state["images_seen"],
+            "seconds": state["seconds"],
+            "device": state["device"],
+            "software": state["software"],
+            "config": state["config"],
+        },
+    )
+
+
+def layer_groups(config: stylegan2.StyleGAN2Config) -> dict[str, list[int]]:
+    """Style layers by the side of the block that they steer: coarse to 8, middle to 32 pixels, fine beyond.
+
+    Networks of 64 px have 4 + 4 + 2 layers: where less than a block would be fine, the split follows Karras et al. 2019.
+    """
+    groups: dict[str, list[int]] = {"coarse": [], "middle": [], "fine": []}
+    for layer in range(config.num_ws):
+        side = 4 * 2 ** ((layer + 1) // 2) if layer < config.num_ws - 1 else config.resolution
+        name = "coarse" if side <= COARSE_SIDE else "middle" if side <= MIDDLE_SIDE else "fine"
+        groups[name].append(layer)
+    return groups
