@@ -171,7 +171,7 @@ def test_changes_are_announced_and_progress_only_when_it_moves(records: JobRecor
         heard = []
         while (message := listener.get_message(timeout=0.3)) is not None:
             heard.append(message["data"])
-    assert heard == [job.id] * 4
+    assert heard == [f"{job.id} {phase}" for phase in ("EXECUTING", "EXECUTING", "EXECUTING", "COMPLETED")]
 
 
 def test_queue_positions_follow_the_line(records: JobRecords) -> None:

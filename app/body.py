@@ -1,0 +1,69 @@
+"""Reading a JSON body, bounded in size, and refusing what is not plain JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from app.errors import Problem
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of at most ``limit`` bytes.
+
+    Raises
+    ------
+    Problem : 413 where the body is, or says that it is, longer; 415 where it is not declared as JSON.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        raise Problem(415, f"the body is {media_type or 'of no declared type'}; send Content-Type: application/json")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        _refuse_size(limit)
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                _refuse_size(limit)
+    except ClientDisconnect:
+        raise Problem(400, "the body ended before its declared length") from None
+    return bytes(body)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``.
+
+    Raises
+    ------
+    Problem : 400 where it is not JSON in UTF-8 (NaN and Infinity are not), nested too deeply, or has half a surrogate pair; 422
+        where it is JSON but no object.
+    """
+    try:
+        value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"the body is not UTF-8: byte {error.start} does not fit") from None
+    except UnicodeEncodeError:
+        raise Problem(400, "a string of the body has half of a surrogate pair (\\ud800 … \\udfff alone)") from None
+    except json.JSONDecodeError as error:
+        raise Problem(400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise Problem(400, "the body is nested too deeply") from None
+    except ValueError:
+        raise Problem(400, "the body has a number of too many digits") from None
+    if not isinstance(value, dict):
+        raise Problem(422, "the body is not a JSON object", errors=[{"pointer": "", "detail": "this is not a JSON object"}])
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Problem(400, f"{name} is not JSON; numbers must be finite")
+
+
+def _refuse_size(limit: int) -> NoReturn:
+    raise Problem(413, f"the body is over {limit} bytes; send fewer latents in one request", headers={"connection": "close"})

@@ -1,0 +1,60 @@
+"""The API: wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from app import errors, openapi
+from app.middleware import Frame
+from app.routes import ROUTERS
+from app.services import Services
+from app.settings import Settings
+
+TAGS = [
+    {"name": "operations", "description": "A request becomes a job; with `Prefer: wait` its result."},
+    {"name": "jobs", "description": "Accepted requests: status, result, cancel, delete."},
+    {"name": "galaxies", "description": "One galaxy, one address."},
+    {"name": "models", "description": "Generators and what is known about them."},
+    {"name": "service", "description": "For those who run the service."},
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. It connects to nothing before it is started."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = Services.open(settings)
+        app.state.services = services
+        async with services.changes:
+            yield
+        services.close()
+
+    app = FastAPI(
+        title="galsynth",
+        version=_version(),
+        openapi_tags=TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        lifespan=lifespan,
+    )
+    app.add_middleware(Frame)
+    errors.install(app, ROUTERS)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("galsynth")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,119 @@
+"""What the OpenAPI document says beyond the routes' signatures. ``python -m app.openapi > docs/openapi.json`` writes it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.errors import MEDIA_TYPE, STATUSES, Problem
+from galaxies.requests import MEDIA_TYPES, OPERATIONS
+
+JSON = "application/json"
+DESCRIPTION = """Synthetic galaxy images from generators trained on real galaxies.
+
+A galaxy is a pure function of model version, operation and parameters. What the service fills in (seeds, model version) is echoed
+in `request`, and the echoed request, sent again, gives the same pixels.
+
+Every error is a problem document (RFC 9457). Every GET also answers HEAD. `X-Request-ID` is echoed, or made up. Where the
+contract leaves it open:
+
+* a body's `format` goes before `Accept`; a client that accepts only `application/json` gets the operation's first format, and the
+  job instead of the result when it waits;
+* `Prefer: wait=N` above 60 means 60; other preferences, and values that are not numbers, are ignored (RFC 7240);
+* a job that fails while a request waits for it answers as the request itself would have: 422 for its input, 503 where another try
+  may help, 500 where the service is to blame, 409 where it was cancelled; `job` in the problem names the job;
+* `Idempotency-Key` holds for 24 hours, or until its job is deleted;
+* several ranges, malformed ones and units other than bytes are ignored: the whole result comes.
+"""
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "generate": {
+        "one galaxy": {"seeds": [42]},
+        "sixteen drawn seeds on one sheet": {"count": 16, "columns": 4, "truncation": 0.8},
+        "latents": {"latents": [{"seed": 42}, {"mean": True}], "format": "zip"},
+    },
+    "interpolate": {
+        "from one galaxy to another": {"from": {"seed": 42}, "to": {"seed": 43}, "frames": 50},
+        "a closed path": {"path": [{"seed": 1}, {"seed": 2}, {"seed": 3}], "frames": 60, "loop": True, "curve": "spherical"},
+    },
+    "mix": {"a grid": {"rows": [{"seed": 1}, {"seed": 2}], "columns": [{"seed": 3}, {"seed": 4}], "layers": [0, 1, 2, 3]}},
+    "arithmetic": {
+        "a - b + c": {
+            "terms": [
+                {"latent": {"seed": 42}, "weight": 1},
+                {"latent": {"seed": 1234}, "weight": -1},
+                {"latent": {"seed": 321}, "weight": 1},
+            ],
+            "show_terms": True,
+        }
+    },
+}
+REASONS = {
+    400: "The body is not JSON in UTF-8",
+    404: "There is no such thing",
+    406: "`Accept` excludes every format",
+    409: "It cannot be done in the job's phase",
+    410: "The result is no longer kept",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    416: "The range lies outside the result",
+    422: "A value is wrong; `errors` points to it",
+    500: "The service failed on the job",
+    503: "Not possible now, `Retry-After` says when to try again",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route for these error statuses."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        schema = {"$ref": "#/components/schemas/ProblemDocument"}
+        example = Problem(status, f"{REASONS[status]} (an example)", slug=STATUSES[status]).document("/v1/…")
+        found[status] = {"description": REASONS[status], "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
+        if status in (409, 503):
+            found[status]["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "seconds"}}
+    return found
+
+
+def bytes_of(*formats: str) -> dict[str, Any]:
+    """The ``content`` of an answer that is a file in one of ``formats``."""
+    return {MEDIA_TYPES[name]: {"schema": {"type": "string", "format": "binary"}} for name in formats}
+
+
+def request_body(operation: str) -> dict[str, Any]:
+    """``openapi_extra`` for the JSON body of ``operation``, which the route reads itself."""
+    reference = {"$ref": f"#/components/schemas/{OPERATIONS[operation].__name__}"}  # type: ignore[index]
+    examples = {name: {"value": value} for name, value in EXAMPLES[operation].items()}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": reference, "examples": examples}}}}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of ``app``, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
+        )
+        for unused in ("HTTPValidationError", "ValidationError"):
+            made["components"]["schemas"].pop(unused, None)
+        for path in made["paths"].values():
+            for operation in path.values():
+                if MEDIA_TYPE not in operation["responses"].get("422", {"content": {MEDIA_TYPE: {}}})["content"]:
+                    del operation["responses"]["422"]  # the framework's own; these routes have nothing to validate
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def text() -> str:
+    """The document as it lies in ``docs/openapi.json``."""
+    from app.main import create_app  # noqa: PLC0415 - the application imports its routes, and those import this
+    from app.settings import Settings  # noqa: PLC0415
+
+    return json.dumps(create_app(Settings.model_construct()).openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

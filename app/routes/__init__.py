@@ -1,0 +1,9 @@
+"""One file a resource; ``ROUTERS`` is the list."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.routes import docs, galaxies, jobs, models, operations, results, service
+
+ROUTERS: list[APIRouter] = [each.router for each in (operations, jobs, results, galaxies, models, service, docs)]

@@ -1,0 +1,50 @@
+"""``/docs``: the OpenAPI document to read and try, from files of our own (no outside network); ``/`` leads there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import APIRouter, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from app.errors import Problem
+from app.openapi import document
+
+router = APIRouter(include_in_schema=False)
+ASSETS = Path(fastapi_offline.__file__).parent / "static"
+MEDIA = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+
+
+@router.get("/")
+async def root() -> Response:
+    """To the documentation, until there is a page."""
+    return RedirectResponse("/docs", 307)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document."""
+    return JSONResponse(document(request.app))
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    """Swagger UI."""
+    page: HTMLResponse = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="galsynth: the API",
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon.png",
+    )
+    return page
+
+
+@router.get("/docs/{name}")
+async def asset(name: str) -> Response:
+    """A file of the documentation page."""
+    if name not in MEDIA:
+        raise Problem(404, f"nothing is at /docs/{name[:64]}")
+    return FileResponse(ASSETS / name, media_type=MEDIA[name], headers={"cache-control": "public, max-age=86400"})

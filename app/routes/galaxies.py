@@ -1,0 +1,117 @@
+"""``GET /v1/galaxies/{model}/{seed}.png``: one galaxy in one request, addressed for good."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, cast
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from app.delivery import Opened, deliver, open_result
+from app.errors import Problem, problem_of, problem_of_job
+from app.openapi import bytes_of, problems
+from app.routes.operations import current
+from app.services import Services, services_of
+from app.submission import Accepted, parse_request, prepare, record
+from app.waiting import ended
+from galaxies.cards import ModelCard
+from galaxies.errors import BadInput, Unsupported
+from galaxies.jobs import Phase
+from galaxies.requests import MAX_SEED
+
+router = APIRouter(prefix="/v1/galaxies", tags=["galaxies"])
+FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+
+
+class GalaxyQuery(BaseModel):
+    """How the galaxy is drawn; the defaults are those of ``POST /v1/generate``."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=False)
+
+    truncation: float | None = Field(default=None, ge=-2, le=2)
+    noise: Annotated[str, Field(pattern=r"^(const|none|[0-9]{1,10})$")] = Field(
+        default="const", description="`const`, `none`, or a seed for fresh noise"
+    )
+    size: int | None = Field(default=None, ge=16, le=2048)
+    stretch: Literal["identity", "linear", "asinh", "lupton"] | None = Field(
+        default=None, description="with its default parameters"
+    )
+    class_: str | None = Field(default=None, alias="class", max_length=200, description="default: drawn from the seed")
+
+    def body(self, reference: str, seed: int, format_: str) -> dict[str, Any]:
+        """The equal body of ``POST /v1/generate``."""
+        noise: Any = {"seed": int(self.noise)} if self.noise.isdecimal() else self.noise
+        given = {"truncation": self.truncation, "size": self.size, "class": self.class_}
+        document: dict[str, Any] = {"model": reference, "seeds": [seed], "format": format_, "noise": noise}
+        document |= {name: value for name, value in given.items() if value is not None}
+        return document | ({"stretch": {"kind": self.stretch}} if self.stretch else {})
+
+
+Model = Annotated[str, Path(description="`name@version`; a bare `name` is redirected to its newest version", max_length=100)]
+Seed = Annotated[int, Path(ge=0, le=MAX_SEED)]
+
+
+def _responses(format_: str) -> dict[int | str, dict[str, Any]]:
+    headers = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control", "Content-Disposition")}
+    return {
+        200: {"description": "The galaxy", "content": bytes_of(format_), "headers": headers},
+        206: {"description": "The part of it that `Range` asks for", "content": bytes_of(format_)},
+        304: {"description": "`If-None-Match` names it"},
+        307: {"description": "To the newest version", "headers": {"Location": {"schema": {"type": "string"}}}},
+        **problems(404, 409, 410, 416, 422, 500, 503),
+    }
+
+
+@router.get("/{model}/{seed}.png", operation_id="getGalaxyPng", response_class=Response, responses=_responses("png"))
+async def get_png(request: Request, model: Model, seed: Seed, query: Annotated[GalaxyQuery, Query()]) -> Response:
+    """The galaxy of a seed as PNG."""
+    return await _galaxy(request, model, seed, query, "png")
+
+
+@router.get("/{model}/{seed}.fits", operation_id="getGalaxyFits", response_class=Response, responses=_responses("fits"))
+async def get_fits(request: Request, model: Model, seed: Seed, query: Annotated[GalaxyQuery, Query()]) -> Response:
+    """The galaxy of a seed as FITS, in native pixels."""
+    return await _galaxy(request, model, seed, query, "fits")
+
+
+async def _galaxy(request: Request, model: str, seed: int, query: GalaxyQuery, format_: str) -> Response:
+    services = services_of(request)
+    card = await run_sync(lambda: services.catalogue.get(model).card)
+    if model != card.reference:
+        pinned = f"/v1/galaxies/{card.reference}/{seed}.{format_}"
+        tail = f"?{request.url.query}" if request.url.query else ""
+        return Response(status_code=307, headers={"location": pinned + tail, "cache-control": "no-cache"})
+    started = await run_sync(_start, services, query.body(model, seed, format_), card)
+    if isinstance(started, Accepted):
+        await services.changes.wait(started.job.id, ended, services.settings.galaxy_wait_seconds)
+        started = await run_sync(_finish, services, started)
+    return await run_sync(deliver, request, started, FOREVER)
+
+
+def _start(services: Services, body: dict[str, Any], card: ModelCard) -> Opened | Accepted:
+    """The galaxy where it is stored already (then no job is recorded), else the job that makes it."""
+    try:
+        request = parse_request("generate", body)
+        job = prepare(services, request, card, None)
+    except (Problem, BadInput, Unsupported) as error:
+        raise _as_query(error if isinstance(error, Problem) else problem_of(error)) from None
+    if job.phase is Phase.COMPLETED:
+        return open_result(services, job)
+    return record(services, job)
+
+
+def _finish(services: Services, accepted: Accepted) -> Opened:
+    job = current(services, accepted.job.id)
+    if not job.phase.ended:
+        raise Problem(503, "the galaxy is still in the queue; ask again", "Not ready yet", "not-ready")
+    if job.phase is not Phase.COMPLETED:
+        raise problem_of_job(job)
+    return open_result(services, job)
+
+
+def _as_query(problem: Problem) -> Problem:
+    """Pointers into the body that nobody sent → into the address."""
+    problem.errors = cast(Any, [{**error, "pointer": "/query" + error["pointer"]} for error in problem.errors])
+    return problem

@@ -1,0 +1,159 @@
+"""``/v1/jobs``: list, status, cancel, delete."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from starlette.responses import JSONResponse, Response
+
+from app.documents import JobDocument, JobPage, job_document
+from app.errors import Problem
+from app.openapi import problems
+from app.routes.operations import current
+from app.services import Services, services_of
+from app.validation import shown
+from galaxies.cards import Operation
+from galaxies.jobs import Job, Phase
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+OWNER = ""
+SCAN, MAX_SCANNED = 200, 2000
+NO_STORE = {"cache-control": "no-store"}
+
+
+class ListQuery(BaseModel):
+    """Which jobs to list."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    phase: Phase | None = None
+    operation: Operation | None = None
+    after: AwareDatetime | None = Field(default=None, description="only jobs created later than this ISO 8601 time")
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=100, description="from the `next` link of the page before")
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _is_text_of_time(cls, value: object) -> object:
+        """pydantic also takes numbers, as seconds since 1970; the document promises ISO 8601."""
+        if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}", value):
+            raise ValueError(f"{shown(value)} is not an ISO 8601 time such as 2026-01-31T12:00:00Z")
+        return value
+
+    def admits(self, job: Job) -> bool:
+        """Whether the filters let ``job`` through."""
+        return self.phase in (None, job.phase) and self.operation in (None, job.operation)
+
+
+class WaitQuery(BaseModel):
+    """How long to wait for a change."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    wait: float = Field(default=0, ge=0, le=60, description="answer when the phase changes, or after so many seconds")
+
+
+@router.get("", response_model=JobPage, operation_id="listJobs", responses=problems(422, 503))
+async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
+    """Jobs, newest first."""
+    return await run_sync(_list, services_of(request), query)
+
+
+@router.get("/{job_id}", response_model=JobDocument, operation_id="getJob", responses=problems(404, 422, 503))
+async def get_job(request: Request, job_id: str, query: Annotated[WaitQuery, Query()]) -> Response:
+    """One job; with `wait` as soon as its phase changes."""
+    services = services_of(request)
+    job = await run_sync(current, services, job_id)
+    if query.wait > 0 and not job.phase.ended:
+        before = job.phase
+        await services.changes.wait(job_id, lambda phase: phase != before, min(query.wait, services.settings.max_wait_seconds))
+        job = await run_sync(current, services, job_id)
+    return await run_sync(_answer, services, job)
+
+
+@router.post("/{job_id}/cancel", response_model=JobDocument, operation_id="cancelJob", responses=problems(404, 503))
+async def cancel_job(request: Request, job_id: str) -> Response:
+    """Cancel a job, in any phase, any number of times. A running one stops within one batch; an ended one stays as it is."""
+    return await run_sync(_cancel, services_of(request), job_id)
+
+
+@router.delete("/{job_id}", status_code=204, operation_id="deleteJob", responses=problems(404, 503))
+async def delete_job(request: Request, job_id: str) -> Response:
+    """Cancel a job if needed, then forget it and its result (which stays for equal jobs that share it)."""
+    return await run_sync(_delete, services_of(request), job_id)
+
+
+def _answer(services: Services, job: Job) -> Response:
+    position = services.records.queue_position(job.id) if job.phase is Phase.QUEUED else None
+    return JSONResponse(job_document(job, position), headers=NO_STORE)
+
+
+def _cancel(services: Services, job_id: str) -> Response:
+    current(services, job_id)
+    services.records.cancel(job_id)
+    return _answer(services, current(services, job_id))
+
+
+def _delete(services: Services, job_id: str) -> Response:
+    job = current(services, job_id)
+    if services.records.delete(job):
+        services.results.delete(job.result_key)
+    return Response(status_code=204)
+
+
+def _list(services: Services, query: ListQuery) -> Response:
+    jobs, cursor = _page(services, query)
+    waiting = [job for job in jobs if job.phase is Phase.QUEUED]
+    positions = {job.id: services.records.queue_position(job.id) for job in waiting}
+    following = None
+    if cursor is not None:
+        kept = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
+        following = f"/v1/jobs?{urlencode({**kept, 'cursor': cursor})}"
+    body: dict[str, Any] = {"jobs": [job_document(job, positions.get(job.id)) for job in jobs], "next": following}
+    links = {"link": f'<{following}>; rel="next"'} if following else {}
+    return JSONResponse(body, headers=NO_STORE | links)
+
+
+def _page(services: Services, query: ListQuery) -> tuple[list[Job], str | None]:
+    """The jobs of one page and the cursor of the next; looks at `MAX_SCANNED` records at most, so filters stay cheap."""
+    top, below = _position(query.cursor)
+    after = query.after.timestamp() if query.after else None
+    found: list[Job] = []
+    offset = 0
+    while offset < MAX_SCANNED:
+        ids = services.records.list_ids(OWNER, top=top, after=after, offset=offset, limit=SCAN)
+        offset += len(ids)
+        later = [(job_id, created) for job_id, created in ids if top is None or (created, job_id) < (top, below)]
+        jobs = {job.id: job for job in services.records.get_many([job_id for job_id, _ in later])}
+        for job_id, _ in later:
+            if job_id in jobs and query.admits(jobs[job_id]):
+                if len(found) == query.limit:
+                    return found, _cursor(found[-1].id, found[-1].created.timestamp())
+                found.append(jobs[job_id])
+        if len(ids) < SCAN:
+            services.records.forget_ids(OWNER, [job_id for job_id, _ in later if job_id not in jobs])
+            return found, None
+    return found, _cursor(*ids[-1])
+
+
+def _cursor(job_id: str, created: float) -> str:
+    return f"{created!r}~{job_id}"
+
+
+def _position(cursor: str | None) -> tuple[float | None, str]:
+    if cursor is None:
+        return None, ""
+    created, _, job_id = cursor.partition("~")
+    try:
+        top = float(created)
+    except ValueError:
+        top = float("nan")
+    if not (0 <= top < 1e11 and job_id.isalnum()):
+        detail = "this cursor is none of ours; take the `next` link of the page before"
+        raise Problem(422, detail, errors=[{"pointer": "/query/cursor", "detail": detail}])
+    return top, job_id

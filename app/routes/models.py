@@ -1,0 +1,107 @@
+"""``/v1/models``: what there is, its cards, reports and samples."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Path, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from app.documents import ModelList
+from app.errors import Problem
+from app.negotiation import choose
+from app.openapi import bytes_of, problems
+from app.services import Services, services_of
+from galaxies.cards import ModelCard, Role
+from models.store import Version
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+Reference = Annotated[str, Path(description="`name` (newest version) or `name@version`", examples=["gz1-64"])]
+REPORTS: dict[str, Role] = {"text/html": "report_html", "application/json": "report_json"}
+HTML_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
+REVALIDATE = {"cache-control": "no-cache"}
+
+
+@router.get("", response_model=ModelList, operation_id="listModels", responses=problems(503))
+async def list_models(request: Request) -> Response:
+    """Every readable version, newest first within a name."""
+    return await run_sync(_list, services_of(request))
+
+
+@router.get(
+    "/{reference}",
+    response_model=ModelCard,
+    operation_id="getModel",
+    responses={304: {"description": "`If-None-Match` names the card"}, **problems(404, 422, 503)},
+)
+async def get_model(request: Request, reference: Reference, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """The card of a model version: what it is, what it was trained on, what it can do."""
+    card = (await run_sync(services_of(request).catalogue.get, reference)).card
+    headers = {"etag": f'"{card.digest}"', **REVALIDATE}
+    if if_none_match is not None and headers["etag"] in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(card.model_dump_json(), 200, headers, "application/json")
+
+
+@router.get(
+    "/{reference}/report",
+    operation_id="getReport",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "What evaluation found",
+            "content": {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}},
+        },
+        **problems(404, 406, 422, 503),
+    },
+)
+async def get_report(request: Request, reference: Reference, accept: Annotated[str | None, Header()] = None) -> Response:
+    """What evaluation found, as HTML or JSON."""
+    version = await run_sync(services_of(request).catalogue.get, reference)
+    there = [kind for kind, role in REPORTS.items() if version.card.file(role) is not None]
+    if not there:
+        raise Problem(404, f"model {version.card.reference} came without an evaluation report")
+    kind = choose(",".join(request.headers.getlist("accept")) or None, there)
+    if kind is None:
+        raise Problem(406, f"the report of {version.card.reference} is {' or '.join(there)}; Accept: {accept} excludes it")
+    return _file(version, REPORTS[kind], kind)
+
+
+@router.get(
+    "/{reference}/samples.png",
+    operation_id="getSamples",
+    response_class=Response,
+    responses={200: {"description": "A sheet of samples", "content": bytes_of("png")}, **problems(404, 422, 503)},
+)
+async def get_samples(request: Request, reference: Reference) -> Response:
+    """A sheet of galaxies that the model made."""
+    version = await run_sync(services_of(request).catalogue.get, reference)
+    if version.card.file("samples") is None:
+        raise Problem(404, f"model {version.card.reference} came without samples")
+    return _file(version, "samples", "image/png")
+
+
+def _file(version: Version, role: Role, media_type: str) -> Response:
+    path = version.path(role)
+    inside = path.resolve().is_relative_to(version.folder.resolve())
+    if not (inside and path.is_file()):
+        raise Problem(404, f"the {role} file of model {version.card.reference} is missing from its folder")
+    policy = {"content-security-policy": HTML_POLICY} if media_type == "text/html" else {}
+    return FileResponse(path, media_type=media_type, headers={**REVALIDATE, "vary": "accept", **policy})
+
+
+def _list(services: Services) -> Response:
+    models = [
+        {
+            "name": card.name,
+            "version": card.version,
+            "title": card.title,
+            "resolution": card.resolution,
+            "bands": [band.model_dump() for band in card.bands],
+            "classes": [entry.model_dump() for entry in card.classes],
+            "operations": card.operations,
+        }
+        for card in (version.card for version in services.catalogue.versions())
+    ]
+    return JSONResponse({"default": services.catalogue.default_name(), "models": models}, headers=REVALIDATE)

@@ -1,0 +1,128 @@
+"""``POST /v1/generate`` and its siblings: a request becomes a job, and with ``Prefer: wait`` its result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Request
+from starlette.responses import JSONResponse, Response
+
+from app.body import read_body
+from app.delivery import deliver, open_result
+from app.documents import JobDocument, job_document
+from app.errors import Problem, problem_of_job
+from app.negotiation import prefer_wait, quality
+from app.openapi import bytes_of, problems, request_body
+from app.services import Services, services_of
+from app.submission import Accepted, submit
+from app.waiting import ended
+from galaxies.cards import Operation
+from galaxies.jobs import Job, Phase
+from galaxies.requests import OPERATIONS
+
+router = APIRouter(tags=["operations"])
+SUMMARIES: dict[Operation, str] = {
+    "generate": "Galaxies of seeds or latents",
+    "interpolate": "A film from galaxy to galaxy",
+    "mix": "A grid of styles mixed (style models)",
+    "arithmetic": "The galaxy at a weighted sum of latents",
+}
+VARY = "accept, prefer"
+Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N ≤ 60 s for the result itself", examples=["wait=30"])]
+Accept = Annotated[str | None, Header(description="chooses the format where the body names none", examples=["image/png"])]
+Key = Annotated[
+    str | None,
+    Header(description="1 … 255 characters: the same key with the same body gives the same job", alias="Idempotency-Key"),
+]
+
+
+def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
+    async def post(request: Request, prefer: Prefer = None, accept: Accept = None, idempotency_key: Key = None) -> Response:
+        services = services_of(request)
+        body = await read_body(request, services.settings.max_body_bytes)
+        wait = prefer_wait(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
+        accept = ",".join(request.headers.getlist("accept")) or None
+        accepted = await run_sync(submit, services, operation, body, accept, idempotency_key)
+        if wait is None:
+            return accepted_response(accepted)
+        return await waited(request, services, accepted, wait, accept)
+
+    post.__name__ = operation
+    post.__doc__ = OPERATIONS[operation].__doc__
+    return post
+
+
+async def waited(request: Request, services: Services, accepted: Accepted, seconds: float, accept: str | None) -> Response:
+    """The answer to a request that waits ``seconds`` for its job: the result, the job as it is then, or why it has none."""
+    applied = {"preference-applied": f"wait={seconds:g}", "vary": VARY}
+    if not accepted.job.phase.ended:
+        await services.changes.wait(accepted.job.id, ended, seconds)
+    return await run_sync(_after, request, services, accepted, applied, accept)
+
+
+def _after(request: Request, services: Services, accepted: Accepted, applied: dict[str, str], accept: str | None) -> Response:
+    job = accepted.job if accepted.job.phase.ended else current(services, accepted.job.id)
+    if not job.phase.ended:
+        return accepted_response(Accepted(job, services.records.queue_position(job.id)), applied)
+    if job.phase is not Phase.COMPLETED or job.result is None:
+        raise problem_of_job(job)
+    address = f"/v1/jobs/{job.id}"
+    if quality(accept, job.result.media_type) == 0 and quality(accept, "application/json") > 0:
+        return JSONResponse(job_document(job, None), 200, {"content-location": address, **applied})
+    headers = {"content-location": f"{address}/result", "cache-control": "no-store", **applied}
+    return deliver(request, open_result(services, job), headers, conditional=False)
+
+
+def current(services: Services, job_id: str) -> Job:
+    """The job as it is now.
+
+    Raises
+    ------
+    Problem : 404 where there is none.
+    """
+    job = services.records.get(job_id)
+    if job is None:
+        raise Problem(404, f"there is no job {job_id[:64]!r}; it may have expired or been deleted")
+    return job
+
+
+def accepted_response(accepted: Accepted, headers: dict[str, str] | None = None) -> Response:
+    """202 with the job."""
+    document = job_document(accepted.job, accepted.queue_position)
+    retry = max(1, math.ceil(document["eta_seconds"] or 0))
+    address = f"/v1/jobs/{accepted.job.id}"
+    return JSONResponse(document, 202, {"location": address, "retry-after": str(retry), "vary": VARY, **(headers or {})})
+
+
+def _responses(operation: Operation) -> dict[int | str, dict[str, Any]]:
+    text = {"schema": {"type": "string"}}
+    return {
+        200: {
+            "description": "With `Prefer: wait`: the result itself (the job, for a client that accepts only JSON)",
+            "content": {
+                **bytes_of(*OPERATIONS[operation].formats),
+                "application/json": {"schema": {"$ref": "#/components/schemas/JobDocument"}},
+            },
+            "headers": {"Content-Location": text, "Preference-Applied": text, "ETag": text, "Content-Disposition": text},
+        },
+        202: {"model": JobDocument, "description": "The job", "headers": {"Location": text, "Retry-After": text}},
+        **problems(400, 406, 409, 410, 413, 415, 422, 500, 503),
+    }
+
+
+for _operation in OPERATIONS:
+    router.add_api_route(
+        f"/v1/{_operation}",
+        _route(_operation),
+        methods=["POST"],
+        status_code=202,
+        operation_id=_operation,
+        summary=SUMMARIES[_operation],
+        response_class=JSONResponse,
+        response_model=None,
+        responses=_responses(_operation),
+        openapi_extra=request_body(_operation),
+    )

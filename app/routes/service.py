@@ -1,0 +1,60 @@
+"""``/healthz`` and ``/readyz``."""
+
+from __future__ import annotations
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
+from redis.exceptions import RedisError
+from starlette.responses import JSONResponse, Response
+
+from app.documents import Health, Readiness
+from app.errors import Problem
+from app.openapi import problems
+from app.services import Services, services_of
+from galaxies.errors import GalaxyError, Transient
+from jobstore.workers import WorkerBeacons
+
+router = APIRouter(tags=["service"])
+NO_STORE = {"cache-control": "no-store"}
+
+
+@router.get("/healthz", response_model=Health, operation_id="health")
+async def healthz() -> Response:
+    """The process lives."""
+    return JSONResponse({"status": "ok"}, headers=NO_STORE)
+
+
+@router.get("/readyz", response_model=Readiness, operation_id="ready", responses=problems(503))
+async def readyz(request: Request) -> Response:
+    """Redis, result store and a worker with a warm default model are there; 503 says which is missing."""
+    checks = await run_sync(_checks, services_of(request))
+    missing = {name: said for name, said in checks.items() if said != "ok"}
+    if missing:
+        detail = "; ".join(f"{name}: {said}" for name, said in missing.items())
+        raise Problem(503, detail, "Not ready", "not-ready", extra={"checks": checks})
+    return JSONResponse({"status": "ready", "checks": checks}, headers=NO_STORE)
+
+
+def _checks(services: Services) -> dict[str, str]:
+    checks = {"redis": "ok", "results": "ok", "worker": "ok"}
+    try:
+        services.results.check_writable()
+    except Transient as error:
+        checks["results"] = error.message
+    try:
+        services.records.client.ping()
+        checks["worker"] = _worker(services)
+    except RedisError:
+        checks |= {"redis": "out of reach", "worker": "not known without Redis"}
+    return checks
+
+
+def _worker(services: Services) -> str:
+    try:
+        wanted = services.catalogue.get().card.reference
+    except GalaxyError as error:
+        return error.message
+    workers = WorkerBeacons(services.records.client).alive()
+    if any(wanted in worker.warm for worker in workers):
+        return "ok"
+    return f"{len(workers)} alive, none with the default model {wanted} warm" if workers else "no worker is alive"

@@ -1,0 +1,62 @@
+"""What the routes work with, made once for an application."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+import redis.asyncio
+from starlette.requests import Request
+
+from app.catalogue import Catalogue
+from app.queue import RenderQueue
+from app.settings import Settings
+from app.waiting import Changes
+from galaxies.jobs import Job
+from jobstore.records import JobRecords
+from jobstore.results import ResultStore
+from models.store import BUNDLED, ModelStore
+
+CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
+
+
+@dataclass
+class Services:
+    """Models, job records, results, queue and announcements. ``unsent``: records to take back once Redis answers again."""
+
+    settings: Settings
+    catalogue: Catalogue
+    records: JobRecords
+    results: ResultStore
+    queue: RenderQueue
+    changes: Changes
+    unsent: deque[Job] = field(default_factory=deque)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Services:
+        """Services as ``settings`` say; nothing is connected yet, so Redis may come up later."""
+        options: dict[str, Any] = {"decode_responses": True, "socket_connect_timeout": CONNECT_SECONDS}
+        client = redis.Redis.from_url(settings.redis_url, socket_timeout=ANSWER_SECONDS, **options)
+        listener = redis.asyncio.Redis.from_url(settings.redis_url, health_check_interval=30, **options)
+        store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
+        return cls(
+            settings=settings,
+            catalogue=Catalogue(store, settings.models_refresh_seconds),
+            records=JobRecords(client),
+            results=ResultStore(settings.results_dir),
+            queue=RenderQueue(settings.redis_url),
+            changes=Changes(listener, settings.poll_seconds),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.queue.close()
+        self.records.client.close()
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that serves ``request``."""
+    services: Services = request.app.state.services
+    return services

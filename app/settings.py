@@ -1,0 +1,91 @@
+"""Every setting of the API, read once from the environment: ``GALSYNTH_<NAME>``, and plain ``REDIS_URL`` and ``PORT``."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from galaxies.errors import BadInput
+from galaxies.resolve import Limits
+
+
+class Settings(BaseSettings):
+    """Settings of the API. A worker on the same Redis needs the same ``results_dir`` and ``models_dirs``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GALSYNTH_", env_ignore_empty=True, frozen=True, populate_by_name=True, extra="ignore"
+    )
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        validation_alias=AliasChoices("GALSYNTH_REDIS_URL", "REDIS_URL"),
+        description="Redis (or Valkey) that holds the queue and the job records",
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback see allow_public_without_keys")
+    port: int = Field(
+        default=8000, ge=1, le=65535, validation_alias=AliasChoices("GALSYNTH_PORT", "PORT"), description="port to listen on"
+    )
+    allow_public_without_keys: bool = Field(
+        default=False, description="listen beyond loopback although no API keys protect the service; the default refuses to start"
+    )
+    results_dir: Path = Field(default=Path("galsynth-data/results"), description="folder of results, shared with the workers")
+    models_dirs: Annotated[list[Path], NoDecode] = Field(
+        default=[], description="model stores beside the bundled one: paths with ':' between them or a JSON list"
+    )
+    default_model: str | None = Field(default=None, description="name of the model for requests that name none")
+    max_images: int = Field(default=10_000, ge=1, description="galaxies in one request")
+    max_pixels: int = Field(default=600_000_000, ge=1, description="display pixels of all images of one request together")
+    max_sheet_pixels: int = Field(default=64_000_000, ge=1, description="pixels of one picture that shows several galaxies")
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="size of a request body; more is answered 413")
+    job_ttl_seconds: int = Field(default=24 * 3600, ge=1, description="how long a job and its result are kept")
+    idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=1, description="how long an Idempotency-Key is remembered")
+    max_wait_seconds: float = Field(default=60, ge=0, le=60, description="longest time that a request may wait for its job")
+    galaxy_wait_seconds: float = Field(default=30, ge=0, le=60, description="how long GET /v1/galaxies/… waits before its 503")
+    poll_seconds: float = Field(
+        default=1.0, gt=0, description="how often waiting requests look again although no change was announced"
+    )
+    models_refresh_seconds: float = Field(default=2.0, ge=0, description="how soon a newly published model is noticed")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level that is logged")
+    log_json: bool = Field(default=False, description="log lines as JSON objects instead of text")
+
+    @field_validator("models_dirs", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(os.pathsep) if part]
+
+    @property
+    def limits(self) -> Limits:
+        """What one request may ask for."""
+        return Limits(images=self.max_images, pixels=self.max_pixels, sheet_pixels=self.max_sheet_pixels)
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve the network without API keys.
+
+    Raises
+    ------
+    BadInput : ``host`` is not a loopback address, and ``allow_public_without_keys`` is off.
+    """
+    if settings.allow_public_without_keys or is_loopback(settings.host):
+        return
+    raise BadInput(
+        f"host {settings.host!r} can be reached by others, and the service has no API keys: listen on 127.0.0.1, put a proxy "
+        "that asks for credentials before it, or set GALSYNTH_ALLOW_PUBLIC_WITHOUT_KEYS=true to serve everybody",
+        field="host",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``; names other than localhost are taken for public."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

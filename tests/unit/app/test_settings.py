@@ -1,0 +1,46 @@
+"""Settings: each is described, read from its variable, and nothing listens to the network by accident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import main
+from app.settings import Settings, check_exposure
+from galaxies.errors import BadInput
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, info in Settings.model_fields.items() if not info.description] == []
+
+
+def test_plain_and_prefixed_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://there:1/0")
+    monkeypatch.setenv("PORT", "8123")
+    monkeypatch.setenv("GALSYNTH_MODELS_DIRS", "/a:/b")
+    monkeypatch.setenv("GALSYNTH_MAX_IMAGES", "7")
+    settings = Settings()
+    assert (settings.redis_url, settings.port, settings.limits.images) == ("redis://there:1/0", 8123, 7)
+    assert settings.models_dirs == [Path("/a"), Path("/b")]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_needs_no_keys(host: str) -> None:
+    check_exposure(Settings(host=host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
+def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
+    with pytest.raises(BadInput, match="ALLOW_PUBLIC_WITHOUT_KEYS"):
+        check_exposure(Settings(host=host))
+    check_exposure(Settings(host=host, allow_public_without_keys=True))
+
+
+@pytest.mark.parametrize(("name", "value", "words"), [("HOST", "0.0.0.0", "no API keys"), ("MAX_IMAGES", "0", "max_images")])
+def test_the_program_says_what_is_wrong_and_ends_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(f"GALSYNTH_{name}", value)
+    assert main() == 2
+    assert words in capsys.readouterr().err
