@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -211,8 +211,7 @@ def publish(source: Path, root: Path) -> Version:
     published = BadInput(f"{card.reference} is published already and never changes; choose another version", field="version")
     if target.exists():
         raise published
-    aside = target.with_name(f".{card.version}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
+    aside = target.with_name(f".{card.version}.{uuid.uuid4().hex}")
     try:
         for name in card.files:
             (aside / name).parent.mkdir(parents=True, exist_ok=True)

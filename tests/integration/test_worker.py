@@ -1,0 +1,334 @@
+"""Real worker processes on a real server: jobs go in as records and messages, results come out as files. No HTTP."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+from astropy.io import fits
+from celery import Celery
+from PIL import Image
+
+from galaxies.cards import ModelCard
+from galaxies.jobs import Job, Phase
+from galaxies.requests import OPERATIONS
+from jobstore.records import JobRecords
+from jobstore.results import ResultStore
+from jobstore.workers import WorkerBeacons
+from models.store import ModelStore
+from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
+from tests.tiny_models import publish_style, publish_z
+from tests.worker_fakes import make_job, wait_until
+
+COMMAND = [sys.executable, "-m", "worker"]
+LEASE_SECONDS = 4
+SLOW_FRAMES = 1200
+BODIES = {
+    "generate": generate_body([1, 2, 3]),
+    "interpolate": interpolate_body(5),
+    "mix": mix_body(2, 2),
+    "arithmetic": arithmetic_body([1.0, -1.0, 1.0]),
+}
+EVERY = [(operation, format_) for operation, type_ in OPERATIONS.items() for format_ in type_.formats]
+
+OPENS: dict[str, Callable[[bytes], Any]] = {
+    "png": lambda data: Image.open(io.BytesIO(data)).load(),
+    "gif": lambda data: Image.open(io.BytesIO(data)).seek(4),
+    "webp": lambda data: Image.open(io.BytesIO(data)).seek(4),
+    "mp4": lambda data: data.index(b"ftyp"),
+    "fits": lambda data: fits.open(io.BytesIO(data)).verify("exception"),
+    "zip": lambda data: zipfile.ZipFile(io.BytesIO(data)).testzip(),
+    "npz": lambda data: np.load(io.BytesIO(data), allow_pickle=False)["images"],
+}
+
+
+@dataclass
+class Place:
+    """One database of the server, a model store, a result store, and the workers that were started on them."""
+
+    url: str
+    folder: Path
+    records: JobRecords
+    results: ResultStore
+    celery: Celery
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def environ(self, **settings: str) -> dict[str, str]:
+        own = {
+            "REDIS_URL": self.url,
+            "GALSYNTH_RESULTS_DIR": str(self.folder / "results"),
+            "GALSYNTH_MODELS_DIRS": str(self.folder / "models"),
+            "GALSYNTH_DEFAULT_MODEL": "tiny-style",
+            "GALSYNTH_VISIBILITY_TIMEOUT": str(LEASE_SECONDS),
+            "GALSYNTH_HEARTBEAT_FILE": str(self.folder / "heartbeat"),
+            "GALSYNTH_LOG_JSON": "true",
+        }
+        return os.environ | own | settings
+
+    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
+        known = {info.pid for info in WorkerBeacons(self.records.client).alive()}
+        with self.log.open("ab") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "worker"], env=self.environ(**settings), stdout=stream, stderr=stream
+            )
+        self.workers.append(process)
+
+        def ready() -> bool:
+            assert process.poll() is None, self.log.read_text()
+            alive = {info.pid for info in WorkerBeacons(self.records.client).alive() if "tiny-style@1" in info.warm}
+            return process.pid in alive - known
+
+        wait_until(ready, 60)
+        return process
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
+
+    def card(self, name: str = "tiny-style") -> ModelCard:
+        return ModelStore([self.folder / "models"]).get(name).card
+
+    def send(self, body: dict[str, Any], model: str = "tiny-style") -> Job:
+        job = make_job(self.card(model), body)
+        self.records.create(job)
+        self.deliver(job)
+        return job
+
+    def deliver(self, job: Job) -> None:
+        self.celery.send_task("galaxies.render", [job.id], queue="galaxies")
+
+    def now(self, job: Job) -> Job:
+        found = self.records.get(job.id)
+        assert found is not None
+        return found
+
+    def end(self, job: Job, seconds: float = 60) -> Job:
+        wait_until(lambda: self.now(job).phase.ended, seconds)
+        return self.now(job)
+
+    def running(self, job: Job) -> None:
+        wait_until(lambda: self.now(job).done > 0, 30)
+
+    def stop(self, process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> int:
+        process.send_signal(how)
+        self.workers.remove(process)
+        return process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place")
+    publish_style(folder / "models")
+    publish_z(folder / "models")
+    publish_style(folder / "models", "slow", cost=1000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(stores: Path, valkey_url: str) -> Iterator[Place]:
+    """A database of its own, emptied, without workers."""
+    url = valkey_url.rpartition("/")[0] + "/7"
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        client.flushdb()
+        found = Place(url, stores, JobRecords(client), ResultStore(stores / "results"), Celery(broker=url, set_as_current=False))
+        yield found
+        for process in found.workers:
+            process.kill()
+            process.wait()
+        found.celery.close()
+
+
+@pytest.fixture
+def worker(place: Place) -> subprocess.Popen[bytes]:
+    """One worker that lives; tests that end it leave the next a fresh one."""
+    running = [process for process in place.workers if process.poll() is None]
+    return running[0] if running else place.start_worker()
+
+
+@pytest.mark.parametrize(("operation", "format_"), EVERY)
+def test_every_operation_in_every_format(place: Place, worker: Any, operation: str, format_: str) -> None:
+    job = place.end(place.send(BODIES[operation] | {"format": format_}))
+    assert job.phase == Phase.COMPLETED, job.failure
+    assert job.result is not None
+    assert job.done == job.total
+    data = place.results.path(job.result_key).read_bytes()
+    assert place.results.find(job.result_key) == job.result
+    assert job.result.bytes == len(data)
+    OPENS[format_](data)
+
+
+@pytest.mark.parametrize("operation", ["generate", "interpolate", "arithmetic"])
+def test_a_model_without_w(place: Place, worker: Any, operation: str) -> None:
+    job = place.end(place.send(BODIES[operation], "tiny-z"))
+    assert job.phase == Phase.COMPLETED, job.failure
+
+
+def test_many_jobs_at_once_all_end_well_and_once(place: Place, worker: Any) -> None:
+    jobs = [place.send(generate_body([1000 + i])) for i in range(100)]
+    assert {place.end(job).phase for job in jobs} == {Phase.COMPLETED}
+    assert {place.now(job).attempts for job in jobs} == {1}
+    wait_until(lambda: place.records.client.zcard("unacked_index") == 0)
+
+
+def test_a_single_galaxy_does_not_wait_for_a_film(place: Place, worker: Any) -> None:
+    film = place.send(interpolate_body(SLOW_FRAMES), "slow")
+    place.running(film)
+    for seed in range(5):
+        job = place.end(place.send(generate_body([2000 + seed])), 5)
+        assert job.phase == Phase.COMPLETED
+    assert place.now(film).phase == Phase.EXECUTING
+    place.records.cancel(film.id)
+    place.end(film)
+
+
+def test_progress_moves_and_cancel_stops_at_once(place: Place, worker: Any) -> None:
+    job = place.send(interpolate_body(2000), "slow")
+    place.running(job)
+    first = place.now(job).done
+    wait_until(lambda: place.now(job).done > first)
+    place.records.cancel(job.id)
+    begun = time.monotonic()
+    ended = place.end(job)
+    assert ended.phase == Phase.ABORTED
+    assert time.monotonic() - begun < 2
+    assert 0 < ended.done < 2000
+    assert place.results.find(job.result_key) is None
+    wait_until(lambda: list((place.folder / "results" / "scratch").iterdir()) == [])
+
+
+def test_a_deleted_job_stops(place: Place, worker: Any) -> None:
+    job = place.send(interpolate_body(1999), "slow")
+    place.running(job)
+    place.records.delete(job)
+    wait_until(lambda: place.records.client.zcard("unacked_index") == 0)
+    assert place.records.get(job.id) is None
+    assert place.results.find(job.result_key) is None
+
+
+def test_a_message_of_no_job_or_a_strange_message_harms_nobody(place: Place, worker: Any) -> None:
+    place.celery.send_task("galaxies.render", ["no such job"], queue="galaxies")
+    place.celery.send_task("galaxies.render", [], queue="galaxies")
+    place.celery.send_task("another.task", [1], queue="galaxies")
+    assert place.end(place.send(generate_body([3000]))).phase == Phase.COMPLETED
+    assert worker.poll() is None
+
+
+def test_the_heartbeat_file_is_fresh(place: Place, worker: Any) -> None:
+    path = place.folder / "heartbeat"
+    wait_until(lambda: path.exists() and time.time() - path.stat().st_mtime < 2)
+
+
+def test_a_model_published_later_serves_without_a_restart(place: Place, worker: Any) -> None:
+    publish_style(place.folder / "models", "late")
+    assert place.end(place.send(generate_body([1]), "late")).phase == Phase.COMPLETED
+
+
+def test_a_damaged_model_is_one_clear_error_and_the_worker_lives(place: Place, worker: Any) -> None:
+    version = publish_style(place.folder / "models", "damaged")
+    path = version.folder / "mapping.onnx"
+    path.write_bytes(path.read_bytes()[:-10])
+    job = place.end(place.send(generate_body([1]), "damaged"))
+    assert job.phase == Phase.ERROR
+    assert job.failure is not None
+    assert job.failure.kind == "model"
+    assert place.end(place.send(generate_body([3001]))).phase == Phase.COMPLETED
+
+
+def test_a_job_longer_than_its_lease_runs_once(place: Place, worker: Any) -> None:
+    """The contract with kombu: a lease renewed in its index keeps the message from the other worker."""
+    other = place.start_worker()
+    job = place.send(interpolate_body(SLOW_FRAMES, truncation=0.9), "slow")
+    place.running(job)
+    begun = time.monotonic()
+    (tag,) = place.records.client.zrange("unacked_index", 0, -1)
+    first = place.records.client.zscore("unacked_index", tag)
+    wait_until(lambda: place.records.client.zscore("unacked_index", tag) > first, LEASE_SECONDS)
+    ended = place.end(job, 120)
+    assert ended.phase == Phase.COMPLETED
+    assert time.monotonic() - begun > LEASE_SECONDS, "the job was too short to test anything"
+    assert ended.attempts == 1
+    assert place.stop(other) == 0
+
+
+def test_a_lost_lease_stops_the_work_without_publishing(place: Place, worker: Any) -> None:
+    job = place.send(interpolate_body(2000, truncation=0.8), "slow")
+    place.running(job)
+    place.records.client.delete("unacked_index", "unacked")
+    wait_until(lambda: "lease lost" in place.log.read_text(), LEASE_SECONDS * 2)
+    time.sleep(0.5)
+    stopped = place.now(job).done
+    time.sleep(0.5)
+    assert (place.now(job).phase, place.now(job).done) == (Phase.EXECUTING, stopped)
+    assert place.results.find(job.result_key) is None
+
+
+def test_killed_in_the_middle_another_worker_finishes(place: Place, worker: Any) -> None:
+    jobs = [place.send(interpolate_body(200, truncation=0.1 * i), "slow") for i in range(3)]
+    for job in jobs:
+        place.running(job)
+    place.start_worker()
+    place.stop(worker, signal.SIGKILL)
+    for job in jobs:
+        ended = place.end(job, 120)
+        assert (ended.phase, ended.attempts) == (Phase.COMPLETED, 2)
+        assert place.results.find(job.result_key) == ended.result
+
+
+def test_sigterm_finishes_what_runs_and_leaves_what_waits(place: Place, worker: Any) -> None:
+    for process in list(place.workers):
+        place.stop(process)
+    alone = place.start_worker(GALSYNTH_CONCURRENCY="1")
+    running = place.send(interpolate_body(300, truncation=0.55), "slow")
+    place.running(running)
+    waiting = place.send(generate_body([4000]))
+    assert place.stop(alone) == 0
+    assert place.now(running).phase == Phase.COMPLETED
+    assert place.now(waiting).phase == Phase.QUEUED
+    assert WorkerBeacons(place.records.client).alive() == []
+    place.start_worker()
+    assert place.end(waiting).phase == Phase.COMPLETED
+
+
+def cannot_start(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(COMMAND, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "127.0.0.1:1"),
+        ({"GALSYNTH_DEFAULT_MODEL": "absent"}, "absent"),
+        ({"GALSYNTH_CONCURRENCY": "many"}, "GALSYNTH_CONCURRENCY"),
+        ({"GALSYNTH_RESULTS_DIR": "/proc/nowhere"}, "/proc/nowhere"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why_in_one_line(place: Place, settings: dict[str, str], says: str) -> None:
+    done = cannot_start(place.environ(**settings))
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("worker: ")
+    assert says in last
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_without_onnxruntime_a_worker_says_what_to_install(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['onnxruntime'] = None\n")
+    path = os.pathsep.join([str(tmp_path), os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    environ = place.environ(PYTHONPATH=path)
+    done = cannot_start(environ)
+    assert done.returncode == 2
+    assert "galsynth[worker]" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from galaxies.errors import BadInput, BadModel
+from models.generator import Device, OnnxGenerator, choose_device
+from models.store import ModelStore
+from tests.tiny_models import publish_style, publish_z
+from worker.loaded import LoadedModels, images_ignore_batch
+
+
+def test_a_version_is_loaded_once_by_many_threads(tmp_path: Path) -> None:
+    version, models, found = publish_style(tmp_path), LoadedModels(Device(), 4, 4), []
+    threads = [threading.Thread(target=lambda: found.append(models.get(version))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(model) for model in found}) == 1
+
+
+def test_only_so_many_stay_and_the_rest_is_freed(tmp_path: Path) -> None:
+    versions = [publish_z(tmp_path, f"m{i}") for i in range(3)]
+    models = LoadedModels(Device(), 4, 2)
+    first = weakref.ref(models.get(versions[0]).generator)
+    models.get(versions[1])
+    models.get(versions[0])  # m1 is now the one longest unused
+    models.get(versions[2])
+    assert models.references() == ["m0@1", "m2@1"]
+    assert first() is not None
+    models.get(versions[1])
+    gc.collect()
+    assert first() is None
+
+
+def test_a_bad_model_is_not_kept(tmp_path: Path) -> None:
+    version, models = publish_z(tmp_path), LoadedModels(Device(), 4, 2)
+    path = version.folder / "generator.onnx"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    with pytest.raises(BadModel):
+        models.get(version)
+    path.write_bytes(whole)
+    assert models.get(version).card == version.card
+
+
+def test_a_model_whose_images_depend_on_the_batch_is_padded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = OnnxGenerator.generate
+
+    def sensitive(self: Any, z: np.ndarray) -> np.ndarray:
+        images: np.ndarray = generate(self, z)
+        return images + np.float32(1e-6) * len(z)
+
+    version = publish_z(tmp_path)
+    assert not LoadedModels(Device(), 4, 2).get(version).padded
+    monkeypatch.setattr(OnnxGenerator, "generate", sensitive)
+    assert LoadedModels(Device(), 4, 2).get(version).padded
+
+
+@pytest.mark.parametrize("reference", [v.card.reference for v in ModelStore().versions()[0]])
+def test_images_of_bundled_models_do_not_depend_on_the_batch(reference: str) -> None:
+    """To the bit on a CPU; a machine where this fails pads its batches (`LoadedModel.padded`) and is as exact, but slower."""
+    generator = OnnxGenerator(ModelStore().get(reference))
+    assert images_ignore_batch(generator, [1, 2, 3, 4, 5, 8, 17])
+
+
+def test_cuda_without_a_gpu_is_refused_in_words() -> None:
+    import onnxruntime as ort
+
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        pytest.skip("this machine's ONNX Runtime has CUDA")
+    with pytest.raises(BadInput, match="galsynth\\[gpu\\]"):
+        choose_device("cuda")
+    assert choose_device("auto").providers == ("CPUExecutionProvider",)
+
+
+def test_a_session_that_falls_back_is_refused(tmp_path: Path) -> None:
+    version = publish_z(tmp_path)
+    with pytest.raises(BadInput, match="fell back"):
+        OnnxGenerator(version, Device(("NoSuchProvider", "CPUExecutionProvider"), strict=True))

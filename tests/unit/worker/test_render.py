@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+from PIL import Image
+
+from galaxies.encode import Encoded
+from galaxies.jobs import Job, Phase
+from galaxies.latents import truncate, z_from_seed
+from galaxies.pixels import physical
+from galaxies.product import Product
+from galaxies.requests import OPERATIONS
+from models.generator import OnnxGenerator
+from models.store import Version, publish
+from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
+from tests.tiny_models import publish_style, publish_z
+from tests.worker_fakes import Bench, bench, make_job, wait_until
+
+BODIES = {
+    "generate": generate_body([1, 2, 3]),
+    "interpolate": interpolate_body(5),
+    "mix": mix_body(2, 2),
+    "arithmetic": arithmetic_body([1.0, -1.0, 1.0]),
+}
+EVERY = [(operation, format_) for operation, type_ in OPERATIONS.items() for format_ in type_.formats]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def style(store: Path) -> Version:
+    return publish_style(store)
+
+
+@pytest.fixture(scope="module")
+def zonly(store: Path) -> Version:
+    return publish_z(store)
+
+
+@pytest.fixture
+def worker(store: Path, style: Version, zonly: Version, tmp_path: Path) -> Iterator[Bench]:
+    with bench(store, tmp_path / "results") as running:
+        yield running
+
+
+def result_bytes(worker: Bench, job: Job) -> bytes:
+    assert job.phase == Phase.COMPLETED, job.failure
+    assert job.result is not None
+    data = worker.results.path(job.result_key).read_bytes()
+    assert len(data) == job.result.bytes
+    return data
+
+
+def arrays(worker: Bench, job: Job) -> np.ndarray:
+    """Images of an npz result."""
+    with np.load(io.BytesIO(result_bytes(worker, job)), allow_pickle=False) as found:
+        images: np.ndarray = found["images"]
+    return images
+
+
+def scratch(worker: Bench) -> list[Path]:
+    return list((worker.results.root / "scratch").iterdir())
+
+
+@pytest.mark.parametrize(("operation", "format_"), EVERY)
+def test_every_operation_in_every_format(worker: Bench, style: Version, operation: str, format_: str) -> None:
+    job = worker.run(style.card, BODIES[operation] | {"format": format_})
+    assert result_bytes(worker, job)
+    assert job.result is not None
+    assert job.result.format == format_
+    assert job.done == job.total
+    assert scratch(worker) == []
+
+
+@pytest.mark.parametrize("operation", ["generate", "interpolate", "arithmetic"])
+def test_models_without_w(worker: Bench, zonly: Version, operation: str) -> None:
+    body = json.loads(json.dumps(BODIES[operation]))
+    body.pop("space", None)
+    assert result_bytes(worker, worker.run(zonly.card, body))
+
+
+def test_an_image_does_not_depend_on_its_batch(worker: Bench, style: Version) -> None:
+    seeds = list(range(11))
+    together = arrays(worker, worker.run(style.card, generate_body(seeds, "npz")))
+    alone = [arrays(worker, worker.run(style.card, generate_body([seed], "npz")))[0] for seed in seeds]
+    assert np.array_equal(together, np.stack(alone))
+
+
+def test_same_request_same_pixels_after_the_result_was_lost(worker: Bench, style: Version) -> None:
+    job = worker.run(style.card, generate_body([4], "png"))
+    first = result_bytes(worker, job)
+    worker.results.delete(job.result_key)
+    assert result_bytes(worker, worker.run(style.card, generate_body([4], "png"))) == first
+
+
+def test_images_are_those_of_the_bare_graphs(worker: Bench, style: Version) -> None:
+    images = arrays(worker, worker.run(style.card, generate_body([9], "npz", **{"class": "merger"})))
+    generator = OnnxGenerator(style)
+    assert generator.w_mean is not None
+    w = generator.map(z_from_seed(9, style.card.z_dim)[None], np.float32([[0, 1]]))
+    ws = truncate(np.repeat(w[:, None], 4, axis=1), generator.w_mean, style.card.truncation)
+    bare = generator.synthesize(ws, generator.noise_const[None])
+    assert np.array_equal(images, physical(bare, style.card.normalisation))
+
+
+def test_frame_0_is_the_first_galaxy(worker: Bench, style: Version) -> None:
+    import zipfile
+
+    ends = {"from": {"seed": 1, "class": "spiral"}, "to": {"seed": 2, "class": "spiral"}}
+    film = result_bytes(worker, worker.run(style.card, interpolate_body(4, "zip") | ends))
+    single = result_bytes(worker, worker.run(style.card, generate_body([1], "zip", **{"class": "spiral"})))
+
+    def first(data: bytes) -> np.ndarray:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            name = sorted(name for name in archive.namelist() if name.endswith(".png"))[0]
+            return np.asarray(Image.open(io.BytesIO(archive.read(name))))
+
+    assert np.array_equal(first(film), first(single))
+
+
+def test_big_jobs_go_through_a_file_and_give_the_same(store: Path, worker: Bench, style: Version, tmp_path: Path) -> None:
+    body = generate_body(list(range(20)), "npz")
+    in_memory = arrays(worker, worker.run(style.card, body))
+    with bench(store, tmp_path / "other", memory_images=1000) as filed:
+        assert np.array_equal(arrays(filed, filed.run(style.card, body)), in_memory)
+        assert scratch(filed) == []
+
+
+def test_a_result_that_exists_completes_without_rendering(worker: Bench, style: Version) -> None:
+    first = worker.run(style.card, generate_body([1]))
+    batches = worker.engine.batches
+    second = worker.run(style.card, generate_body([1]))
+    assert second.result == first.result
+    assert worker.engine.batches == batches
+
+
+def test_a_delivery_after_the_end_changes_nothing(worker: Bench, style: Version) -> None:
+    job = worker.run(style.card, generate_body([1]))
+    worker.renderer.render(job.id)
+    worker.renderer.render("no such job")
+    assert worker.records.jobs[job.id] == job
+
+
+def test_the_same_job_twice_at_once_ends_once_and_well(worker: Bench, style: Version) -> None:
+    job = worker.records.add(make_job(style.card, interpolate_body(60)))
+    threads = [threading.Thread(target=worker.renderer.render, args=(job.id,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert result_bytes(worker, worker.records.jobs[job.id])
+    assert scratch(worker) == []
+
+
+def test_cancel_aborts_and_leaves_nothing(store: Path, worker: Bench) -> None:
+    slow = publish_style(store, "slow", cost=300)
+    job = worker.records.add(make_job(slow.card, interpolate_body(2000)))
+    thread = threading.Thread(target=worker.renderer.render, args=(job.id,))
+    thread.start()
+    wait_until(lambda: max(worker.records.done.get(job.id, [0])) > 0, 30)
+    worker.records.cancelled.add(job.id)
+    thread.join(5)
+    assert not thread.is_alive()
+    assert worker.records.jobs[job.id].phase == Phase.ABORTED
+    assert worker.results.find(job.result_key) is None
+    assert scratch(worker) == []
+    moved = worker.records.done[job.id]
+    assert moved == sorted(moved)
+    assert moved[-1] < 2000
+
+
+def test_a_model_that_is_not_the_accepted_one_is_one_clear_error(worker: Bench, style: Version) -> None:
+    job = make_job(style.card, generate_body([1]))
+    other = job.model_copy(update={"model": job.model.model_copy(update={"digest": "sha256:" + "0" * 64})})
+    worker.records.add(other)
+    worker.renderer.render(other.id)
+    ended = worker.records.jobs[other.id]
+    assert ended.failure is not None
+    assert ended.failure.kind == "model"
+    assert "accepted" in ended.failure.message
+
+
+@pytest.mark.parametrize("damage", ["truncated", "tampered", "missing", "foreign"])
+def test_a_damaged_model_fails_its_job_and_not_the_worker(worker: Bench, store: Path, style: Version, damage: str) -> None:
+    version = publish_style(store, f"bad-{damage}") if damage != "foreign" else _foreign(store)
+    path = version.folder / "synthesis.onnx"
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:100])
+    elif damage == "tampered":
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    elif damage == "missing":
+        path.unlink()
+    job = worker.run(version.card, generate_body([1]))
+    assert job.phase == Phase.ERROR
+    assert job.failure is not None
+    assert job.failure.kind == "model"
+    assert f"bad-{damage}" in job.failure.message
+    assert "Traceback" not in job.failure.message
+    assert worker.run(style.card, generate_body([77])).phase == Phase.COMPLETED
+
+
+def _foreign(store: Path) -> Version:
+    """A version whose digests are right and whose graph is that of another kind of model."""
+    from galaxies.cards import CardFile
+    from models.store import describe
+
+    other = publish_z(store, "bad-other")
+    aside = store / ".aside"
+    aside.mkdir()
+    right = publish_style(store, "bad-right")
+    files: dict[str, CardFile] = {}
+    for name, entry in right.card.files.items():
+        source = other.folder / "generator.onnx" if name == "synthesis.onnx" else right.folder / name
+        (aside / name).write_bytes(source.read_bytes())
+        files[name] = describe(aside / name, entry.role)
+    card = right.card.model_copy(update={"name": "bad-foreign", "files": files, "digest": ""})
+    (aside / "card.json").write_text(card.model_dump_json())
+    return publish(aside, store)
+
+
+def _raise(error: BaseException) -> Any:
+    def encode(product: Product, path: Path, created: Any) -> Encoded:
+        path.write_bytes(b"half")
+        raise error
+
+    return encode
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "transient"),
+        (MemoryError(), "transient"),
+        (ZeroDivisionError("secret detail"), "internal"),
+    ],
+)
+def test_failures_become_data_and_leave_nothing_half_written(
+    worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch, error: BaseException, kind: str
+) -> None:
+    monkeypatch.setattr("worker.render.encode", _raise(error))
+    job = worker.run(style.card, generate_body([5]))
+    assert job.failure is not None
+    assert job.failure.kind == kind
+    assert "secret" not in job.failure.message
+    assert worker.results.find(job.result_key) is None
+    assert scratch(worker) == []
+
+
+def test_a_full_disk_for_big_images_is_transient(
+    store: Path, style: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with bench(store, tmp_path / "full", memory_images=0) as worker:
+        job = worker.run(style.card, generate_body([1]))
+        assert job.failure is not None
+        assert job.failure.kind == "transient"
+        assert scratch(worker) == []
+
+
+def test_a_lost_record_store_is_raised_so_that_the_message_returns(
+    worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> None:
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(worker.records, "complete", gone)
+    with pytest.raises(redis.ConnectionError):
+        worker.run(style.card, generate_body([6]))
+
+
+def test_a_job_whose_lease_is_lost_publishes_nothing(worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = worker.watch.add
+
+    def lose(running: Any) -> None:
+        add(running)
+        running.cancel(lost=True)
+
+    monkeypatch.setattr(worker.watch, "add", lose)
+    job = worker.run(style.card, generate_body([8]))
+    assert job.phase == Phase.EXECUTING
+    assert worker.results.find(job.result_key) is None

@@ -1,0 +1,157 @@
+"""Builds a worker and runs it. `create_worker` only wires; what it wires is in the other files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import uuid
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+from celery import Celery, signals
+from celery.platforms import SecurityWarning
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from galaxies.errors import Transient
+from jobstore.records import JobRecords
+from jobstore.results import ResultStore
+from jobstore.workers import WorkerInfo
+from models.generator import CPU, choose_device
+from models.store import BUNDLED, ModelStore, Version
+from worker.engine import Engine
+from worker.loaded import LoadedModels
+from worker.render import Renderer
+from worker.settings import WorkerSettings
+from worker.tasks import QUEUE, add_render_task, celery_app
+from worker.watch import Watch
+
+CPU_BATCH, GPU_BATCH = 4, 32
+
+
+@dataclass
+class Worker:
+    """One worker process: `run` returns its exit status when SIGTERM or SIGINT has let the running jobs finish."""
+
+    settings: WorkerSettings
+    client: redis.Redis
+    celery: Celery
+    engine: Engine
+    models: LoadedModels
+    watch: Watch
+    default: Version
+
+    def run(self) -> int:
+        """Load and warm the default model, serve jobs until told to stop.
+
+        Raises
+        ------
+        GalaxyError : the default model, the device or the server does not work.
+        """
+        providers = self.models.get(self.default).generator.providers
+        try:
+            self.client.ping()
+        except redis.RedisError as error:
+            where = _without_password(self.settings.redis_url)
+            raise Transient(f"the Redis server at {where} does not answer: {error}") from None
+        worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        describe = self._describer(worker_id, providers)
+
+        def on_ready(**_: object) -> None:
+            line = f"worker ready: serving on {describe().device}, warm model {self.default.card.reference}"
+            print(line, file=sys.stderr, flush=True)
+            self.watch.ready(describe)
+
+        def on_stopping(**_: object) -> None:
+            self.watch.drain()
+
+        signals.worker_ready.connect(on_ready, weak=False)
+        signals.worker_shutting_down.connect(on_stopping, weak=False)
+        self.engine.start()
+        self.watch.start()
+        try:
+            return self._serve(worker_id)
+        finally:
+            signals.worker_ready.disconnect(on_ready)
+            signals.worker_shutting_down.disconnect(on_stopping)
+            self.watch.stop()
+            self.engine.stop()
+
+    def _describer(self, worker_id: str, providers: list[str]) -> Callable[[], WorkerInfo]:
+        """What the beacon says, asked anew each time, as models come and go."""
+        started = datetime.now(UTC)
+        device = "CPU" if providers[0] == CPU else providers[0].removesuffix("ExecutionProvider")
+        return lambda: WorkerInfo(
+            worker_id=worker_id,
+            pid=os.getpid(),
+            device=device,
+            providers=providers,
+            warm=self.models.references(),
+            started=started,
+        )
+
+    def _serve(self, worker_id: str) -> int:
+        """Celery's consumer: no gossip, no mingle, no heartbeat events, as nothing listens to them."""
+        # Running as root matters to Celery for pickled messages, and ours are JSON.
+        warnings.simplefilter("ignore", SecurityWarning)
+        worker = self.celery.Worker(
+            hostname=worker_id,
+            pool="threads",
+            concurrency=self.settings.concurrency,
+            queues=[QUEUE],
+            loglevel=self.settings.log_level.upper(),
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        worker.start()
+        return worker.exitcode or 0
+
+
+def create_worker(settings: WorkerSettings) -> Worker:
+    """Wire a worker.
+
+    Raises
+    ------
+    GalaxyError : there is no default model, no such device, or the result store cannot be written.
+    """
+    device = choose_device(settings.device, settings.threads)
+    batch_size = settings.batch_size or (CPU_BATCH if device.providers[0] == CPU else GPU_BATCH)
+    store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
+    default = store.get()
+    try:
+        results = ResultStore(settings.results_dir)
+    except OSError as error:
+        raise Transient(f"the result store {settings.results_dir} cannot be made: {error.strerror}") from None
+    results.check_writable()
+    client = connect(settings.redis_url)
+    records = JobRecords(client)
+    engine = Engine(batch_size, settings.batch_delay_ms / 1e3)
+    models = LoadedModels(device, batch_size, settings.max_models)
+    watch = Watch(
+        records,
+        engine,
+        lease_seconds=settings.visibility_timeout,
+        watchdog_seconds=settings.watchdog_seconds,
+        heartbeat_file=settings.heartbeat_file,
+    )
+    renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20)
+    app = celery_app(settings.redis_url, settings.visibility_timeout)
+    add_render_task(app, renderer.render)
+    return Worker(settings, client, app, engine, models, watch, default)
+
+
+def connect(url: str) -> redis.Redis:
+    """A client for job records that tries again for about two seconds while the server is out of reach."""
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 6)
+    return redis.Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_keepalive=True, retry=retry)
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

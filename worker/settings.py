@@ -1,0 +1,81 @@
+"""The worker's settings, read from the environment once."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class WorkerSettings(BaseSettings):
+    """Every setting is an environment variable: its name in capitals after ``GALSYNTH_``; ``REDIS_URL`` alone has no prefix."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GALSYNTH_", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        validation_alias=AliasChoices("GALSYNTH_REDIS_URL", "REDIS_URL"),
+        description="Redis (or Valkey) server that holds queue and job records",
+    )
+    results_dir: Path = Field(default=Path("galsynth-data/results"), description="folder of result files, shared with the API")
+    models_dirs: Annotated[list[Path], NoDecode] = Field(
+        default=[], description="model stores beside the bundled one: paths with ':' between them (';' on Windows) or a JSON list"
+    )
+    default_model: str | None = Field(
+        default=None, description="name of the model that is warm before the worker is ready; default the first style model"
+    )
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        default="auto", description="where models run; `cuda` refuses to start without a working GPU, `auto` takes one if it can"
+    )
+    threads: int = Field(
+        default=1,
+        ge=0,
+        le=256,
+        description="threads of ONNX Runtime (0: all cores); several workers of one thread each serve more than one of several",
+    )
+    concurrency: int = Field(
+        default=16, ge=1, le=256, description="jobs that one worker runs at a time; their galaxies share batches"
+    )
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="most galaxies in one batch; default 4 on a CPU, where more gain nothing, and 32 on a GPU",
+    )
+    batch_delay_ms: float = Field(
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="how long a batch that is not full waits for jobs that run but are not there yet; a lone job never waits",
+    )
+    max_models: int = Field(default=4, ge=1, le=64, description="model versions kept loaded; the one longest unused makes room")
+    memory_images_mb: int = Field(
+        default=16, ge=0, description="images of one job above this size lie in a file in the result store instead of in memory"
+    )
+    visibility_timeout: int = Field(
+        default=30,
+        ge=4,
+        le=3600,
+        description="seconds after which the jobs of a dead worker go to another; running jobs renew their leases by themselves",
+    )
+    watchdog_seconds: int = Field(
+        default=120, ge=5, description="a worker whose engine is stuck in one batch for so long ends itself, to be started anew"
+    )
+    heartbeat_file: Path | None = Field(
+        default=None, description="file touched every second while the engine lives, for health checks that read its age"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level that is logged")
+    log_json: bool = Field(default=False, description="log lines as JSON objects instead of text")
+
+    @field_validator("models_dirs", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(os.pathsep) if part]

@@ -1,0 +1,74 @@
+"""The Celery application and its one task. The message is a job id; the job record is the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+import structlog
+from celery import Celery
+from celery.exceptions import Reject
+from kombu.entity import Queue
+
+TASK = "galaxies.render"
+QUEUE = "galaxies"
+RETRY_SECONDS = 1.0
+
+_LOG = structlog.get_logger(__name__)
+
+
+def celery_app(redis_url: str, visibility_timeout: int) -> Celery:
+    """The Celery application of workers.
+
+    A message is acknowledged when its job has ended. A worker that dies keeps its leases for ``visibility_timeout`` seconds; then
+    any other worker, which looks every few seconds, puts its messages back into the queue.
+    """
+    app = Celery("galsynth", broker=redis_url, set_as_current=False)
+    transport = {
+        "visibility_timeout": visibility_timeout,
+        "unacked_restore_interval": max(1, min(5, visibility_timeout // 4)),
+        "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 30,
+        "socket_keepalive": True,
+    }
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        # The default exchange needs no bindings in Redis, so an emptied Redis takes messages as before.
+        task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        broker_transport_options=transport,
+        # The shortest timeout that Celery finds anywhere wins, so it stands in all three places.
+        result_backend_transport_options=transport,
+        visibility_timeout=visibility_timeout,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # Every one of these costs messages, and nothing here listens to them.
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        enable_utc=True,
+    )
+    return app
+
+
+def add_render_task(app: Celery, render: Callable[[str, str | None], None]) -> Any:
+    """Register ``galaxies.render`` with args [job_id]; ``render`` gets the job id and the delivery tag."""
+
+    @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]
+    def galaxies_render(self: Any, job_id: str) -> None:
+        try:
+            render(job_id, (self.request.properties or {}).get("delivery_tag"))
+        except redis.RedisError as error:
+            _LOG.warning("job goes back to the queue", job=job_id, error=str(error))
+            time.sleep(RETRY_SECONDS)
+            raise Reject(str(error), requeue=True) from None
+
+    return galaxies_render

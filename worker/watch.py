@@ -1,0 +1,183 @@
+"""One thread that looks after what runs: progress, cancellation, leases, the beacon, the watchdog.
+
+Running jobs never speak to Redis themselves: ten times a second their progress goes out, and orders to stop come in, in one round
+trip for all. A job shorter than that costs none.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+import structlog
+
+from jobstore.records import JobRecords
+from jobstore.workers import WorkerBeacons, WorkerInfo
+from worker.engine import Engine, Ticket
+
+PERIOD_SECONDS = 0.1
+BEACON_PERIOD_SECONDS = 1.0
+STUCK_EXIT_CODE = 70
+UNACKED_INDEX = "unacked_index"
+"""kombu's sorted set: delivery tag → when the message was taken, in POSIX seconds. A contract test holds kombu to it."""
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class Running:
+    """A job that a task thread works on.
+
+    ``shows``: the ticket's rows are galaxies. ``lost``: the lease has gone to another worker, so nothing of the job may be
+    published.
+    """
+
+    job_id: str
+    delivery_tag: str | None = None
+    ticket: Ticket | None = None
+    shows: bool = False
+    stop: bool = False
+    lost: bool = False
+    leased: float = field(default_factory=time.time)
+
+    @property
+    def progress(self) -> int:
+        """Galaxies that are made; what else runs through the engine (mapping) does not count."""
+        return self.ticket.done if self.ticket is not None and self.shows else 0
+
+    def cancel(self, *, lost: bool = False) -> None:
+        """Stop within one batch."""
+        self.lost |= lost
+        self.stop = True
+        ticket = self.ticket
+        if ticket is not None:
+            ticket.cancel()
+
+
+class Watch:
+    """See the module. The beacon is announced once `ready` is called."""
+
+    def __init__(
+        self,
+        records: JobRecords,
+        engine: Engine,
+        *,
+        lease_seconds: float,
+        watchdog_seconds: float,
+        heartbeat_file: Path | None = None,
+    ) -> None:
+        self._records, self._engine = records, engine
+        self._client: Any = records.client
+        self._beacons = WorkerBeacons(records.client)
+        self._lease_seconds, self._watchdog_seconds = lease_seconds, watchdog_seconds
+        self._heartbeat_file = heartbeat_file
+        self._running: set[Running] = set()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._describe: Callable[[], WorkerInfo] | None = None
+        self._next_beacon = 0.0
+        self._draining = False
+        self._thread = threading.Thread(target=self._loop, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and take the beacon down."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        try:
+            self._withdraw()
+        except redis.RedisError as error:
+            _LOG.warning("beacon not withdrawn", error=str(error))
+
+    def ready(self, describe: Callable[[], WorkerInfo]) -> None:
+        """From now on announce what ``describe`` says."""
+        self._describe = describe
+        self._next_beacon = 0.0
+
+    def drain(self) -> None:
+        """Announce nothing any more: the worker takes no new jobs. Safe in a signal handler: the thread takes the beacon down."""
+        self._draining = True
+
+    def add(self, running: Running) -> None:
+        """Look after a job until `remove`."""
+        with self._lock:
+            self._running.add(running)
+            self._engine.expected = len(self._running)
+
+    def remove(self, running: Running) -> None:
+        """The job has ended."""
+        with self._lock:
+            self._running.discard(running)
+            self._engine.expected = len(self._running)
+
+    def _loop(self) -> None:
+        while not self._ended.wait(PERIOD_SECONDS):
+            self._guard()
+            try:
+                self._look()
+            except redis.RedisError as error:
+                _LOG.warning("job store out of reach", error=str(error))
+                self._ended.wait(BEACON_PERIOD_SECONDS)
+            except Exception:
+                _LOG.exception("watch")
+
+    def _look(self) -> None:
+        with self._lock:
+            running = list(self._running)
+        stop = self._records.progress_many({job.job_id: job.progress for job in running if not job.stop})
+        for job in running:
+            if job.job_id in stop:
+                job.cancel()
+        self._renew([job for job in running if job.delivery_tag and time.time() - job.leased >= self._lease_seconds / 4])
+        now = time.monotonic()
+        if now >= self._next_beacon:
+            self._next_beacon = now + BEACON_PERIOD_SECONDS
+            self._announce()
+
+    def _renew(self, jobs: list[Running]) -> None:
+        """Renew the leases of ``jobs``; one whose message is no longer ours stops, and publishes nothing."""
+        if not jobs:
+            return
+        now = time.time()
+        with self._client.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.zadd(UNACKED_INDEX, {job.delivery_tag: now}, xx=True, ch=True)
+            answers = pipe.execute()
+        for job, changed in zip(jobs, answers, strict=True):
+            job.leased = now
+            if not changed and job in self._running:
+                _LOG.warning("lease lost", job=job.job_id)
+                job.cancel(lost=True)
+
+    def _announce(self) -> None:
+        if not self._engine.alive:
+            return
+        if self._heartbeat_file is not None and self._engine.age < self._watchdog_seconds / 2:
+            self._heartbeat_file.touch()
+        if self._draining:
+            self._withdraw()
+        elif self._describe is not None:
+            info = self._describe()
+            self._beacons.announce(info.worker_id, info)
+
+    def _withdraw(self) -> None:
+        describe, self._describe = self._describe, None
+        if describe is not None:
+            self._beacons.withdraw(describe().worker_id)
+
+    def _guard(self) -> None:
+        """End the process where the engine cannot recover: its jobs go to another worker when their leases end."""
+        if self._engine.alive and self._engine.age < self._watchdog_seconds:
+            return
+        _LOG.critical("the engine is stuck or dead; the worker ends itself", age_seconds=round(self._engine.age, 1))
+        os._exit(STUCK_EXIT_CODE)
