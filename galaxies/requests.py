@@ -82,7 +82,7 @@ class _Common(_Strict):
         default=None, description="style models: only the first so many layers are truncated; default all"
     )
     noise: Literal["const", "none"] | NoiseSeed = Field(
-        default="const", description="`const` (the trained buffers), `none`, or `{\"seed\": n}`"
+        default="const", description='`const` (the trained buffers), `none`, or `{"seed": n}`'
     )
     size: Annotated[StrictInt, Field(ge=16, le=2048)] | None = Field(
         default=None, description="side of the display image in pixels; default the model's resolution; FITS keeps native pixels"

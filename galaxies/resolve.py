@@ -59,7 +59,7 @@ def check(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     if request.truncation_cutoff is not None:
         _check_cutoff(request.truncation_cutoff, card)
     if request.noise != "const" and not card.noise_size:
-        raise Unsupported(f"model {card.reference} has no noise input; leave noise at \"const\"", field="/noise")
+        raise Unsupported(f'model {card.reference} has no noise input; leave noise at "const"', field="/noise")
     _check_stretch(request, card)
     _check_limits(request, card, limits)
 
@@ -208,7 +208,7 @@ def _check_stretch(request: AnyRequest, card: ModelCard) -> None:
     kind = request.stretch.kind if request.stretch else card.stretch.kind
     if card.display and kind != "identity":
         raise Unsupported(
-            f"model {card.reference} was trained on display images, which are stretched already; use {{\"kind\": \"identity\"}}",
+            f'model {card.reference} was trained on display images, which are stretched already; use {{"kind": "identity"}}',
             field="/stretch/kind",
         )
     if not card.display and kind == "identity":
