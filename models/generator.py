@@ -131,6 +131,7 @@ class OnnxGenerator:
 
 
 def _session(version: Version, role: str, device: Device) -> Any:
+    ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = device.threads
     options.inter_op_num_threads = 1

@@ -1,0 +1,138 @@
+"""``galsynth models list|show|verify``: the local model store, or with ``--url`` what a running service has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from galaxies.cards import ModelCard
+from galaxies.errors import BadModel, GalaxyError, NotFound, Transient
+from galsynth.local import python_module
+from galsynth.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="The models of this machine, or of a running service.")
+
+Url = Annotated[
+    str | None, typer.Option(help="Ask the service at this address instead, e.g. http://127.0.0.1:8000.", metavar="URL")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reference = Annotated[str | None, typer.Argument(help="NAME or NAME@VERSION; the default model without it.")]
+
+
+@app.command("list")
+def list_models(url: Url = None, as_json: AsJson = False) -> None:
+    """List every model version."""
+    listing, status = _over_http(url, "/v1/models") if url else _from_store("list")
+    if as_json:
+        typer.echo(json.dumps(listing, indent=2, ensure_ascii=False))
+    else:
+        Console().print(_table(listing))
+    raise typer.Exit(status)
+
+
+@app.command("show")
+def show_model(reference: Reference = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Show one model's card."""
+    if url:
+        reference = reference or str(_over_http(url, "/v1/models")[0]["default"])
+        card, _ = _over_http(url, f"/v1/models/{reference}")
+    else:
+        card, _ = _from_store("show", *([reference] if reference else []))
+    if as_json:
+        typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
+    else:
+        Console().print(_card_table(ModelCard.model_validate(card)))
+
+
+@app.command("verify")
+def verify_models(
+    references: Annotated[list[str] | None, typer.Argument(help="NAME or NAME@VERSION …; everything without it.")] = None,
+) -> None:
+    """Check every file's digest and, where ONNX Runtime is installed, run each model once."""
+    process = subprocess.run([*python_module("models"), "verify", *(references or [])], env=_environ(), check=False)
+    raise typer.Exit(min(process.returncode, 1) if process.returncode >= 0 else 1)
+
+
+def _environ() -> dict[str, str]:
+    settings = Settings.read()
+    return dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or str(settings.data_dir / "models")}
+
+
+def _from_store(*arguments: str) -> tuple[dict[str, Any], int]:
+    """What ``python -m models`` answers, and its exit status; its own messages go to standard error."""
+    process = subprocess.run(
+        [*python_module("models"), *arguments], env=_environ(), stdout=subprocess.PIPE, text=True, check=False
+    )
+    if not process.stdout:
+        raise typer.Exit(process.returncode or 1)
+    document: dict[str, Any] = json.loads(process.stdout)
+    return document, process.returncode
+
+
+def _over_http(url: str, path: str) -> tuple[dict[str, Any], int]:
+    try:
+        response = httpx.get(f"{url.rstrip('/')}{path}", headers={"Accept": "application/json"}, timeout=30)
+        document: dict[str, Any] = response.json()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Transient(f"{url} does not answer: {error}") from None
+    except ValueError:
+        raise BadModel(f"{url}{path} does not answer with JSON; is it a galsynth service?") from None
+    if response.is_error:
+        kind: type[GalaxyError] = NotFound if response.status_code == httpx.codes.NOT_FOUND else Transient
+        raise kind(str(document.get("detail", f"{url}{path} answers {response.status_code}")))
+    return document, 0
+
+
+def _table(listing: dict[str, Any]) -> Table:
+    table = Table(
+        Column("model", no_wrap=True), "title", "pixels", "bands", "classes", "operations", box=None, header_style="bold"
+    )
+    for entry in listing["models"]:
+        mark = " (default)" if entry["name"] == listing["default"] else ""
+        lists = [", ".join(map(_name, entry[key])) for key in ("bands", "classes", "operations")]
+        table.add_row(f"{entry['name']}@{entry['version']}{mark}", entry["title"], str(entry["resolution"]), *lists)
+    return table
+
+
+def _name(entry: str | dict[str, Any]) -> str:
+    return entry if isinstance(entry, str) else str(entry["name"])
+
+
+def _card_table(card: ModelCard) -> Table:
+    table = Table("", "", box=None, show_header=False, pad_edge=False)
+    latent = f"z {card.z_dim}" + (f", w {card.w_dim} × {card.num_ws} layers" if card.has_w else "")
+    rows = {
+        "model": card.reference,
+        "title": card.title,
+        "description": card.description,
+        "architecture": f"{card.architecture} ({card.preset})",
+        "created": card.created.isoformat(),
+        "licence": card.licence,
+        "pixels": f"{card.resolution} × {card.resolution}",
+        "pixel scale": f"{card.pixel_scale_arcsec} arcsec" if card.pixel_scale_arcsec else "not known",
+        "bands": ", ".join(f"{band.name} [{band.unit}]" if band.unit else band.name for band in card.bands),
+        "latents": latent,
+        "classes": ", ".join(card.class_names()) or "none",
+        "operations": ", ".join(card.operations),
+        "metrics": _brief(card.metrics),
+        "parity": _brief(card.parity),
+        "digest": card.digest,
+    }
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), Text(value))
+    return table
+
+
+def _brief(values: dict[str, Any]) -> str:
+    def text(value: Any) -> str:
+        value = value.get("value", value) if isinstance(value, dict) else value
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    return ", ".join(f"{name} {text(value)}" for name, value in values.items()) or "none"

@@ -1,0 +1,55 @@
+"""What users can set or call is documented, and what is documented is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from worker.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")} | {"README.md": (ROOT / "README.md").read_text()}
+EVERYTHING = "\n".join(DOCS.values())
+
+
+@pytest.mark.parametrize("settings", [Settings, WorkerSettings])
+def test_every_setting_is_documented_with_its_meaning(settings: type[Settings] | type[WorkerSettings]) -> None:
+    for name, field in settings.model_fields.items():
+        row = f"| `GALSYNTH_{name.upper()}` |"
+        assert row in DOCS["operations.md"], row
+        assert field.description in DOCS["operations.md"], name
+
+
+def test_every_documented_setting_exists() -> None:
+    named = set(re.findall(r"^\| `GALSYNTH_([A-Z_]+)` \|", DOCS["operations.md"], re.MULTILINE))
+    known = {name.upper() for settings in (Settings, WorkerSettings) for name in settings.model_fields}
+    assert named == known
+
+
+def test_every_route_is_documented() -> None:
+    for path in create_app(Settings()).openapi()["paths"]:
+        fixed = re.sub(r"\{[^}]*\}.*", "", path)
+        assert fixed in EVERYTHING, path
+
+
+@pytest.mark.parametrize("program", ["galsynth", "training"])
+def test_every_command_is_documented(program: str) -> None:
+    done = subprocess.run([sys.executable, "-m", program, "--help"], capture_output=True, text=True, check=True, cwd=ROOT)
+    commands = re.findall(r"^│ ([a-z]+) ", done.stdout, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        assert re.search(rf"{program} (\w+\|)*{command}\b", EVERYTHING), command
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    folder = ROOT if name == "README.md" else ROOT / "docs"
+    for target in re.findall(r"\]\(([^)#]+)\)", DOCS[name]):
+        if not target.startswith("http"):
+            assert (folder / target).exists(), target
