@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, model_validator
 
 CARD_FORMAT = "galaxy-model/1"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -72,8 +72,8 @@ class IdentityStretch(_Frozen):
 
 
 class _Limits(_Frozen):
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: StrictFloat | None = None
+    maximum: StrictFloat | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -92,16 +92,16 @@ class AsinhStretch(_Limits):
     """asinh((v - minimum) / (a · (maximum - minimum))) / asinh(1 / a); null limits are percentiles as in `LinearStretch`."""
 
     kind: Literal["asinh"] = "asinh"
-    a: float = Field(default=0.1, gt=0, le=1)
+    a: StrictFloat = Field(default=0.1, gt=0, le=1)
 
 
 class LuptonStretch(_Frozen):
     """Lupton et al. (2004) colour image from three bands (reddest first in the picture): ``stretch`` and ``q``."""
 
     kind: Literal["lupton"] = "lupton"
-    minimum: float = 0.0
-    stretch: float = Field(default=5.0, gt=0)
-    q: float = Field(default=8.0, gt=0, le=1000)
+    minimum: StrictFloat = 0.0
+    stretch: StrictFloat = Field(default=5.0, gt=0)
+    q: StrictFloat = Field(default=8.0, gt=0, le=1000)
 
 
 Stretch = Annotated[IdentityStretch | LinearStretch | AsinhStretch | LuptonStretch, Field(discriminator="kind")]
@@ -143,6 +143,13 @@ class ModelCard(_Frozen):
         for name, values in self.normalisation:
             if isinstance(values, list) and len(values) != len(self.bands):
                 raise ValueError(f"normalisation.{name} has {len(values)} values for {len(self.bands)} bands")
+        if (self.w_dim is None) != (self.num_ws is None):
+            raise ValueError(f"w_dim {self.w_dim} and num_ws {self.num_ws}: a style model has both, another model neither")
+        if self.classes and not self.has_w:
+            raise ValueError("classes enter through a mapping network, and this model has none")
+        for name, layers in self.layers.items():
+            if any(not 0 <= layer < (self.num_ws or 0) for layer in layers):
+                raise ValueError(f"layers.{name} {layers} leaves 0..{(self.num_ws or 0) - 1}")
         if self.classes and not sum(c.count for c in self.classes):
             raise ValueError("the classes have no images: their counts are all 0")
         return self

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-_CLASS_STREAM = 1
+_CLASS_STREAM, _NOISE_STREAM = 1, 2
 _PARALLEL = 1e-6
 
 
@@ -25,8 +25,8 @@ def z_from_seed(seed: int, z_dim: int) -> Array:
 
 
 def noise_from_seed(seed: int, noise_size: int) -> Array:
-    """Per-pixel noise of a noise seed, (noise_size,), unit normal; every image of a request shares it."""
-    return np.random.RandomState(seed).randn(noise_size).astype(np.float32)
+    """Per-pixel noise of a noise seed, (noise_size,), unit normal, from a stream of its own; all images of a request share it."""
+    return np.random.RandomState([seed, _NOISE_STREAM]).randn(noise_size).astype(np.float32)
 
 
 def class_from_seed(seed: int, counts: Sequence[int]) -> int:

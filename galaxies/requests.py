@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    TypeAdapter,
+    model_validator,
+)
 
 from galaxies.cards import Operation, Stretch
 
@@ -37,8 +47,14 @@ LatentValue = Annotated[StrictFloat, Field(ge=-MAX_LATENT_VALUE, le=MAX_LATENT_V
 Layer = Annotated[StrictInt, Field(ge=0, le=63)]
 
 
+def _only_true(value: Any) -> Any:
+    if value is not True:
+        raise ValueError("mean is true or absent")
+    return value
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Latent(_Strict):
@@ -50,7 +66,7 @@ class Latent(_Strict):
     seed: Seed | None = None
     z: list[LatentValue] | None = Field(default=None, min_length=1, max_length=8192)
     w: list[LatentValue] | list[list[LatentValue]] | None = Field(default=None, min_length=1, max_length=8192)
-    mean: Literal[True] | None = None
+    mean: Annotated[Literal[True], BeforeValidator(_only_true)] | None = None
     class_: str | None = Field(default=None, alias="class", max_length=200)
 
     @model_validator(mode="after")

@@ -217,13 +217,22 @@ def _check_stretch(request: AnyRequest, card: ModelCard) -> None:
         raise Unsupported(f"a lupton stretch needs 3 bands; model {card.reference} has {len(card.bands)}", field="/stretch/kind")
 
 
+def _counted(request: AnyRequest) -> str:
+    """Pointer of the field that says how many galaxies are made."""
+    if isinstance(request, Generate):
+        return next(f"/{name}" for name in ("seeds", "count", "latents") if getattr(request, name) is not None)
+    return {"interpolate": "/frames", "mix": "/rows", "arithmetic": "/terms"}[request.operation]
+
+
 def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     images, side = image_count(request), request.size or card.resolution
     if images > limits.images:
-        raise BadInput(f"{images} galaxies are asked for; at most {limits.images} are allowed in one request")
-    if images * side * side > limits.pixels:
+        message = f"{images} galaxies are asked for; at most {limits.images} are allowed in one request"
+        raise BadInput(message, field=_counted(request))
+    made = max(side, card.resolution)
+    if images * made * made > limits.pixels:
         raise BadInput(
-            f"{images} images of {side} × {side} pixels are {images * side * side} pixels; at most {limits.pixels} are allowed: "
+            f"{images} images of {made} × {made} pixels are {images * made * made} pixels; at most {limits.pixels} are allowed: "
             "ask for fewer or smaller images",
             field="/size",
         )
@@ -232,7 +241,7 @@ def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
         cells = columns * math.ceil(images / columns)
     elif isinstance(request, Mix) and request.format in (None, "png"):
         cells = (len(request.rows) + request.headers) * (len(request.columns) + request.headers)
-    elif isinstance(request, Arithmetic):
+    elif isinstance(request, Arithmetic) and request.format in (None, "png"):
         cells = images
     else:
         return

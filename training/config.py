@@ -62,6 +62,21 @@ class TrainConfig:
         return cls(**{**data, "network": network})
 
 
+DCGAN_F1 = TrainConfig(
+    preset="dcgan-f1",
+    architecture="dcgan",
+    network=DCGANConfig(width=128),
+    batch=32,
+    lr_generator=2e-4,
+    lr_discriminator=2e-4,
+    beta1=0.5,
+    beta2=0.999,
+    r1_gamma=0.0,
+    dihedral=False,
+    flips=True,
+    ema_kimg=2.0,
+)
+
 PRESETS: dict[str, TrainConfig] = {
     "stylegan2-64-cpu": TrainConfig(
         preset="stylegan2-64-cpu",
@@ -82,30 +97,13 @@ PRESETS: dict[str, TrainConfig] = {
         kimg=2000.0,
         precision="bfloat16",
     ),
-    "dcgan-f1": TrainConfig(
-        preset="dcgan-f1",
-        architecture="dcgan",
-        network=DCGANConfig(width=128),
-        batch=32,
-        lr_generator=2e-4,
-        lr_discriminator=2e-4,
-        beta1=0.5,
-        beta2=0.999,
-        r1_gamma=0.0,
-        dihedral=False,
-        flips=True,
-        ema_kimg=2.0,
-    ),
-    "dcgan-f1-cpu": TrainConfig(
+    "dcgan-f1": DCGAN_F1,
+    "dcgan-f1-cpu": replace(
+        DCGAN_F1,
         preset="dcgan-f1-cpu",
-        architecture="dcgan",
         network=DCGANConfig(width=32),
-        batch=32,
-        lr_generator=2e-4,
-        lr_discriminator=2e-4,
-        beta1=0.5,
-        beta2=0.999,
-        r1_gamma=0.0,
+        dihedral=True,
+        flips=False,
         ema_kimg=5.0,
         kimg=400.0,
         precision="bfloat16",

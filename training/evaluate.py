@@ -31,6 +31,7 @@ from training.metrics.inception import features, load_network
 
 BATCH = 32
 CHUNK = 512
+SAMPLING = 2  # raised when `seeded_images` draws otherwise, so that kept features are not taken for new ones
 SAMPLE_GRID = (6, 10)
 
 Progress = Callable[[str, int, int], None]
@@ -68,13 +69,14 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
     measure = _Measure(options, progress)
     training = archive.images[archive.training()]
     real = measure.features("training images", archive.manifest["digest"], len(training), lambda a, b: training[a:b])
-    name = hashlib.sha256(json.dumps({k: f.sha256 for k, f in card.files.items() if k != "samples.png"}).encode()).hexdigest()
+    files = {path: entry.sha256 for path, entry in card.files.items() if entry.role != "samples"}
+    name = hashlib.sha256(json.dumps([SAMPLING, files]).encode()).hexdigest()
     fake = measure.features("generated images", name, options.count, lambda a, b: seeded_images(generator, range(a, b)))
     metrics = {**card.metrics, **_figures(real, fake)}
     sheet = folder / "samples.png"
     sample_sheet(generator).save(sheet, optimize=True)
-    files = {**card.files, "samples.png": describe(sheet, "samples")}
-    card = card.model_copy(update={"metrics": metrics, "files": files})
+    update = {"metrics": metrics, "files": {**card.files, "samples.png": describe(sheet, "samples")}}
+    card = card.model_copy(update=update)
     card = card.model_copy(update={"digest": card.compute_digest()})
     aside = folder / ".card.json"
     aside.write_text(card.model_dump_json(indent=1) + "\n")

@@ -221,9 +221,9 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
 
 
 def layer_groups(config: stylegan2.StyleGAN2Config) -> dict[str, list[int]]:
-    """Style layers by the side of the block that they steer: coarse to 8, middle to 32 pixels, fine beyond.
+    """Style layers by the side of the block that they steer: coarse to 8, middle to 32 pixels, fine beyond (Karras et al. 2019).
 
-    Networks of 64 px have 4 + 4 + 2 layers: where less than a block would be fine, the split follows Karras et al. 2019.
+    At 64 px: 0 … 2, 3 … 6 and 7 … 9.
     """
     groups: dict[str, list[int]] = {"coarse": [], "middle": [], "fine": []}
     for layer in range(config.num_ws):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -46,7 +47,8 @@ def launch(config: TrainConfig, data: Path, run: Path) -> None:
 def _pass_on_signals(context: ProcessContext) -> None:
     def pass_on(number: int, _: FrameType | None) -> None:
         for pid in context.pids():  # type: ignore[no-untyped-call]
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)

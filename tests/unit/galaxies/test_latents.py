@@ -168,3 +168,7 @@ def test_combine_is_linear(terms: np.ndarray, weights: list[float], factor: floa
 def test_combine_takes_away_what_it_added(pair: np.ndarray) -> None:
     a, b = pair
     assert np.allclose(latents.combine([a, b, b], [1, 1, -1]), a, rtol=1e-6, atol=1e-12)
+
+
+def test_noise_of_a_seed_is_not_its_latent() -> None:
+    assert not np.isin(latents.noise_from_seed(42, 1000), latents.z_from_seed(42, 1000)).any()

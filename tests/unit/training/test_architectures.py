@@ -74,6 +74,7 @@ def test_image_does_not_depend_on_its_batch(networks: tuple[Generator, Discrimin
         torch.testing.assert_close(alone[0], together[i], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_discriminator_learns_32_real_galaxies(networks: tuple[Generator, Discriminator], archive64: Archive) -> None:
     generator, discriminator = networks
     config = generator.config

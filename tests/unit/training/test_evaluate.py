@@ -20,6 +20,8 @@ from training.export import ExportOptions, export
 from training.loop import train
 from training.metrics.inception import find_network, load_network
 
+pytestmark = pytest.mark.slow  # the exporter and the FID network take seconds
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, archives: dict[int, Path]) -> Path:
@@ -42,7 +44,6 @@ def options(cache: Path) -> EvaluateOptions:
     return EvaluateOptions(count=20, cache=cache, network=find_network())
 
 
-@pytest.mark.slow
 def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[int, Path], tmp_path: Path) -> None:
     model, archive = tmp_path / "model", read(archives[16])
     shutil.copytree(exported, model)

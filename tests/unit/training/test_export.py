@@ -17,6 +17,7 @@ from training.data.archive import read
 from training.export import ExportOptions, export, layer_groups
 from training.loop import train
 
+pytestmark = pytest.mark.slow  # the ONNX exporter takes seconds
 RESOLUTION = {"stylegan2": 16, "dcgan": 64}
 OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
 

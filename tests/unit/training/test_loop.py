@@ -39,6 +39,7 @@ def test_resumed_run_equals_the_unbroken_one_bit_for_bit(architecture: str, tmp_
         assert all(torch.equal(expected[name], actual[name]) for name in expected), stem
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(tmp_path: Path, archives: dict[int, Path]) -> None:
     config = replace(tiny_config("stylegan2"), batch=8, kimg=0.024)
     launch(config, archives[16], tmp_path / "one")
@@ -107,12 +108,14 @@ def test_half_written_checkpoint_is_not_found(tmp_path: Path) -> None:
     assert checkpoints.list_checkpoints(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_an_error_in_a_child_process_is_one_message(tmp_path: Path, archives: dict[int, Path]) -> None:
     config = replace(tiny_config("stylegan2"), kimg=1, lr_discriminator=1e30)
     with pytest.raises(GalaxyError, match="the last checkpoint is good"):
         launch(config, archives[16], tmp_path)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_returns(tmp_path: Path, archives: dict[int, Path]) -> None:
     config = replace(tiny_config("stylegan2"), kimg=1000, snapshot_kimg=1000)
     child = multiprocessing.get_context("spawn").Process(target=launch, args=(config, archives[16], tmp_path / "run"))
