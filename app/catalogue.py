@@ -1,4 +1,4 @@
-"""The model store as the API sees it: cards kept in memory, read again only when a card file has changed."""
+"""The model store as the API sees it: what it holds, looked up anew every few seconds. The store itself keeps the cards."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from dataclasses import dataclass, field
 from galaxies.errors import NotFound
 from models.store import ModelStore, Version
 
-Signature = tuple[tuple[str, int, int], ...]
-
 
 @dataclass(frozen=True)
 class _Snapshot:
-    signature: Signature = ()
     versions: list[Version] = field(default_factory=list)
     by_reference: dict[str, Version] = field(default_factory=dict)
     default: str | None = None
@@ -51,27 +48,13 @@ class Catalogue:
         return found if found is not None else self._store.get(reference)
 
     def _fresh(self) -> _Snapshot:
-        if time.monotonic() - self._checked <= self._refresh_seconds:
-            return self._snapshot
-        with self._lock:
-            signature = self._signature()
-            if signature != self._snapshot.signature:
-                self._snapshot = self._read(signature)
-            self._checked = time.monotonic()
+        if time.monotonic() - self._checked > self._refresh_seconds:
+            with self._lock:
+                self._snapshot = self._read()
+                self._checked = time.monotonic()
         return self._snapshot
 
-    def _signature(self) -> Signature:
-        entries = []
-        for root in self._store.roots:
-            for path in sorted(root.glob("*/*/card.json")):
-                try:
-                    status = path.stat()
-                except OSError:
-                    continue
-                entries.append((str(path), status.st_mtime_ns, status.st_size))
-        return tuple(entries)
-
-    def _read(self, signature: Signature) -> _Snapshot:
+    def _read(self) -> _Snapshot:
         versions, _ = self._store.versions()
         by_reference = {v.card.reference: v for v in versions}
         for version in reversed(versions):
@@ -80,4 +63,4 @@ class Catalogue:
             default = self._store.default_name()
         except NotFound:
             default = None
-        return _Snapshot(signature, versions, by_reference, default)
+        return _Snapshot(versions, by_reference, default)

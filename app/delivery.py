@@ -40,15 +40,19 @@ def open_result(services: Services, job: Job) -> Opened:
     ------
     Problem : 410 where the job has expired or the bytes are gone.
     """
-    result = job.result
-    assert result is not None, "only completed jobs have a result to open"
+    assert job.result is not None, "only completed jobs have a result to open"
     gone = "the result of this job is no longer kept; send its request again for the same pixels"
     if job.expires <= now():
         raise Problem(410, gone)
     try:
-        stream = services.results.path(result.key).open("rb")
+        stream = services.results.path(job.result.key).open("rb")
     except OSError:
         raise Problem(410, gone) from None
+    # The store knows what lies there; the record knows what lay there when the job ended, and it may have been made anew since.
+    result = services.results.find(job.result.key)
+    if result is None:
+        stream.close()
+        raise Problem(410, gone)
     if result.bytes > WHOLE_BYTES:
         return Opened(job, result, stream)
     with stream:
@@ -71,7 +75,7 @@ def deliver(request: Request, opened: Opened, headers: Mapping[str, str], *, con
         "content-disposition": f'{kind}; filename="{file_name(opened.job)}"',
         **headers,
     }
-    if conditional and _matches(request.headers.get("if-none-match"), etag):
+    if conditional and matches(request.headers.get("if-none-match"), etag):
         _close(opened)
         return Response(status_code=304, headers={k: v for k, v in common.items() if k != "content-disposition"})
     first, last, status = 0, result.bytes - 1, http.HTTPStatus.OK
@@ -105,7 +109,7 @@ def file_name(job: Job) -> str:
     return f"{stem}-{job.id[:8]}.{request.format}"
 
 
-def _matches(header: str | None, etag: str) -> bool:
+def matches(header: str | None, etag: str) -> bool:
     """Whether ``If-None-Match`` names ``etag`` (weak comparison, RFC 9110 §13.1.2)."""
     if header is None:
         return False

@@ -1,4 +1,4 @@
-"""Log lines with the request's id, as JSON objects or as text, on standard output."""
+"""Log lines with the request's id, as JSON objects or as text, on standard error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     ]
     # Plain tracebacks: the pretty ones print local variables, and with them passwords.
     plain = structlog.dev.plain_traceback
-    render: list[Any] = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
+    render: list[Any] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     if as_json:
         render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
@@ -26,7 +26,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]

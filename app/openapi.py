@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.errors import MEDIA_TYPE, STATUSES, Problem
+from app.examples import REQUESTS
 from galaxies.requests import MEDIA_TYPES, OPERATIONS
 
 JSON = "application/json"
@@ -21,8 +22,9 @@ in `request`, and the echoed request, sent again, gives the same pixels.
 Every error is a problem document (RFC 9457). Every GET also answers HEAD. `X-Request-ID` is echoed, or made up. Where the
 contract leaves it open:
 
-* a body's `format` goes before `Accept`; a client that accepts only `application/json` gets the operation's first format, and the
-  job instead of the result when it waits;
+* a body's `format` goes before `Accept`: it is what a request that waits is answered with, whatever `Accept` says. Where the body
+  names none, a client that accepts only `application/json` gets the operation's first format, and the job instead of the result
+  when it waits;
 * `Prefer: wait=N` above 60 means 60; other preferences, and values that are not numbers, are ignored (RFC 7240);
 * a job that fails while a request waits for it answers as the request itself would have: 422 for its input, 503 where another try
   may help, 500 where the service is to blame, 409 where it was cancelled; `job` in the problem names the job;
@@ -30,28 +32,6 @@ contract leaves it open:
 * several ranges, malformed ones and units other than bytes are ignored: the whole result comes.
 """
 
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "generate": {
-        "one galaxy": {"seeds": [42]},
-        "sixteen drawn seeds on one sheet": {"count": 16, "columns": 4, "truncation": 0.8},
-        "latents": {"latents": [{"seed": 42}, {"mean": True}], "format": "zip"},
-    },
-    "interpolate": {
-        "from one galaxy to another": {"from": {"seed": 42}, "to": {"seed": 43}, "frames": 50},
-        "a closed path": {"path": [{"seed": 1}, {"seed": 2}, {"seed": 3}], "frames": 60, "loop": True, "curve": "spherical"},
-    },
-    "mix": {"a grid": {"rows": [{"seed": 1}, {"seed": 2}], "columns": [{"seed": 3}, {"seed": 4}], "layers": [0, 1, 2, 3]}},
-    "arithmetic": {
-        "a - b + c": {
-            "terms": [
-                {"latent": {"seed": 42}, "weight": 1},
-                {"latent": {"seed": 1234}, "weight": -1},
-                {"latent": {"seed": 321}, "weight": 1},
-            ],
-            "show_terms": True,
-        }
-    },
-}
 REASONS = {
     400: "The body is not JSON in UTF-8",
     404: "There is no such thing",
@@ -79,6 +59,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return found
 
 
+def answer(description: str, example: Any, schema: str | None = None) -> dict[str, Any]:
+    """One of a route's ``responses``: JSON like ``example``; ``schema`` names its document where the route declares none."""
+    media: dict[str, Any] = {"example": example}
+    if schema is not None:
+        media["schema"] = {"$ref": f"#/components/schemas/{schema}"}
+    return {"description": description, "content": {JSON: media}}
+
+
 def bytes_of(*formats: str) -> dict[str, Any]:
     """The ``content`` of an answer that is a file in one of ``formats``."""
     return {MEDIA_TYPES[name]: {"schema": {"type": "string", "format": "binary"}} for name in formats}
@@ -87,7 +75,7 @@ def bytes_of(*formats: str) -> dict[str, Any]:
 def request_body(operation: str) -> dict[str, Any]:
     """``openapi_extra`` for the JSON body of ``operation``, which the route reads itself."""
     reference = {"$ref": f"#/components/schemas/{OPERATIONS[operation].__name__}"}  # type: ignore[index]
-    examples = {name: {"value": value} for name, value in EXAMPLES[operation].items()}
+    examples = {name: {"value": value} for name, value in REQUESTS[operation].items()}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": reference, "examples": examples}}}}
 
 
@@ -103,8 +91,21 @@ def document(app: FastAPI) -> dict[str, Any]:
             for operation in path.values():
                 if MEDIA_TYPE not in operation["responses"].get("422", {"content": {MEDIA_TYPE: {}}})["content"]:
                     del operation["responses"]["422"]  # the framework's own; these routes have nothing to validate
+        _restore_nulls(made, app)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _restore_nulls(made: dict[str, Any], app: FastAPI) -> None:
+    """Put the routes' examples of answers back as they are: the framework drops what is null in them."""
+    for route in app.state.routes:
+        for method in made["paths"].get(route.path, {}):
+            if method.upper() in route.methods:
+                shown = made["paths"][route.path][method]["responses"]
+                for status, response in route.responses.items():
+                    for kind, media in response.get("content", {}).items():
+                        if "example" in media:
+                            shown[str(status)]["content"][kind]["example"] = media["example"]
 
 
 def text() -> str:

@@ -8,9 +8,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from galaxies.errors import Transient
-
-TASK = "galaxies.render"
-QUEUE = "galaxies"
+from jobstore.records import QUEUE, TASK
 
 
 class RenderQueue:

@@ -1,10 +1,11 @@
-"""Every setting of the API, read once from the environment: ``GALSYNTH_<NAME>``, and plain ``REDIS_URL`` and ``PORT``."""
+"""Every setting of the API, read once from the environment: ``GALSYNTH_<NAME>``, and plain ``REDIS_URL`` and ``PORT``.
+
+Where both are set, ``GALSYNTH_REDIS_URL`` and ``GALSYNTH_PORT`` go before the plain ones.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-import json
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from galaxies.errors import BadInput
 from galaxies.resolve import Limits
+from models.store import split_roots
 
 
 class Settings(BaseSettings):
@@ -59,7 +61,10 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(os.pathsep) if part]
+        try:
+            return split_roots(value)
+        except BadInput as error:
+            raise ValueError(error.message) from None
 
     @property
     def limits(self) -> Limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,20 +20,20 @@ from app.validation import body_errors, shown
 from galaxies.cards import ModelCard, Operation
 from galaxies.errors import NotFound, Transient
 from galaxies.jobs import Job, ModelRef, Phase
-from galaxies.requests import OPERATIONS, Arithmetic, Generate, Interpolate, Mix, image_count
-from galaxies.resolve import check, resolve
+from galaxies.requests import OPERATIONS, image_count
+from galaxies.resolve import AnyRequest, check, resolve
 from jobstore.records import Claim, new_job_id, now
 
-AnyRequest = Generate | Interpolate | Mix | Arithmetic
 MAX_KEY = 255
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A job that is recorded, and its place in the queue (None where it does not wait)."""
+    """A job that is recorded, its place in the queue (None where it does not wait), and whether the body named the format."""
 
     job: Job
     queue_position: int | None = None
+    format_named: bool = False
 
 
 def submit(services: Services, operation: Operation, body: bytes, accept: str | None, key: str | None) -> Accepted:
@@ -53,7 +53,8 @@ def submit(services: Services, operation: Operation, body: bytes, accept: str | 
         claim = Claim(key, hashlib.sha256(text.encode()).hexdigest(), services.settings.idempotency_ttl_seconds)
     request = parse_request(operation, document)
     card = card_for(services, request)
-    return record(services, prepare(services, request, card, accept), claim)
+    accepted = record(services, prepare(services, request, card, accept), claim)
+    return replace(accepted, format_named=request.format is not None)
 
 
 def parse_request(operation: Operation, document: dict[str, Any]) -> AnyRequest:

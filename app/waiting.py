@@ -23,6 +23,7 @@ RECONNECT_SECONDS = 0.5
 CANCEL_SECONDS = 0.1
 REMEMBERED = 10_000
 GONE = "GONE"
+_PHASES = frozenset(Phase)
 Ended = Callable[[Phase | None], bool]
 log = structlog.get_logger("app.waiting")
 
@@ -82,7 +83,7 @@ class Changes:
                     self._look_now.set()
                     async for message in subscription.listen():
                         self._hear(message["data"])
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, UnicodeDecodeError) as error:
                 log.warning("announcements lost", reason=str(error))
             finally:
                 self._listening = False
@@ -91,7 +92,11 @@ class Changes:
 
     def _hear(self, announcement: str) -> None:
         job_id, _, name = announcement.partition(" ")
-        phase = None if name == GONE else Phase(name)
+        try:
+            phase = None if name == GONE else Phase(name)
+        except ValueError:
+            log.warning("announcement not understood", announcement=announcement[:100])
+            return
         self._latest[job_id] = phase
         self._latest.move_to_end(job_id)
         if len(self._latest) > REMEMBERED:
@@ -112,14 +117,16 @@ class Changes:
             except (RedisError, OSError):
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
-            for job_id, phase in zip(job_ids, phases, strict=True):
+            for job_id, phase in phases.items():
                 self._wake(job_id, phase)
 
-    async def _phases(self, job_ids: list[str]) -> list[Phase | None]:
+    async def _phases(self, job_ids: list[str]) -> dict[str, Phase | None]:
+        """Phases of those jobs whose phase we know the name of; None for those that are gone."""
         async with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hget(f"{PREFIX}job:{job_id}", "phase")
-            return [None if phase is None else Phase(phase) for phase in await pipe.execute()]
+            names = dict(zip(job_ids, await pipe.execute(), strict=True))
+        return {job_id: name and Phase(name) for job_id, name in names.items() if name is None or name in _PHASES}
 
     def _wake(self, job_id: str, phase: Phase | None) -> None:
         for until, future in self._waiters.get(job_id, []):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class Product:
     images : (N, bands, H, W) float32 as the network gives them, about -1 … 1; may be a memory map. Order: `image_names`.
     z : (N, z_dim) float32, or None where the images were edited in w.
     w : (N, num_ws, w_dim) float32 before truncation; None for models without w.
+    on_image : called whenever an image is about to be read; what it raises ends the encoding.
     """
 
     request: Generate | Interpolate | Mix | Arithmetic
@@ -30,6 +32,12 @@ class Product:
     images: NDArray[np.float32]
     z: NDArray[np.float32] | None = None
     w: NDArray[np.float32] | None = None
+    on_image: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+
+    def image(self, index: int) -> NDArray[np.float32]:
+        """Image ``index`` as (bands, H, W)."""
+        self.on_image()
+        return np.asarray(self.images[index])
 
 
 def image_names(request: Generate | Interpolate | Mix | Arithmetic) -> list[str]:

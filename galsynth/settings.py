@@ -1,9 +1,10 @@
 """Everything that the command line reads from its environment, read once.
 
 ============================  =================================================================================
-``PORT``, ``GALSYNTH_PORT``   port of the API (8000); ``--port`` goes before it
+``GALSYNTH_PORT``, ``PORT``   port of the API (8000); the first goes before the second, and ``--port`` before both
 ``GALSYNTH_HOST``             address that the API listens on (127.0.0.1); see the API's own settings before you widen it
-``REDIS_URL``                 an outside Redis server; without it an embedded one is started
+``GALSYNTH_REDIS_URL``,       an outside Redis server, the first before the second; without either an embedded one is started
+``REDIS_URL``
 ``GALSYNTH_DATA_DIR``         where `galsynth up` keeps queue, results and models; ``--data`` goes before it
 ``GALSYNTH_RESULTS_DIR``      result store, if not in the data folder
 ``GALSYNTH_MODELS_DIRS``      model stores (``:`` between them) beside the bundled one, if not in the data folder
@@ -46,11 +47,11 @@ class Settings:
 
         Raises
         ------
-        BadInput : ``PORT`` is not a port number.
+        BadInput : ``GALSYNTH_PORT`` or ``PORT`` is not a port number.
         """
         environ = dict(os.environ) if environ is None else environ
         return cls(
-            port=_port(environ.get("PORT") or environ.get("GALSYNTH_PORT") or str(DEFAULT_PORT)),
+            port=_port(environ),
             host=environ.get("GALSYNTH_HOST") or LOOPBACK,
             redis_url=environ.get("GALSYNTH_REDIS_URL") or environ.get("REDIS_URL") or None,
             data_dir=_path(environ, "GALSYNTH_DATA_DIR") or _state_dir(environ),
@@ -62,9 +63,13 @@ class Settings:
         )
 
 
-def _port(text: str) -> int:
+def _port(environ: Mapping[str, str]) -> int:
+    name = next((name for name in ("GALSYNTH_PORT", "PORT") if environ.get(name)), None)
+    if name is None:
+        return DEFAULT_PORT
+    text = environ[name]
     if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise BadInput(f"PORT is {text!r}; a number in 1 … 65535 is needed", field="PORT")
+        raise BadInput(f"{name} is {text!r}; a number in 1 … 65535 is needed", field=name)
     return int(text)
 
 

@@ -4,7 +4,7 @@
 
     start   queue server → answers → workers and API → ready
     watch   a worker ended: start it again, later each time;  API or queue server ended: stop everything, exit status 1
-    stop    API → workers, which finish or give back their jobs → queue server;  exit status 0
+    stop    API → workers, which finish their jobs or, after 45 s, give them back → queue server;  exit status 0
             a second signal: everything is killed at once
 
 All events arrive in one queue that the main thread reads; children are started by the main thread only (see `galsynth.bound`).

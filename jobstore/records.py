@@ -21,6 +21,10 @@ import redis
 from galaxies.jobs import Failure, Job, Phase, Result
 from jobstore import scripts
 
+TASK = "galaxies.render"
+QUEUE = "galaxies"
+"""Names of the Celery task and its queue, which the API and the workers share; the task's one argument is the job's id."""
+
 PREFIX = "galsynth:"
 CHANGES = PREFIX + "changes"
 DEAD = PREFIX + "dead"

@@ -5,6 +5,7 @@ Each announces ``<id> <phase>``, phase GONE for a job that is forgotten.
 
 # KEYS job, index, waiting, users of the result, [idempotency entry]; ARGV channel, id, created, expires, forget at, phase,
 # prefix of job keys, body digest, seconds, then field, value …  Returns body digest and job of the entry, and the queue position.
+# Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists.
 CREATE = """
 if KEYS[5] then
   local held = redis.call('HMGET', KEYS[5], 'body', 'job')
@@ -14,6 +15,9 @@ if KEYS[5] then
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 10))
 redis.call('EXPIREAT', KEYS[1], ARGV[5])
+for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, 9)) do
+  if redis.call('EXISTS', ARGV[7] .. oldest) == 0 then redis.call('ZREM', KEYS[2], oldest) end
+end
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
 redis.call('ZADD', KEYS[4], ARGV[4], ARGV[2])
 redis.call('EXPIREAT', KEYS[4], ARGV[5])

@@ -13,22 +13,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from galaxies.cards import ModelCard
-from galaxies.errors import GalaxyError, NotFound
+from galaxies.errors import BadInput, GalaxyError, NotFound
 from models.settings import default_model, extra_roots
-from models.store import BUNDLED, ModelStore, Version, verify
+from models.store import BUNDLED, ModelStore, Version, summary, verify
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    extra: list[Path] = options.root or extra_roots()
-    store = ModelStore([BUNDLED, *(root for root in extra if root != BUNDLED)], default_model())
     try:
+        extra: list[Path] = options.root or extra_roots()
+        store = ModelStore([BUNDLED, *(root for root in extra if root != BUNDLED)], default_model())
         status: int = options.run(store, options)
     except GalaxyError as error:
         print(f"models: {error.message}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, BadInput) else 1
     return status
 
 
@@ -47,19 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("reference", nargs="*", help="name or name@version; everything without it")
     check.set_defaults(run=_verify)
     return parser
-
-
-def summary(card: ModelCard) -> dict[str, Any]:
-    """What a list of models says about one version."""
-    return {
-        "name": card.name,
-        "version": card.version,
-        "title": card.title,
-        "resolution": card.resolution,
-        "bands": [band.name for band in card.bands],
-        "classes": card.class_names(),
-        "operations": card.operations,
-    }
 
 
 def _list(store: ModelStore, _options: argparse.Namespace) -> int:

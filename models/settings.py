@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+from models.store import split_roots
+
 
 def extra_roots() -> list[Path]:
-    """The operator's own model stores, in the order of searching: paths with ``:`` between them, or a JSON list."""
-    text = os.environ.get("GALSYNTH_MODELS_DIRS", "")
-    parts = json.loads(text) if text.lstrip().startswith("[") else text.split(os.pathsep)
-    return [Path(part) for part in parts if part]
+    """The operator's own model stores, in the order of searching.
+
+    Raises
+    ------
+    BadInput : the variable cannot be read.
+    """
+    return split_roots(os.environ.get("GALSYNTH_MODELS_DIRS", ""))
 
 
 def default_model() -> str | None:

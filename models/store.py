@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -139,6 +141,38 @@ def _listing(names: list[str]) -> str:
 
 def _negated_age(card: ModelCard) -> tuple[float, str]:
     return (-card.created.timestamp(), card.version)
+
+
+def split_roots(text: str) -> list[Path]:
+    """The model stores that ``GALSYNTH_MODELS_DIRS`` names: paths with ``:`` between them (``;`` on Windows) or a JSON list.
+
+    Raises
+    ------
+    BadInput : ``text`` begins like a JSON list and is none, or one of other things than strings.
+    """
+    if not text.lstrip().startswith("["):
+        return [Path(part) for part in text.split(os.pathsep) if part]
+    try:
+        parts = json.loads(text)
+    except (ValueError, RecursionError):
+        parts = None
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        allowed = f"""paths with {os.pathsep!r} between them, or a JSON list such as ["/data/models"]"""
+        raise BadInput(f"GALSYNTH_MODELS_DIRS is {text[:100]!r}; allowed are {allowed}", field="GALSYNTH_MODELS_DIRS")
+    return [Path(part) for part in parts if part]
+
+
+def summary(card: ModelCard) -> dict[str, Any]:
+    """What a list of models says about one version."""
+    return {
+        "name": card.name,
+        "version": card.version,
+        "title": card.title,
+        "resolution": card.resolution,
+        "bands": [band.model_dump() for band in card.bands],
+        "classes": [entry.model_dump() for entry in card.classes],
+        "operations": card.operations,
+    }
 
 
 def read_version(folder: Path) -> Version:

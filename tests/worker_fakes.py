@@ -78,6 +78,9 @@ class FakeRecords:
     def abort(self, job_id: str) -> bool:
         return self._change(job_id, phase=Phase.ABORTED)
 
+    def requeue(self, job_id: str) -> bool:
+        return self._change(job_id, phase=Phase.QUEUED, done=0, attempts=self.jobs[job_id].attempts - 1)
+
     def _change(self, job_id: str, **fields: Any) -> bool:
         with self.lock:
             if self.jobs[job_id].phase.ended:

@@ -67,11 +67,11 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
         )
     generator = OnnxGenerator(Version(card, folder))
     measure = _Measure(options, progress)
-    training = archive.images[archive.training()]
-    real = measure.features("training images", archive.manifest["digest"], len(training), lambda a, b: training[a:b])
     files = {path: entry.sha256 for path, entry in card.files.items() if entry.role != "samples"}
     name = hashlib.sha256(json.dumps([SAMPLING, files]).encode()).hexdigest()
     fake = measure.features("generated images", name, options.count, lambda a, b: seeded_images(generator, range(a, b)))
+    training = archive.images[archive.training()]
+    real = measure.features("training images", archive.manifest["digest"], len(training), lambda a, b: training[a:b])
     metrics = {**card.metrics, **_figures(real, fake)}
     sheet = folder / "samples.png"
     sample_sheet(generator).save(sheet, optimize=True)

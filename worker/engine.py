@@ -19,18 +19,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.loaded import LoadedModel
+from worker.loaded import MAP_ROWS, LoadedModel
 
 Array = NDArray[np.float32]
 Graph = Literal["map", "synthesize", "generate"]
 Rows = Callable[[int, int], tuple[Array, ...]]
 
 IDLE_BEAT_SECONDS = 1.0
-MAP_ROWS = 64
 
 
 class Cancelled(Exception):
-    """The work was cancelled before its end."""
+    """The work was cancelled before its end: nobody wants it any more."""
+
+
+class Stopped(Exception):
+    """The engine has stopped before the work's end: another worker should do it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Ticket:
 
         Raises
         ------
-        Cancelled : the work was cancelled, or the engine has stopped.
+        Cancelled : the work was cancelled.
+        Stopped : the engine has stopped.
         Exception : what the work's own rows raised.
         """
         self._ended.wait()
@@ -118,12 +122,17 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the batch that runs; work that is not done ends as cancelled."""
+        """End after the batch that runs; whoever waits for work that is not done gets `Stopped`."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
 
     @property
     def age(self) -> float:
@@ -140,7 +149,7 @@ class Engine:
         ticket = Ticket(work)
         with self._changed:
             if self._stopping:
-                ticket.end(Cancelled("the engine has stopped"))
+                ticket.end(Stopped("the engine has stopped"))
             elif work.count == 0:
                 ticket.end()
             else:
@@ -164,7 +173,7 @@ class Engine:
                 self._return([piece.ticket for piece in pieces])
             del pieces  # or an idle engine would hold the last job's images
         for ticket in self._line:
-            ticket.end(Cancelled("the engine has stopped"))
+            ticket.end(Cancelled("cancelled") if ticket.cancelled else Stopped("the engine has stopped"))
 
     def _gather(self) -> None:
         """Wait at most ``batch_delay`` for jobs that run but are not in line yet; a full batch or a lone job waits for none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import uuid
 import warnings
 from collections.abc import Callable
@@ -18,24 +19,30 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from galaxies.errors import Transient
-from jobstore.records import JobRecords
+from jobstore.records import QUEUE, JobRecords
 from jobstore.results import ResultStore
 from jobstore.workers import WorkerInfo
 from models.generator import CPU, choose_device
 from models.store import BUNDLED, ModelStore, Version
+from worker.default import DefaultModel
 from worker.engine import Engine
 from worker.loaded import LoadedModels
 from worker.render import Renderer
 from worker.settings import WorkerSettings
-from worker.tasks import QUEUE, add_render_task, celery_app
+from worker.tasks import add_render_task, celery_app
 from worker.watch import Watch
 
 CPU_BATCH, GPU_BATCH = 4, 32
+FINISH_SECONDS = 45.0
+"""After SIGTERM running jobs have so long to finish; the rest goes back to the queue. Whoever stops a worker waits for 60 s."""
 
 
 @dataclass
 class Worker:
-    """One worker process: `run` returns its exit status when SIGTERM or SIGINT has let the running jobs finish."""
+    """One worker process: `run` returns its exit status when SIGTERM or SIGINT has let the running jobs finish.
+
+    Those that run longer than `FINISH_SECONDS` go back to the queue.
+    """
 
     settings: WorkerSettings
     client: redis.Redis
@@ -44,6 +51,7 @@ class Worker:
     models: LoadedModels
     watch: Watch
     default: Version
+    default_model: DefaultModel
 
     def run(self) -> int:
         """Load and warm the default model, serve jobs until told to stop.
@@ -52,7 +60,7 @@ class Worker:
         ------
         GalaxyError : the default model, the device or the server does not work.
         """
-        providers = self.models.get(self.default).generator.providers
+        providers = self.default_model.warm(self.default).generator.providers
         try:
             self.client.ping()
         except redis.RedisError as error:
@@ -68,16 +76,21 @@ class Worker:
 
         def on_stopping(**_: object) -> None:
             self.watch.drain()
+            give_back = threading.Timer(FINISH_SECONDS, self.engine.stop)
+            give_back.daemon = True
+            give_back.start()
 
         signals.worker_ready.connect(on_ready, weak=False)
         signals.worker_shutting_down.connect(on_stopping, weak=False)
         self.engine.start()
         self.watch.start()
+        self.default_model.start()
         try:
             return self._serve(worker_id)
         finally:
             signals.worker_ready.disconnect(on_ready)
             signals.worker_shutting_down.disconnect(on_stopping)
+            self.default_model.stop()
             self.watch.stop()
             self.engine.stop()
 
@@ -129,6 +142,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     except OSError as error:
         raise Transient(f"the result store {settings.results_dir} cannot be made: {error.strerror}") from None
     results.check_writable()
+    results.clear_scratch()
     client = connect(settings.redis_url)
     records = JobRecords(client)
     engine = Engine(batch_size, settings.batch_delay_ms / 1e3)
@@ -143,7 +157,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20)
     app = celery_app(settings.redis_url, settings.visibility_timeout)
     add_render_task(app, renderer.render)
-    return Worker(settings, client, app, engine, models, watch, default)
+    return Worker(settings, client, app, engine, models, watch, default, DefaultModel(store, models))
 
 
 def connect(url: str) -> redis.Redis:

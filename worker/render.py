@@ -20,7 +20,7 @@ from galaxies.resolve import AnyRequest
 from jobstore.records import JobRecords
 from jobstore.results import ResultStore
 from models.store import ModelStore, Version
-from worker.engine import Cancelled, Engine, Graph, Rows, Work
+from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Work
 from worker.failures import failure_of
 from worker.loaded import LoadedModel, LoadedModels
 from worker.points import Points, noise_of, points_of, truncated
@@ -63,6 +63,7 @@ class Renderer:
         Raises
         ------
         redis.RedisError : the record cannot be read or written; the message should go back to the queue.
+        Stopped : this worker stops before the job's end. The job is QUEUED again and its message should go back to the queue.
         """
         begun = self.records.begin(job_id)
         if isinstance(begun, str):
@@ -76,6 +77,10 @@ class Renderer:
             if not running.lost:
                 self.records.abort(job_id)
             _LOG.info("job stopped", job=job_id, lease_lost=running.lost, done=running.progress)
+        except Stopped:
+            if not running.lost:
+                self.records.requeue(job_id)
+            raise
         except redis.RedisError:
             raise
         except Exception as error:
@@ -93,7 +98,7 @@ class Renderer:
             with self.results.scratch() as scratch:
                 product = self._make(job.request, model, running, scratch, clock)
                 _check(running)
-                result = self._store(job, product, scratch, clock)
+                result = self._store(job, product, running, scratch, clock)
         _check(running)
         self.records.complete(job.id, result, job.total)
         clock.lap("complete")
@@ -136,9 +141,15 @@ class Renderer:
         ticket.wait()
         return work.out
 
-    def _store(self, job: Job, product: Product, scratch: Path, clock: Clock) -> Result:
+    def _go_on(self, running: Running) -> None:
+        _check(running)
+        if self.engine.stopping:
+            raise Stopped("the worker stops")
+
+    def _store(self, job: Job, product: Product, running: Running, scratch: Path, clock: Clock) -> Result:
         path = scratch / "result"
-        encoded = encode(product, path, created=job.created)
+        encoded = encode(product, path, created=job.created, on_image=lambda: self._go_on(running))
+        _check(running)
         clock.lap("encode")
         assert job.request.format is not None
         describe = Result(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from galaxies.errors import BadInput
+from models.store import split_roots
 
 
 class WorkerSettings(BaseSettings):
@@ -78,4 +79,7 @@ class WorkerSettings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(os.pathsep) if part]
+        try:
+            return split_roots(value)
+        except BadInput as error:
+            raise ValueError(error.message) from None

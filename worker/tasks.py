@@ -12,8 +12,9 @@ from celery import Celery
 from celery.exceptions import Reject
 from kombu.entity import Queue
 
-TASK = "galaxies.render"
-QUEUE = "galaxies"
+from jobstore.records import QUEUE, TASK
+from worker.engine import Stopped
+
 RETRY_SECONDS = 1.0
 
 _LOG = structlog.get_logger(__name__)
@@ -69,6 +70,9 @@ def add_render_task(app: Celery, render: Callable[[str, str | None], None]) -> A
         except redis.RedisError as error:
             _LOG.warning("job goes back to the queue", job=job_id, error=str(error))
             time.sleep(RETRY_SECONDS)
+            raise Reject(str(error), requeue=True) from None
+        except Stopped as error:
+            _LOG.info("job goes back to the queue", job=job_id, error=str(error))
             raise Reject(str(error), requeue=True) from None
 
     return galaxies_render

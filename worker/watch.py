@@ -177,7 +177,7 @@ class Watch:
 
     def _guard(self) -> None:
         """End the process where the engine cannot recover: its jobs go to another worker when their leases end."""
-        if self._engine.alive and self._engine.age < self._watchdog_seconds:
+        if (self._engine.alive or self._engine.stopping) and self._engine.age < self._watchdog_seconds:
             return
         _LOG.critical("the engine is stuck or dead; the worker ends itself", age_seconds=round(self._engine.age, 1))
         os._exit(STUCK_EXIT_CODE)

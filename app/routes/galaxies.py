@@ -30,15 +30,17 @@ class GalaxyQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=False)
 
-    truncation: float | None = Field(default=None, ge=-2, le=2)
+    truncation: float | None = Field(default=None, ge=-2, le=2, description="ψ; default the card's", examples=[0.7])
     noise: Annotated[str, Field(pattern=r"^(const|none|[0-9]{1,10})$")] = Field(
-        default="const", description="`const`, `none`, or a seed for fresh noise"
+        default="const", description="`const`, `none`, or a seed for fresh noise", examples=["none"]
     )
-    size: int | None = Field(default=None, ge=16, le=2048)
+    size: int | None = Field(default=None, ge=16, le=2048, description="side in pixels; default the model's", examples=[128])
     stretch: Literal["identity", "linear", "asinh", "lupton"] | None = Field(
-        default=None, description="with its default parameters"
+        default=None, description="with its default parameters; default the card's", examples=["identity"]
     )
-    class_: str | None = Field(default=None, alias="class", max_length=200, description="default: drawn from the seed")
+    class_: str | None = Field(
+        default=None, alias="class", max_length=200, description="default: drawn from the seed", examples=["spiral_acw"]
+    )
 
     def body(self, reference: str, seed: int, format_: str) -> dict[str, Any]:
         """The equal body of ``POST /v1/generate``."""
@@ -49,8 +51,11 @@ class GalaxyQuery(BaseModel):
         return document | ({"stretch": {"kind": self.stretch}} if self.stretch else {})
 
 
-Model = Annotated[str, Path(description="`name@version`; a bare `name` is redirected to its newest version", max_length=100)]
-Seed = Annotated[int, Path(ge=0, le=MAX_SEED)]
+Model = Annotated[
+    str,
+    Path(description="`name@version`; a bare `name` is redirected to its newest version", max_length=100, examples=["gz1-64@1"]),
+]
+Seed = Annotated[int, Path(ge=0, le=MAX_SEED, description="the galaxy is that of `POST /v1/generate`", examples=[42])]
 
 
 def _responses(format_: str) -> dict[int | str, dict[str, Any]]:

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 
 from app.documents import JobDocument, JobPage, job_document
 from app.errors import Problem
-from app.openapi import problems
-from app.routes.operations import current
+from app.examples import ABORTED, COMPLETED, CURSOR, JOB_PAGE
+from app.openapi import answer, problems
+from app.routes.operations import JobId, current
 from app.services import Services, services_of
 from app.validation import shown
 from galaxies.cards import Operation
@@ -31,11 +32,15 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    phase: Phase | None = None
-    operation: Operation | None = None
-    after: AwareDatetime | None = Field(default=None, description="only jobs created later than this ISO 8601 time")
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, max_length=100, description="from the `next` link of the page before")
+    phase: Phase | None = Field(default=None, description="only jobs in this phase", examples=["COMPLETED"])
+    operation: Operation | None = Field(default=None, description="only jobs of this operation", examples=["generate"])
+    after: AwareDatetime | None = Field(
+        default=None, description="only jobs created later than this ISO 8601 time", examples=["2026-03-01T12:00:00Z"]
+    )
+    limit: int = Field(default=50, ge=1, le=200, description="most jobs of one page", examples=[20])
+    cursor: str | None = Field(
+        default=None, max_length=100, description="from the `next` link of the page before", examples=[CURSOR]
+    )
 
     @field_validator("after", mode="before")
     @classmethod
@@ -55,17 +60,29 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    wait: float = Field(default=0, ge=0, le=60, description="answer when the phase changes, or after so many seconds")
+    wait: float = Field(
+        default=0, ge=0, le=60, description="answer when the phase changes, or after so many seconds", examples=[1]
+    )
 
 
-@router.get("", response_model=JobPage, operation_id="listJobs", responses=problems(422, 503))
+@router.get(
+    "",
+    response_model=JobPage,
+    operation_id="listJobs",
+    responses={200: answer("One page of jobs", JOB_PAGE), **problems(422, 503)},
+)
 async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
     """Jobs, newest first."""
     return await run_sync(_list, services_of(request), query)
 
 
-@router.get("/{job_id}", response_model=JobDocument, operation_id="getJob", responses=problems(404, 422, 503))
-async def get_job(request: Request, job_id: str, query: Annotated[WaitQuery, Query()]) -> Response:
+@router.get(
+    "/{job_id}",
+    response_model=JobDocument,
+    operation_id="getJob",
+    responses={200: answer("The job", COMPLETED), **problems(404, 422, 503)},
+)
+async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Query()]) -> Response:
     """One job; with `wait` as soon as its phase changes."""
     services = services_of(request)
     job = await run_sync(current, services, job_id)
@@ -76,14 +93,19 @@ async def get_job(request: Request, job_id: str, query: Annotated[WaitQuery, Que
     return await run_sync(_answer, services, job)
 
 
-@router.post("/{job_id}/cancel", response_model=JobDocument, operation_id="cancelJob", responses=problems(404, 503))
-async def cancel_job(request: Request, job_id: str) -> Response:
+@router.post(
+    "/{job_id}/cancel",
+    response_model=JobDocument,
+    operation_id="cancelJob",
+    responses={200: answer("The job", ABORTED), **problems(404, 503)},
+)
+async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job, in any phase, any number of times. A running one stops within one batch; an ended one stays as it is."""
     return await run_sync(_cancel, services_of(request), job_id)
 
 
 @router.delete("/{job_id}", status_code=204, operation_id="deleteJob", responses=problems(404, 503))
-async def delete_job(request: Request, job_id: str) -> Response:
+async def delete_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job if needed, then forget it and its result (which stays for equal jobs that share it)."""
     return await run_sync(_delete, services_of(request), job_id)
 

@@ -8,13 +8,15 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from app.delivery import matches
 from app.documents import ModelList
 from app.errors import Problem
+from app.examples import CARD, DIGEST, MODEL_LIST, REPORT
 from app.negotiation import choose
-from app.openapi import bytes_of, problems
+from app.openapi import answer, bytes_of, problems
 from app.services import Services, services_of
 from galaxies.cards import ModelCard, Role
-from models.store import Version
+from models.store import Version, summary
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 Reference = Annotated[str, Path(description="`name` (newest version) or `name@version`", examples=["gz1-64"])]
@@ -23,7 +25,12 @@ HTML_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inlin
 REVALIDATE = {"cache-control": "no-cache"}
 
 
-@router.get("", response_model=ModelList, operation_id="listModels", responses=problems(503))
+@router.get(
+    "",
+    response_model=ModelList,
+    operation_id="listModels",
+    responses={200: answer("What there is", MODEL_LIST), **problems(503)},
+)
 async def list_models(request: Request) -> Response:
     """Every readable version, newest first within a name."""
     return await run_sync(_list, services_of(request))
@@ -33,13 +40,19 @@ async def list_models(request: Request) -> Response:
     "/{reference}",
     response_model=ModelCard,
     operation_id="getModel",
-    responses={304: {"description": "`If-None-Match` names the card"}, **problems(404, 422, 503)},
+    responses={
+        200: answer("The card", CARD),
+        304: {"description": "`If-None-Match` names the card"},
+        **problems(404, 422, 503),
+    },
 )
-async def get_model(request: Request, reference: Reference, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+async def get_model(
+    request: Request, reference: Reference, if_none_match: Annotated[str | None, Header(examples=[f'"{DIGEST}"'])] = None
+) -> Response:
     """The card of a model version: what it is, what it was trained on, what it can do."""
     card = (await run_sync(services_of(request).catalogue.get, reference)).card
     headers = {"etag": f'"{card.digest}"', **REVALIDATE}
-    if if_none_match is not None and headers["etag"] in if_none_match:
+    if matches(if_none_match, headers["etag"]):
         return Response(status_code=304, headers=headers)
     return Response(card.model_dump_json(), 200, headers, "application/json")
 
@@ -51,12 +64,17 @@ async def get_model(request: Request, reference: Reference, if_none_match: Annot
     responses={
         200: {
             "description": "What evaluation found",
-            "content": {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}},
+            "content": {
+                "text/html": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}, "example": REPORT},
+            },
         },
         **problems(404, 406, 422, 503),
     },
 )
-async def get_report(request: Request, reference: Reference, accept: Annotated[str | None, Header()] = None) -> Response:
+async def get_report(
+    request: Request, reference: Reference, accept: Annotated[str | None, Header(examples=["application/json"])] = None
+) -> Response:
     """What evaluation found, as HTML or JSON."""
     version = await run_sync(services_of(request).catalogue.get, reference)
     there = [kind for kind, role in REPORTS.items() if version.card.file(role) is not None]
@@ -92,16 +110,5 @@ def _file(version: Version, role: Role, media_type: str) -> Response:
 
 
 def _list(services: Services) -> Response:
-    models = [
-        {
-            "name": card.name,
-            "version": card.version,
-            "title": card.title,
-            "resolution": card.resolution,
-            "bands": [band.model_dump() for band in card.bands],
-            "classes": [entry.model_dump() for entry in card.classes],
-            "operations": card.operations,
-        }
-        for card in (version.card for version in services.catalogue.versions())
-    ]
+    models = [summary(version.card) for version in services.catalogue.versions()]
     return JSONResponse({"default": services.catalogue.default_name(), "models": models}, headers=REVALIDATE)

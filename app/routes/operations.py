@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from app.body import read_body
 from app.delivery import deliver, open_result
 from app.documents import JobDocument, job_document
 from app.errors import Problem, problem_of_job
+from app.examples import COMPLETED, JOB_ID, QUEUED
 from app.negotiation import prefer_wait, quality
-from app.openapi import bytes_of, problems, request_body
+from app.openapi import answer, bytes_of, problems, request_body
 from app.services import Services, services_of
 from app.submission import Accepted, submit
 from app.waiting import ended
@@ -35,8 +36,13 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N ≤ 60
 Accept = Annotated[str | None, Header(description="chooses the format where the body names none", examples=["image/png"])]
 Key = Annotated[
     str | None,
-    Header(description="1 … 255 characters: the same key with the same body gives the same job", alias="Idempotency-Key"),
+    Header(
+        description="1 … 255 characters: the same key with the same body gives the same job",
+        alias="Idempotency-Key",
+        examples=["sheet-7 of 2026-03-01"],
+    ),
 ]
+JobId = Annotated[str, Path(description="`id` of the job", examples=[JOB_ID])]
 
 
 def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
@@ -70,7 +76,8 @@ def _after(request: Request, services: Services, accepted: Accepted, applied: di
     if job.phase is not Phase.COMPLETED or job.result is None:
         raise problem_of_job(job)
     address = f"/v1/jobs/{job.id}"
-    if quality(accept, job.result.media_type) == 0 and quality(accept, "application/json") > 0:
+    only_json = quality(accept, job.result.media_type) == 0 and quality(accept, "application/json") > 0
+    if only_json and not accepted.format_named:
         return JSONResponse(job_document(job, None), 200, {"content-location": address, **applied})
     headers = {"content-location": f"{address}/result", "cache-control": "no-store", **applied}
     return deliver(request, open_result(services, job), headers, conditional=False)
@@ -99,16 +106,15 @@ def accepted_response(accepted: Accepted, headers: dict[str, str] | None = None)
 
 def _responses(operation: Operation) -> dict[int | str, dict[str, Any]]:
     text = {"schema": {"type": "string"}}
+    job = answer("The job", COMPLETED, "JobDocument")
     return {
         200: {
-            "description": "With `Prefer: wait`: the result itself (the job, for a client that accepts only JSON)",
-            "content": {
-                **bytes_of(*OPERATIONS[operation].formats),
-                "application/json": {"schema": {"$ref": "#/components/schemas/JobDocument"}},
-            },
+            "description": "With `Prefer: wait`: the result itself, in the body's `format` or as `Accept` wants it (the job, "
+            "where the body names no `format` and the client accepts only JSON)",
+            "content": {**bytes_of(*OPERATIONS[operation].formats), **job["content"]},
             "headers": {"Content-Location": text, "Preference-Applied": text, "ETag": text, "Content-Disposition": text},
         },
-        202: {"model": JobDocument, "description": "The job", "headers": {"Location": text, "Retry-After": text}},
+        202: {"model": JobDocument, **answer("The job", QUEUED), "headers": {"Location": text, "Retry-After": text}},
         **problems(400, 406, 409, 410, 413, 415, 422, 500, 503),
     }
 

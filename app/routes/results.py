@@ -12,9 +12,10 @@ from starlette.responses import Response
 from app.delivery import deliver, open_result
 from app.documents import job_document
 from app.errors import Problem, problem_of_job
+from app.examples import SAME_ETAG
 from app.negotiation import quality
 from app.openapi import bytes_of, problems
-from app.routes.operations import current
+from app.routes.operations import JobId, current
 from app.services import Services, services_of
 from galaxies.jobs import Phase
 from galaxies.requests import MEDIA_TYPES
@@ -37,9 +38,9 @@ HEADERS = dict.fromkeys(("ETag", "Content-Disposition", "Accept-Ranges", "Conten
 )
 async def get_result(
     request: Request,
-    job_id: str,
-    accept: Annotated[str | None, Header(description="406 where it excludes the result's media type")] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
+    job_id: JobId,
+    accept: Annotated[str | None, Header(description="406 where it excludes the result's media type", examples=["*/*"])] = None,
+    if_none_match: Annotated[str | None, Header(examples=[SAME_ETAG])] = None,
     range_: Annotated[str | None, Header(alias="Range", examples=["bytes=0-1023"])] = None,
 ) -> Response:
     """The bytes of a completed job."""

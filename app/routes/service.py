@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from app.documents import Health, Readiness
 from app.errors import Problem
-from app.openapi import problems
+from app.examples import HEALTH, READY
+from app.openapi import answer, problems
 from app.services import Services, services_of
 from galaxies.errors import GalaxyError, Transient
 from jobstore.workers import WorkerBeacons
@@ -18,13 +19,15 @@ router = APIRouter(tags=["service"])
 NO_STORE = {"cache-control": "no-store"}
 
 
-@router.get("/healthz", response_model=Health, operation_id="health")
+@router.get("/healthz", response_model=Health, operation_id="health", responses={200: answer("It lives", HEALTH)})
 async def healthz() -> Response:
     """The process lives."""
     return JSONResponse({"status": "ok"}, headers=NO_STORE)
 
 
-@router.get("/readyz", response_model=Readiness, operation_id="ready", responses=problems(503))
+@router.get(
+    "/readyz", response_model=Readiness, operation_id="ready", responses={200: answer("All is there", READY), **problems(503)}
+)
 async def readyz(request: Request) -> Response:
     """Redis, result store and a worker with a warm default model are there; 503 says which is missing."""
     checks = await run_sync(_checks, services_of(request))
@@ -55,6 +58,8 @@ def _worker(services: Services) -> str:
     except GalaxyError as error:
         return error.message
     workers = WorkerBeacons(services.records.client).alive()
-    if any(wanted in worker.warm for worker in workers):
+    # Workers warm a version that was published just now within seconds; until then another one of the model stands for it.
+    name = wanted.partition("@")[0]
+    if any(warm.partition("@")[0] == name for worker in workers for warm in worker.warm):
         return "ok"
     return f"{len(workers)} alive, none with the default model {wanted} warm" if workers else "no worker is alive"

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -33,18 +33,19 @@ FORMATS: dict[str, Callable[[Product, Path, datetime], Encoded]] = {
 }
 
 
-def encode(product: Product, path: Path, created: datetime) -> Encoded:
+def encode(product: Product, path: Path, created: datetime, on_image: Callable[[], None] = lambda: None) -> Encoded:
     """Write ``product`` at ``path`` in the format that its request names.
 
-    The file is written beside ``path`` and moved there when complete: a file under ``path`` is whole, whatever happens. Images
-    are converted one at a time, so memory does not grow with their number. The same product gives the same bytes, except for
-    the DATE of a FITS file, which is ``created``.
+    A failure may leave half a file: ``path`` lies where nobody looks for results, and `jobstore.results.ResultStore.put` moves
+    what is whole to where they do. Images are converted one at a time, so memory does not grow with their number. The same
+    product gives the same bytes, except for the DATE of a FITS file, which is ``created``.
 
     Parameters
     ----------
     product : its request is resolved, and its images are in the order of `galaxies.product.image_names`.
     path : of the file to be; its folder exists. An existing file is replaced.
     created : when the galaxies were made, with a time zone.
+    on_image : called before each image is converted; what it raises ends the encoding and comes through.
 
     Raises
     ------
@@ -53,13 +54,7 @@ def encode(product: Product, path: Path, created: datetime) -> Encoded:
     OSError : the file cannot be written.
     """
     _check(product, created)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        encoded = FORMATS[product.request.format or ""](product, aside, created)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return encoded
+    return FORMATS[product.request.format or ""](replace(product, on_image=on_image), path, created)
 
 
 def _check(product: Product, created: datetime) -> None:

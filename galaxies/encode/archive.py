@@ -60,9 +60,8 @@ def encode_npz(product: Product, path: Path, created: datetime) -> Encoded:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         _write_array(archive, "images", product.images.shape, _physical_frames(product))
         for name, array in arrays.items():
-            content = io.BytesIO()
-            np.lib.format.write_array(content, array, allow_pickle=False)
-            archive.writestr(_entry(f"{name}.npy"), content.getvalue())
+            with archive.open(_entry(f"{name}.npy"), "w", force_zip64=True) as stream:
+                np.lib.format.write_array(cast(BinaryIO, stream), array, allow_pickle=False)
     return Encoded("application/x-npz", *native_size(product), len(product.images))
 
 
@@ -83,8 +82,8 @@ def _catalogue(product: Product) -> str:
 
 
 def _physical_frames(product: Product) -> Iterator[bytes]:
-    for image in product.images:
-        yield physical(np.asarray(image), product.card.normalisation).astype("<f4").tobytes()
+    for index in range(len(product.images)):
+        yield physical(product.image(index), product.card.normalisation).astype("<f4").tobytes()
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], chunks: Iterator[bytes]) -> None:

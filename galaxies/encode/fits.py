@@ -75,8 +75,8 @@ def _history(product: Product) -> list[bytes]:
 
 def _planes(product: Product, band: int) -> Iterator[bytes]:
     """One band of every galaxy, bottom row first, as big-endian float32."""
-    for image in product.images:
-        values = physical(np.asarray(image), product.card.normalisation)[band]
+    for index in range(len(product.images)):
+        values = physical(product.image(index), product.card.normalisation)[band]
         yield values[::-1].astype(">f4").tobytes()
 
 

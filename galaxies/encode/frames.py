@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from galaxies.pixels import Picture, display
 from galaxies.product import Product
@@ -25,9 +24,8 @@ def display_size(product: Product) -> int:
 
 def picture(product: Product, index: int, size: int | None = None) -> Picture:
     """Image ``index`` as (size, size) or (size, size, 3) uint8; ``size`` default the request's."""
-    request = product.request
-    image: NDArray[np.float32] = np.asarray(product.images[index])
-    return display(image, product.card, request.stretch or product.card.stretch, size or display_size(product), request.resample)
+    request, card = product.request, product.card
+    return display(product.image(index), card, request.stretch or card.stretch, size or display_size(product), request.resample)
 
 
 def pictures(product: Product, indices: Sequence[int] | None = None) -> Iterator[Picture]:

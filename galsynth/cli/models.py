@@ -96,13 +96,10 @@ def _table(listing: dict[str, Any]) -> Table:
     )
     for entry in listing["models"]:
         mark = " (default)" if entry["name"] == listing["default"] else ""
-        lists = [", ".join(map(_name, entry[key])) for key in ("bands", "classes", "operations")]
+        named = [", ".join(each["name"] for each in entry[key]) for key in ("bands", "classes")]
+        lists = [*named, ", ".join(entry["operations"])]
         table.add_row(f"{entry['name']}@{entry['version']}{mark}", entry["title"], str(entry["resolution"]), *lists)
     return table
-
-
-def _name(entry: str | dict[str, Any]) -> str:
-    return entry if isinstance(entry, str) else str(entry["name"])
 
 
 def _card_table(card: ModelCard) -> Table:

@@ -78,12 +78,17 @@ def test_the_echoed_request_gives_the_same_pixels(client: Client) -> None:
     assert np.array_equal(pixels(drawn.content), pixels(again.content))
 
 
-def test_the_first_frame_is_the_first_galaxy(client: Client) -> None:
-    film = client.post("/v1/interpolate", json={**BODIES["interpolate"], "format": "zip"}, headers=WAIT)
+@pytest.mark.parametrize("space", ["w", "z"])
+@pytest.mark.parametrize("curve", ["linear", "spherical"])
+def test_the_ends_of_a_film_are_exactly_its_galaxies(client: Client, curve: str, space: str) -> None:
+    body = {**BODIES["interpolate"], "curve": curve, "space": space, "format": "zip"}
+    film = client.post("/v1/interpolate", json=body, headers=WAIT)
     archive = zipfile.ZipFile(io.BytesIO(film.content))
-    first = sorted(name for name in archive.namelist() if name.endswith(".png"))[0]
-    alone = client.post("/v1/generate", json={"latents": [{"seed": 1}], "format": "png"}, headers=WAIT)
-    assert np.abs(pixels(archive.read(first)) - pixels(alone.content)).max() <= 1
+    frames = sorted(name for name in archive.namelist() if name.endswith(".png"))
+    assert len(frames) == body["frames"]
+    for frame, latent in ((frames[0], body["from"]), (frames[-1], body["to"])):
+        alone = client.post("/v1/generate", json={"latents": [latent], "format": "png"}, headers=WAIT)
+        assert np.array_equal(pixels(archive.read(frame)), pixels(alone.content)), frame
 
 
 def test_a_galaxy_by_address_is_the_galaxy_by_post(client: Client) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from tests.tiny_models import publish_style, publish_z
 from tests.worker_fakes import make_job, wait_until
 
 COMMAND = [sys.executable, "-m", "worker"]
+SHORT_OF_TIME = [sys.executable, "-c", "import worker.main as m; m.FINISH_SECONDS = 0.2; import worker.__main__ as w; w.main()"]
 LEASE_SECONDS = 4
 SLOW_FRAMES = 1200
 BODIES = {
@@ -77,12 +80,10 @@ class Place:
         }
         return os.environ | own | settings
 
-    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, command: Sequence[str] = COMMAND, **settings: str) -> subprocess.Popen[bytes]:
         known = {info.pid for info in WorkerBeacons(self.records.client).alive()}
         with self.log.open("ab") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "worker"], env=self.environ(**settings), stdout=stream, stderr=stream
-            )
+            process = subprocess.Popen(command, env=self.environ(**settings), stdout=stream, stderr=stream)
         self.workers.append(process)
 
         def ready() -> bool:
@@ -182,11 +183,12 @@ def test_many_jobs_at_once_all_end_well_and_once(place: Place, worker: Any) -> N
     wait_until(lambda: place.records.client.zcard("unacked_index") == 0)
 
 
-def test_a_single_galaxy_does_not_wait_for_a_film(place: Place, worker: Any) -> None:
-    film = place.send(interpolate_body(SLOW_FRAMES), "slow")
+@pytest.mark.parametrize("model", ["tiny-style", "slow"])
+def test_a_single_galaxy_does_not_wait_for_a_film(place: Place, worker: Any, model: str) -> None:
+    film = place.send(interpolate_body(SLOW_FRAMES, truncation=0.65 if model == "slow" else 0.7), "slow")
     place.running(film)
     for seed in range(5):
-        job = place.end(place.send(generate_body([2000 + seed])), 5)
+        job = place.end(place.send(generate_body([2000 + seed]), model), 5)
         assert job.phase == Phase.COMPLETED
     assert place.now(film).phase == Phase.EXECUTING
     place.records.cancel(film.id)
@@ -233,6 +235,18 @@ def test_the_heartbeat_file_is_fresh(place: Place, worker: Any) -> None:
 def test_a_model_published_later_serves_without_a_restart(place: Place, worker: Any) -> None:
     publish_style(place.folder / "models", "late")
     assert place.end(place.send(generate_body([1]), "late")).phase == Phase.COMPLETED
+
+
+def test_a_new_version_of_the_default_model_is_warm_before_anybody_asks(place: Place, worker: Any) -> None:
+    def warm(name: str) -> bool:
+        return any(name in info.warm for info in WorkerBeacons(place.records.client).alive())
+
+    version = publish_style(place.folder / "models", version="2", seed=5, created=datetime(2100, 1, 1, tzinfo=UTC))
+    try:
+        wait_until(lambda: warm("tiny-style@2"), 15)
+        assert warm("tiny-style@1")
+    finally:
+        shutil.rmtree(version.folder)
 
 
 def test_a_damaged_model_is_one_clear_error_and_the_worker_lives(place: Place, worker: Any) -> None:
@@ -299,6 +313,19 @@ def test_sigterm_finishes_what_runs_and_leaves_what_waits(place: Place, worker: 
     assert WorkerBeacons(place.records.client).alive() == []
     place.start_worker()
     assert place.end(waiting).phase == Phase.COMPLETED
+
+
+def test_a_job_too_long_for_a_stop_goes_back_to_the_queue_and_the_next_worker_finishes_it(place: Place, worker: Any) -> None:
+    for process in list(place.workers):
+        place.stop(process)
+    alone = place.start_worker(SHORT_OF_TIME)
+    job = place.send(interpolate_body(400, truncation=0.35), "slow")
+    place.running(job)
+    assert place.stop(alone) == 0
+    assert place.now(job).phase == Phase.QUEUED
+    place.start_worker()
+    ended = place.end(job, 60)
+    assert (ended.phase, ended.attempts) == (Phase.COMPLETED, 1)
 
 
 def cannot_start(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

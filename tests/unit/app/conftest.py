@@ -16,12 +16,11 @@ import uvicorn
 from httpx import Client
 
 from app.main import create_app
-from app.queue import QUEUE
 from app.settings import Settings
 from galaxies.cards import ModelCard
 from galaxies.jobs import Failure, Job, Result
 from galaxies.requests import MEDIA_TYPES
-from jobstore.records import JobRecords
+from jobstore.records import QUEUE, JobRecords
 from jobstore.results import ResultStore
 from tests.strategies import style_card, z_card
 

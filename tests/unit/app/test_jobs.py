@@ -152,6 +152,21 @@ def test_a_failed_job_has_its_reason_instead_of_a_result(client: Client, worker:
     assert problem(client.get(job["links"]["result"]), 409)["detail"] == "the disk is full"
 
 
+def test_a_result_that_was_made_anew_is_told_as_it_is_now(client: Client, settings: Settings) -> None:
+    job, store = done(client), ResultStore(settings.results_dir)
+    (path,) = (path for path in settings.results_dir.glob("??/*") if not path.suffix)
+    old = store.find(path.name)
+    assert old is not None
+    store.delete(path.name)
+    with store.scratch() as folder:
+        (folder / "new").write_bytes(b"made on another day")
+        new = store.put(path.name, folder / "new", old)
+    answer = client.get(job["links"]["result"])
+    assert answer.content == b"made on another day"
+    assert answer.headers["etag"] == f'"{new.digest}"'
+    assert answer.headers["content-length"] == str(new.bytes)
+
+
 def test_a_result_that_is_gone_is_410(client: Client, settings: Settings) -> None:
     job = done(client)
     for path in settings.results_dir.glob("??/*"):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
-from app import openapi
+from app import documents, examples, openapi
 from app.main import create_app
 from app.settings import Settings
 from app.submission import parse_request
-from galaxies.cards import Operation
+from galaxies.cards import ModelCard, Operation
 from galaxies.requests import MEDIA_TYPES, OPERATIONS
 
 STORED = Path(__file__).parents[3] / "docs" / "openapi.json"
@@ -71,6 +73,51 @@ def test_every_operation_has_examples_that_are_accepted(document: dict[str, Any]
 def test_every_format_of_an_operation_is_documented(document: dict[str, Any], operation: Operation) -> None:
     content = document["paths"][f"/v1/{operation}"]["post"]["responses"]["200"]["content"]
     assert set(content) == {MEDIA_TYPES[name] for name in OPERATIONS[operation].formats} | {"application/json"}
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every operation and what to call it."""
+    for path, item in document["paths"].items():
+        yield from ((f"{method} {path}", operation) for method, operation in item.items())
+
+
+def check_example(document: dict[str, Any], schema: dict[str, Any], example: Any) -> None:
+    """``example`` is as ``schema`` says, formats included."""
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": document["components"], "allOf": [schema]}
+    jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(example)
+
+
+def test_every_json_answer_has_an_example_of_its_schema(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            for kind, media in response.get("content", {}).items():
+                if kind.endswith("json"):
+                    assert "example" in media, f"{name} {status} {kind}"
+                    assert media["schema"], f"{name} {status} {kind}"
+                    check_example(document, media["schema"], media["example"])
+
+
+def test_every_parameter_has_examples_of_its_schema(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert parameter["schema"].get("examples"), f"{name} {parameter['name']}"
+            for example in parameter["schema"]["examples"]:
+                check_example(document, parameter["schema"], example)
+
+
+def test_every_body_example_is_of_its_schema(document: dict[str, Any]) -> None:
+    for _, operation in operations(document):
+        for media in operation.get("requestBody", {"content": {}})["content"].values():
+            for example in media["examples"].values():
+                check_example(document, media["schema"], example["value"])
+
+
+def test_the_examples_are_documents_that_our_own_models_take() -> None:
+    for job in (examples.QUEUED, examples.COMPLETED, examples.ABORTED):
+        documents.JobDocument.model_validate(job)
+        parse_request(job["operation"], job["request"])
+    documents.JobPage.model_validate(examples.JOB_PAGE)
+    assert documents.ModelList.model_validate(examples.MODEL_LIST).models[0].name == ModelCard.model_validate(examples.CARD).name
 
 
 def test_references_resolve(document: dict[str, Any]) -> None:

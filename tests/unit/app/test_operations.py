@@ -103,6 +103,16 @@ def test_a_client_of_json_only_that_waits_gets_the_job(client: Client) -> None:
     assert (answer.status_code, answer.json()["phase"]) == (200, "COMPLETED")
 
 
+@pytest.mark.parametrize("key", [{}, {"idempotency-key": "named"}])
+def test_a_format_named_in_the_body_is_what_a_waiting_client_gets(client: Client, key: dict[str, str]) -> None:
+    """As ``curl --json`` asks, which accepts only JSON; a second time too, when the job is there already."""
+    for _ in range(2):
+        headers = {"accept": "application/json", **WAIT, **key}
+        answer = client.post("/v1/generate", json={"seeds": [6], "format": "fits"}, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/fits")
+        assert answer.headers["content-location"].endswith("/result")
+
+
 @pytest.mark.parametrize(("kind", "status"), [("input", 422), ("model", 503), ("transient", 503), ("internal", 500)])
 def test_a_failure_while_waiting_is_told_by_its_kind(client: Client, worker: Any, kind: Any, status: int) -> None:
     worker.failure = Failure(kind=kind, message="it went wrong")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
@@ -93,7 +94,9 @@ def test_the_card_is_the_same_document_as_on_disk(client: Client, settings: Sett
     stored = json.loads((settings.models_dirs[0] / "test-style" / "1.0" / "card.json").read_text())
     answer = client.get("/v1/models/test-style@1.0")
     assert answer.json() == stored
-    assert client.get("/v1/models/test-style", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    etag = answer.headers["etag"]
+    for tags, status in ((etag, 304), (f'"other", W/{etag}', 304), ("*", 304), (f'"x{etag}', 200), ('"other"', 200)):
+        assert client.get("/v1/models/test-style", headers={"if-none-match": tags}).status_code == status
     problem(client.get("/v1/models/none"), 404)
     problem(client.get("/v1/models/..%2f..%2fetc"), 404)
 
@@ -137,6 +140,8 @@ def test_ready_needs_redis_results_and_a_warm_worker(client: Client, settings: S
     assert "test-style@1.0" in problem(client.get("/readyz"), 503)["checks"]["worker"]
     announce("test-style@1.0")
     assert client.get("/readyz").json() == {"status": "ready", "checks": {"redis": "ok", "results": "ok", "worker": "ok"}}
+    publish_card(settings.models_dirs[0], style_card(version="2.0", created=datetime(2100, 1, 1, tzinfo=UTC)))
+    assert client.get("/readyz").status_code == 200, "until the new version is warm the old one serves"
     (settings.results_dir / "scratch").rmdir()
     assert problem(client.get("/readyz"), 503)["checks"]["results"] != "ok"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,10 +39,25 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
     check_exposure(Settings(host=host, allow_public_without_keys=True))
 
 
-@pytest.mark.parametrize(("name", "value", "words"), [("HOST", "0.0.0.0", "no API keys"), ("MAX_IMAGES", "0", "max_images")])
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HOST", "0.0.0.0", "no API keys"),
+        ("MAX_IMAGES", "0", "max_images"),
+        ("MODELS_DIRS", "[x", "GALSYNTH_MODELS_DIRS is '[x'"),
+    ],
+)
 def test_the_program_says_what_is_wrong_and_ends_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, words: str
 ) -> None:
     monkeypatch.setenv(f"GALSYNTH_{name}", value)
     assert main() == 2
-    assert words in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_logs_go_to_standard_error() -> None:
+    program = "import logging; from app.logs import *; configure_logging('info', as_json=True); logging.warning('heard')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "heard" in done.stderr

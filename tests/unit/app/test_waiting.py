@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import pytest
 import redis
 import redis.asyncio
 
@@ -40,6 +41,26 @@ def test_an_announcement_wakes_without_a_poll(empty_valkey: str) -> None:
         return await until_ended(changes)
 
     assert 0.1 < waits(empty_valkey, SLOW_POLL, act) < 5
+
+
+@pytest.mark.parametrize("words", ["a DREAMING", "", "a", b"a \xff"])
+def test_an_announcement_that_is_not_understood_is_passed_over(empty_valkey: str, words: str | bytes) -> None:
+    async def act(changes: Changes, client: redis.Redis) -> float:
+        client.publish(CHANGES, words)
+        await asyncio.sleep(1)
+        asyncio.get_running_loop().call_later(0.2, client.publish, CHANGES, "a COMPLETED")
+        return await until_ended(changes)
+
+    assert 0.1 < waits(empty_valkey, SLOW_POLL, act) < 5
+
+
+def test_a_phase_that_is_not_understood_does_not_end_the_poll(empty_valkey: str) -> None:
+    async def act(changes: Changes, client: redis.Redis) -> float:
+        client.hset(JOB, "phase", "DREAMING")
+        asyncio.get_running_loop().call_later(0.7, client.hset, JOB, "phase", "COMPLETED")
+        return await until_ended(changes)
+
+    assert 0.5 < waits(empty_valkey, 0.2, act) < 5
 
 
 def test_an_end_before_the_wait_is_not_missed(empty_valkey: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.documents import ModelList
 from galsynth.cli import app
 
 COMMANDS = ["up", "api", "worker", "models", "models list", "models show", "models verify"]
@@ -74,6 +75,7 @@ def test_models_as_json_are_what_the_service_lists() -> None:
     assert done.returncode == 0, done.stderr
     listing = json.loads(done.stdout)
     assert listing["default"] in {entry["name"] for entry in listing["models"]}
+    assert ModelList.model_validate(listing).models
     shown = json.loads(run("models", "show", "--json").stdout)
     assert shown["name"] == listing["default"]
 
@@ -82,6 +84,7 @@ def test_a_table_names_every_model() -> None:
     listing = json.loads(run("models", "list", "--json").stdout)
     table = run("models", "list", COLUMNS="200").stdout
     assert all(f"{entry['name']}@{entry['version']}" in table for entry in listing["models"])
+    assert all(", ".join(band["name"] for band in entry["bands"]) in table for entry in listing["models"])
 
 
 def test_a_damaged_model_fails_verification_and_is_named(tmp_path: Path) -> None:

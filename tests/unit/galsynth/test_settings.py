@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings as ApiSettings
 from galaxies.errors import BadInput
 from galsynth.settings import Settings
 
@@ -41,6 +42,15 @@ def test_state_folder_follows_the_xdg_specification() -> None:
 def test_a_port_that_is_none_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadInput, match="PORT is"):
         Settings.read({"PORT": text, "HOME": "/h"})
+
+
+def test_the_prefixed_port_goes_first_as_in_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"GALSYNTH_PORT": "8100", "PORT": "8200"}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read(environ | {"HOME": "/h"}).port == ApiSettings().port == 8100
+    with pytest.raises(BadInput, match="GALSYNTH_PORT is 'x'"):
+        Settings.read({"GALSYNTH_PORT": "x", "PORT": "8200", "HOME": "/h"})
 
 
 def test_an_empty_variable_counts_as_absent() -> None:

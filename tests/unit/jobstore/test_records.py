@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.records import CHANGES, DEAD, MAX_ATTEMPTS, Claim, JobRecords
+from jobstore.records import CHANGES, DEAD, MAX_ATTEMPTS, PREFIX, Claim, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
 
@@ -202,3 +202,11 @@ def test_of_equal_claims_one_job_is_made(records: JobRecords) -> None:
     held = records.create(second, claim)
     assert (held.job_id, held.body_digest) == (first.id, "body")
     assert records.get(second.id) is None
+
+
+def test_ids_of_expired_jobs_leave_the_index_although_nobody_lists(records: JobRecords, client: redis.Redis) -> None:
+    expired, living = [queued(records) for _ in range(15)], queued(records)
+    for job in expired:
+        client.delete(f"{PREFIX}job:{job.id}")
+    newest = [queued(records) for _ in range(2)]
+    assert {job_id for job_id, _ in records.list_ids("")} == {job.id for job in (living, *newest)}

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,66 @@ def test_putting_twice_is_as_putting_once(tmp_path: Path) -> None:
     store = ResultStore(tmp_path)
     assert put(store) == put(store)
     assert len(list(store.path(KEY).parent.iterdir())) == 2
+
+
+def test_the_first_result_stays_until_it_is_deleted(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    first = put(store, b"made in the morning")
+    assert put(store, b"made in the evening") == first
+    assert store.path(KEY).read_bytes() == b"made in the morning"
+    store.delete(KEY)
+    assert put(store, b"made at night").bytes == 13
+
+
+def test_results_put_at_once_are_one(tmp_path: Path) -> None:
+    found: list[Result] = []
+    contents = [bytes([65 + i]) * (1000 + i) for i in range(16)]
+    threads = [threading.Thread(target=lambda c=c: found.append(put(ResultStore(tmp_path), c))) for c in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert len({result.digest for result in found}) == 1
+    assert found[0].digest == "sha256:" + hashlib.sha256(ResultStore(tmp_path).path(KEY).read_bytes()).hexdigest()
+
+
+def test_what_is_not_whole_is_replaced(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    put(store)
+    store.path(KEY).write_bytes(b"half")
+    assert put(store, b"galaxy again") == store.find(KEY)
+
+
+def test_scratch_of_the_dead_is_cleared_and_that_of_the_living_is_not(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    code = f"""
+import os, pathlib, time
+from jobstore.results import ResultStore
+with ResultStore(pathlib.Path({str(tmp_path)!r})).scratch() as folder:
+    (folder / "images").write_bytes(b"x")
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other, store.scratch() as own:
+        assert other.stdout is not None
+        dead = Path(other.stdout.readline().strip())
+        for folder in (dead, own):
+            os.utime(folder, (1, 1))
+        try:
+            assert store.clear_scratch() == 0, "both live"
+        finally:
+            other.kill()
+        other.wait()
+        assert store.clear_scratch() == 1
+        assert own.exists()
+        assert not dead.exists()
+
+
+def test_a_scratch_folder_that_was_made_just_now_is_left(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    (tmp_path / "scratch" / "new").mkdir()
+    assert store.clear_scratch() == 0
 
 
 @pytest.mark.parametrize("damage", ["truncated", "lengthened", "bytes gone", "json gone", "json broken"])

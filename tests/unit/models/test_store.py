@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from galaxies.errors import BadInput, BadModel, NotFound
-from models.store import ModelStore, publish, verify
+from models.__main__ import main
+from models.store import ModelStore, publish, split_roots, verify
 from tests.tiny_models import publish_style, publish_z
 
 
@@ -140,3 +141,27 @@ def test_what_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     (version.folder / "generator.onnx").chmod(0)
     with pytest.raises(BadModel, match="cannot be read"):
         verify(version)
+
+
+@pytest.mark.parametrize(
+    ("text", "roots"), [("", []), ("/a:/b", ["/a", "/b"]), ("/a:", ["/a"]), (' ["/a", "/b:c", ""]', ["/a", "/b:c"]), ("[]", [])]
+)
+def test_roots_are_a_path_list_or_json(text: str, roots: list[str]) -> None:
+    assert split_roots(text) == [Path(root) for root in roots]
+
+
+@pytest.mark.parametrize("text", ["[x", "[1]", "[null]", '["/a"] x', "[" * 100_000])
+def test_roots_that_cannot_be_read_are_refused_by_name(text: str) -> None:
+    with pytest.raises(BadInput, match="GALSYNTH_MODELS_DIRS is") as error:
+        split_roots(text)
+    assert error.value.field == "GALSYNTH_MODELS_DIRS"
+    assert len(error.value.message) < 300
+
+
+def test_the_program_refuses_a_broken_setting_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GALSYNTH_MODELS_DIRS", "[x")
+    assert main(["list"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "GALSYNTH_MODELS_DIRS is '[x'" in line

@@ -9,7 +9,7 @@ import pytest
 
 from tests.strategies import style_card
 from tests.worker_fakes import wait_until
-from worker.engine import Cancelled, Engine, Ticket, Work
+from worker.engine import Cancelled, Engine, Stopped, Ticket, Work
 from worker.loaded import LoadedModel
 
 
@@ -193,7 +193,19 @@ def test_stop_ends_what_waits(generator: SlowGenerator, model: LoadedModel) -> N
     wait_until(lambda: engine.batches == 1)
     threading.Timer(0.05, generator.permits.release).start()
     engine.stop()
+    with pytest.raises(Stopped):
+        ticket.wait()
+    with pytest.raises(Stopped):
+        engine.submit(work(model, 1, 1)).wait()
+
+
+def test_stop_ends_what_was_cancelled_as_cancelled(generator: SlowGenerator, model: LoadedModel) -> None:
+    engine = Engine(batch_size=4)
+    engine.start()
+    ticket = engine.submit(work(model, 1, 100))
+    wait_until(lambda: engine.batches == 1)
+    ticket.cancel()
+    threading.Timer(0.05, generator.permits.release).start()
+    engine.stop()
     with pytest.raises(Cancelled):
         ticket.wait()
-    with pytest.raises(Cancelled):
-        engine.submit(work(model, 1, 1)).wait()

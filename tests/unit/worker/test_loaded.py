@@ -13,7 +13,7 @@ from galaxies.errors import BadInput, BadModel
 from models.generator import Device, OnnxGenerator, choose_device
 from models.store import ModelStore
 from tests.tiny_models import publish_style, publish_z
-from worker.loaded import LoadedModels, images_ignore_batch
+from worker.loaded import MAP_PROBES, LoadedModels, batch_probes, images_ignore_batch
 
 
 def test_a_version_is_loaded_once_by_many_threads(tmp_path: Path) -> None:
@@ -68,7 +68,26 @@ def test_a_model_whose_images_depend_on_the_batch_is_padded(tmp_path: Path, monk
 def test_images_of_bundled_models_do_not_depend_on_the_batch(reference: str) -> None:
     """To the bit on a CPU; a machine where this fails pads its batches (`LoadedModel.padded`) and is as exact, but slower."""
     generator = OnnxGenerator(ModelStore().get(reference))
-    assert images_ignore_batch(generator, [1, 2, 3, 4, 5, 8, 17])
+    assert images_ignore_batch(generator, MAP_PROBES, [1, 2, 3, 4, 5, 8, 17])
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(1, [1]), (4, [1, 2, 3, 4]), (24, [1, 2, 3, 4, 5, 6, 7, 8, 16, 24])])
+def test_sizes_that_are_tried(batch_size: int, sizes: list[int]) -> None:
+    assert batch_probes(batch_size) == sizes
+
+
+@pytest.mark.parametrize("graph", ["map", "synthesize"])
+def test_a_difference_in_the_last_row_of_one_size_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph: str) -> None:
+    bare = getattr(OnnxGenerator, graph)
+
+    def sensitive(self: Any, *inputs: np.ndarray) -> np.ndarray:
+        rows: np.ndarray = bare(self, *inputs).copy()
+        if len(rows) == 7:
+            rows[-1] += np.float32(1e-6)
+        return rows
+
+    monkeypatch.setattr(OnnxGenerator, graph, sensitive)
+    assert LoadedModels(Device(), 8, 2).get(publish_style(tmp_path)).padded
 
 
 def test_cuda_without_a_gpu_is_refused_in_words() -> None:

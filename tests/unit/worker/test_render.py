@@ -13,7 +13,7 @@ import pytest
 import redis
 from PIL import Image
 
-from galaxies.encode import Encoded
+from galaxies.encode import Encoded, encode
 from galaxies.jobs import Job, Phase
 from galaxies.latents import truncate, z_from_seed
 from galaxies.pixels import physical
@@ -24,6 +24,7 @@ from models.store import Version, publish
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
 from tests.worker_fakes import Bench, bench, make_job, wait_until
+from worker.engine import Stopped
 
 BODIES = {
     "generate": generate_body([1, 2, 3]),
@@ -181,6 +182,55 @@ def test_cancel_aborts_and_leaves_nothing(store: Path, worker: Bench) -> None:
     assert moved[-1] < 2000
 
 
+@pytest.mark.parametrize("format_", ["gif", "webp", "mp4", "zip", "fits", "npz"])
+def test_cancel_while_the_result_is_encoded_stops_at_the_next_image(
+    worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    images = []
+
+    def cancelling(product: Product, path: Path, created: Any, on_image: Any) -> Encoded:
+        def look() -> None:
+            images.append(1)
+            if len(images) == 20:
+                with worker.watch._lock:
+                    (running,) = worker.watch._running
+                running.cancel()
+            on_image()
+
+        return encode(product, path, created, look)
+
+    monkeypatch.setattr("worker.render.encode", cancelling)
+    body = generate_body(list(range(500)), format_) if format_ == "npz" else interpolate_body(500, format_)
+    job = worker.run(style.card, body)
+    assert job.phase == Phase.ABORTED
+    assert len(images) <= 21, "Pillow's WebP writer seeks back to where it was when it fails"
+    assert worker.results.find(job.result_key) is None
+    assert scratch(worker) == []
+
+
+def test_a_job_whose_worker_stops_is_queued_again_and_not_aborted(store: Path, worker: Bench) -> None:
+    slow = publish_style(store, "stopping", cost=300)
+    job = worker.records.add(make_job(slow.card, interpolate_body(2000)))
+    raised: list[BaseException] = []
+
+    def render() -> None:
+        try:
+            worker.renderer.render(job.id)
+        except Stopped as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=render)
+    thread.start()
+    wait_until(lambda: max(worker.records.done.get(job.id, [0])) > 0, 30)
+    worker.watch.stop()
+    worker.engine.stop()
+    thread.join(5)
+    assert len(raised) == 1
+    assert worker.records.jobs[job.id].phase == Phase.QUEUED
+    assert worker.records.jobs[job.id].attempts == 0
+    assert scratch(worker) == []
+
+
 def test_a_model_that_is_not_the_accepted_one_is_one_clear_error(worker: Bench, style: Version) -> None:
     job = make_job(style.card, generate_body([1]))
     other = job.model_copy(update={"model": job.model.model_copy(update={"digest": "sha256:" + "0" * 64})})
@@ -231,7 +281,7 @@ def _foreign(store: Path) -> Version:
 
 
 def _raise(error: BaseException) -> Any:
-    def encode(product: Product, path: Path, created: Any) -> Encoded:
+    def encode(product: Product, path: Path, created: Any, on_image: Any) -> Encoded:
         path.write_bytes(b"half")
         raise error
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.__main__ import main
 from worker.settings import WorkerSettings
 
 
@@ -15,6 +16,15 @@ def test_every_setting_is_described() -> None:
 def test_model_stores_are_a_path_list_or_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALSYNTH_MODELS_DIRS", text)
     assert WorkerSettings().models_dirs == [Path("/a"), Path("/b")]
+
+
+def test_model_stores_that_cannot_be_read_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GALSYNTH_MODELS_DIRS", "[x")
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "GALSYNTH_MODELS_DIRS is '[x'" in line
 
 
 def test_redis_url_has_no_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,22 @@ def test_zip_has_a_picture_each_a_catalogue_and_the_request(tmp_path: Path) -> N
     assert [row["seed"] for row in rows] == ["100", "200", "201", "", ""]
     assert {(row["model"], row["version"], row["digest"]) for row in rows} == {("test-style", "1.0", made.card.digest)}
     assert all(row["file"] == f"{row['name']}.png" and float(row["truncation"]) == 0.7 for row in rows)
+
+
+def test_latents_of_an_npz_are_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    """``w`` of 10,000 galaxies of 14 layers is 287 MB where one row a galaxy is kept."""
+    made = product(style_card(), generate_body([1, 2], "npz"))
+    assert made.w is not None
+    much = np.broadcast_to(np.float32([0.5]), (2, 64, 2**18))
+    tracemalloc.start()
+    try:
+        encode(replace(made, w=much), tmp_path / "x.npz", CREATED)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < much.nbytes / 2
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
+        assert np.array_equal(found["w"], much)
 
 
 @pytest.mark.parametrize("format_", ["zip", "npz"])

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from celery.exceptions import Reject
+
+from worker import tasks
+from worker.engine import Cancelled, Stopped
+
+
+@pytest.mark.parametrize("error", [redis.ConnectionError("gone"), Stopped("the engine has stopped")])
+def test_what_another_worker_should_do_goes_back_to_the_queue(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def render(job_id: str, tag: str | None) -> None:
+        raise error
+
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", 0)
+    task = tasks.add_render_task(tasks.celery_app("redis://127.0.0.1:1/0", 30), render)
+    with pytest.raises(Reject) as raised:
+        task("some job")
+    assert raised.value.requeue
+
+
+def test_other_errors_come_through() -> None:
+    def render(*_: Any) -> None:
+        raise Cancelled
+
+    task = tasks.add_render_task(tasks.celery_app("redis://127.0.0.1:1/0", 30), render)
+    with pytest.raises(Cancelled):
+        task("some job")
