@@ -11,6 +11,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
+from models.store import ModelStore
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +55,18 @@ def test_links_and_pictures_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", DOCS[name]):
         if not target.startswith("http"):
             assert (folder / target).exists(), target
+
+
+def test_figures_of_the_bundled_models_are_those_of_their_cards() -> None:
+    for version in ModelStore().versions()[0]:
+        card = version.card
+        (row,) = [line for line in DOCS["models-and-files.md"].splitlines() if line.startswith(f"| `{card.reference}` |")]
+        (fid,) = [value for name, value in card.metrics.items() if name.startswith("fid")]
+        (kid,) = [value for name, value in card.metrics.items() if name.startswith("kid")]
+        expected = [
+            f"{card.training['images_seen'] / 1000:.0f}",
+            f"{fid['value']:.1f}",
+            f"{1000 * kid['value']:.1f}",
+            f"{card.parity['max_abs_difference']:.1e}",
+        ]
+        assert [cell.strip() for cell in row.split("|")][4:8] == expected
