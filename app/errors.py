@@ -69,6 +69,11 @@ STATUSES: dict[int, str] = {
     500: "internal",
     503: "unavailable",
 }
+TITLES: dict[str, str] = {kind.slug: kind.title for kind in (*FAILURES.values(), *ERRORS.values())} | {
+    "unknown-model": "There is no such model",
+    "idempotency-key-reused": "The idempotency key belongs to another body",
+}
+"""One title a type, as RFC 9457 has it; a type that is not here has the phrase of its status."""
 
 
 @dataclass(eq=False)
@@ -85,9 +90,10 @@ class Problem(Exception):
 
     def document(self, instance: str | None) -> dict[str, Any]:
         """The problem as JSON values; the same form stands in a job's ``error``."""
+        slug = self.slug or STATUSES.get(self.status, "error")
         document: dict[str, Any] = {
-            "type": f"urn:galsynth:problem:{self.slug or STATUSES.get(self.status, 'error')}",
-            "title": self.title or http.HTTPStatus(self.status).phrase,
+            "type": f"urn:galsynth:problem:{slug}",
+            "title": self.title or TITLES.get(slug) or http.HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
         }
@@ -154,7 +160,7 @@ def unforeseen(error: Exception, instance: str) -> Response:
 def _on_error(request: Request, error: Exception) -> Response:
     problem = error if isinstance(error, Problem) else problem_of(error)
     if problem.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("unavailable", path=request.url.path, status=problem.status, reason=str(error) or problem.detail)
+        log.warning("unavailable", path=request.url.path, status=problem.status, reason=problem.detail)
     return problem.response(request.url.path)
 
 

@@ -128,7 +128,8 @@ def _fields(operation: str, path: tuple[str, ...], body: Any) -> list[str]:
     elif names[-1] == "stretch":
         model = _STRETCHES.get(str(body["stretch"].get("kind")))
     else:
-        model = {"terms": Term, "noise": NoiseSeed}.get(names[-1])
+        others: dict[str, Any] = {"terms": Term, "noise": NoiseSeed}
+        model = others.get(names[-1])
     return [info.alias or name for name, info in model.model_fields.items()] if model is not None else []
 
 

@@ -24,9 +24,13 @@ def z_from_seed(seed: int, z_dim: int) -> Array:
     return np.random.RandomState(seed).randn(z_dim).astype(np.float32)
 
 
-def noise_from_seed(seed: int, noise_size: int) -> Array:
-    """Per-pixel noise of a noise seed, (noise_size,), unit normal, from a stream of its own; all images of a request share it."""
-    return np.random.RandomState([seed, _NOISE_STREAM]).randn(noise_size).astype(np.float32)
+def noise_from_seed(seed: int, noise_size: int, galaxy_seed: int | None = None) -> Array:
+    """Per-pixel noise of a noise seed, (noise_size,), unit normal, from a stream of its own.
+
+    With ``galaxy_seed`` it belongs to that galaxy alone; without, all images of a request share it.
+    """
+    key = [seed, _NOISE_STREAM] if galaxy_seed is None else [seed, _NOISE_STREAM, galaxy_seed]
+    return np.random.RandomState(key).randn(noise_size).astype(np.float32)
 
 
 def class_from_seed(seed: int, counts: Sequence[int]) -> int:

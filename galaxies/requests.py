@@ -80,9 +80,13 @@ class Latent(_Strict):
 
 
 class NoiseSeed(_Strict):
-    """Fresh per-pixel noise drawn from ``seed``; every image of the request shares it."""
+    """Fresh per-pixel noise drawn from ``seed``.
+
+    All images of the request share it; with ``each`` every galaxy of a `Generate` has its own, drawn from both seeds.
+    """
 
     seed: Seed
+    each: StrictBool = Field(default=False, description="generate only: noise of its own for every galaxy, from both seeds")
 
 
 class _Common(_Strict):

@@ -20,6 +20,7 @@ from galaxies.requests import (
     Interpolate,
     Latent,
     Mix,
+    NoiseSeed,
     image_count,
     latents_of,
 )
@@ -60,6 +61,8 @@ def check(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
         _check_cutoff(request.truncation_cutoff, card)
     if request.noise != "const" and not card.noise_size:
         raise Unsupported(f'model {card.reference} has no noise input; leave noise at "const"', field="/noise")
+    if isinstance(request.noise, NoiseSeed) and request.noise.each:
+        _check_each(request)
     _check_stretch(request, card)
     _check_limits(request, card, limits)
 
@@ -202,6 +205,14 @@ def _check_cutoff(cutoff: int, card: ModelCard) -> None:
         raise BadInput(
             f"truncation_cutoff {cutoff} is outside 0..{card.num_ws} of model {card.reference}", field="/truncation_cutoff"
         )
+
+
+def _check_each(request: AnyRequest) -> None:
+    if not isinstance(request, Generate):
+        raise BadInput(f"noise for each galaxy is for generate; {request.operation} needs one for all", field="/noise/each")
+    for pointer, latent in latents_of(request):
+        if latent.seed is None:
+            raise BadInput("noise for each galaxy is drawn from its seed, and this latent has none", field=pointer)
 
 
 def _check_stretch(request: AnyRequest, card: ModelCard) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galaxies import latents
 from galaxies.cards import ModelCard
-from galaxies.requests import Arithmetic, Generate, Interpolate, Latent, Mix
+from galaxies.requests import Arithmetic, Generate, Interpolate, Latent, Mix, NoiseSeed
 from galaxies.resolve import AnyRequest, galaxies_of, mix_layers
 
 Array = NDArray[np.float32]
@@ -62,8 +62,18 @@ def truncated(points: Points, request: AnyRequest, w_mean: Array | None, start: 
     return latents.scale(points.z[start:stop], psi)
 
 
-def noise_of(request: AnyRequest, card: ModelCard, noise_const: Array) -> Array:
-    """Per-pixel noise (noise_size,) that all images of the request share."""
+def noise_of(request: AnyRequest, card: ModelCard, noise_const: Array) -> Callable[[int, int], Array]:
+    """Gives the noise (n, noise_size) of images start … stop - 1: one pattern for all, or with ``each`` one a galaxy."""
+    if isinstance(request, Generate) and isinstance(request.noise, NoiseSeed) and request.noise.each:
+        seeds, noise_seed = [latent.seed for latent in galaxies_of(request)], request.noise.seed
+        return lambda start, stop: np.stack(
+            [latents.noise_from_seed(noise_seed, card.noise_size, seed) for seed in seeds[start:stop]]
+        )
+    shared = _shared_noise(request, card, noise_const)
+    return lambda start, stop: np.repeat(shared[None], stop - start, axis=0)
+
+
+def _shared_noise(request: AnyRequest, card: ModelCard, noise_const: Array) -> Array:
     if request.noise == "const":
         return noise_const
     if request.noise == "none":

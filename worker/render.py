@@ -181,7 +181,7 @@ def _synthesis_rows(request: AnyRequest, points: Points, model: LoadedModel) -> 
 
     def rows(start: int, stop: int) -> tuple[Array, ...]:
         ws = truncated(points, request, w_mean, start, stop)
-        return ws, np.repeat(noise[None], stop - start, axis=0)
+        return ws, noise(start, stop)
 
     return "synthesize", rows
 

@@ -18,6 +18,7 @@ from galaxies.resolve import AnyRequest, Limits, check, resolve
 from tests.strategies import flux_card, seeds, style_card, z_card
 
 LATENT = {"seed": 1}
+EACH = {"seed": 1, "each": True}
 BODIES: dict[str, dict[str, Any]] = {
     "generate": {"seeds": [1, 2]},
     "interpolate": {"from": LATENT, "to": {"seed": 2}, "frames": 5},
@@ -121,6 +122,14 @@ CASES: list[tuple[str, dict[str, Any], ModelCard, type[GalaxyError], str]] = [
     ("generate", {"seeds": None, "latents": [{"w": [[0.0]]}]}, style_card(), BadInput, "/latents/0/w"),
     ("generate", {"seeds": None, "latents": [{"w": [0.0]}]}, z_card(), Unsupported, "/latents/0/w"),
     ("generate", {"noise": "none"}, z_card(), Unsupported, "/noise"),
+    (
+        "generate",
+        {"seeds": None, "latents": [{"mean": True}], "noise": {"seed": 1, "each": True}},
+        style_card(),
+        BadInput,
+        "/latents/0",
+    ),
+    ("interpolate", {"noise": EACH}, style_card(), BadInput, "/noise/each"),
     ("generate", {"truncation_cutoff": 64}, style_card(), BadInput, "/truncation_cutoff"),
     ("generate", {"truncation_cutoff": 1}, z_card(), Unsupported, "/truncation_cutoff"),
     ("generate", {"stretch": {"kind": "asinh"}}, style_card(), Unsupported, "/stretch/kind"),

@@ -153,11 +153,21 @@ def test_noise() -> None:
     const = np.ones(32, np.float32)
 
     def noise(value: Any) -> np.ndarray:
-        return noise_of(resolved(STYLE, generate_body([1], noise=value)), STYLE, const)
+        return noise_of(resolved(STYLE, generate_body([1], noise=value)), STYLE, const)(0, 1)[0]
 
-    assert noise("const") is const
+    assert np.array_equal(noise("const"), const)
     assert not noise("none").any()
     assert np.array_equal(noise({"seed": 3}), noise_from_seed(3, 32))
+
+
+def test_each_galaxy_has_noise_of_its_own_wherever_it_stands() -> None:
+    const = np.ones(32, np.float32)
+    body = {"noise": {"seed": 3, "each": True}}
+    first = noise_of(resolved(STYLE, generate_body([1, 2, 3], **body)), STYLE, const)(0, 3)
+    second = noise_of(resolved(STYLE, generate_body([3, 1], **body)), STYLE, const)(0, 2)
+    assert len({row.tobytes() for row in first}) == 3
+    assert np.array_equal(second[0], first[2])
+    assert np.array_equal(second[1], first[0])
 
 
 def test_many_galaxies_share_memory_over_the_layers() -> None:
