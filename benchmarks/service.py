@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import httpx
 import psutil
+
+from galsynth.server import free_port
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,10 @@ class Service:
 @contextlib.contextmanager
 def running_service(workers: int) -> Iterator[Service]:
     """Start, wait for readiness, and stop at the end."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        command = [
-            sys.executable,
-            "-m",
-            "galsynth",
-            "up",
-            "--port",
-            str(port),
-            "--workers",
-            str(workers),
-            "--data",
-            f"{folder}/data",
-        ]
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--port", str(port), "--workers", str(workers), "--data", f"{folder}/data"]
+        command = [sys.executable, "-m", "galsynth", "up", *options]
         log = Path(folder) / "log"
         with log.open("wb") as stream:
             begun = time.perf_counter()

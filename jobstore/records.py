@@ -139,10 +139,6 @@ class JobRecords:
             return answer
         return _job(dict(zip(answer[::2], answer[1::2], strict=True)))
 
-    def progress(self, job_id: str, done: int) -> bool:
-        """Record ``done`` and announce it. Returns True when the job is to stop (cancelled, deleted or ended elsewhere)."""
-        return job_id in self.progress_many({job_id: done})
-
     def progress_many(self, done: Mapping[str, int]) -> set[str]:
         """`progress` of several jobs in one round trip; returns those that are to stop."""
         if not done:

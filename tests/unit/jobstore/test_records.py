@@ -56,7 +56,7 @@ def test_the_good_way(records: JobRecords) -> None:
     begun = records.begin(job.id)
     assert isinstance(begun, Job)
     assert (begun.phase, begun.attempts, begun.request) == (Phase.EXECUTING, 1, job.request)
-    assert not records.progress(job.id, 1)
+    assert not records.progress_many({job.id: 1})
     assert records.complete(job.id, RESULT, 2)
     ended = records.get(job.id)
     assert ended is not None
@@ -77,7 +77,7 @@ def test_an_ended_job_never_changes(records: JobRecords) -> None:
         ended = records.get(job.id)
         assert ended is not None
         assert records.begin(job.id) == ended.phase
-        assert records.progress(job.id, 1)
+        assert records.progress_many({job.id: 1})
         assert not records.complete(job.id, RESULT, 1)
         assert not records.fail(job.id, FAILURE)
         assert not records.abort(job.id)
@@ -100,7 +100,7 @@ def test_cancel_where_it_waits_and_where_it_runs(records: JobRecords) -> None:
     records.begin(running.id)
     records.cancel(running.id)
     assert phase(records, running) == Phase.EXECUTING
-    assert records.progress(running.id, 1)
+    assert records.progress_many({running.id: 1})
     assert records.abort(running.id)
 
 
@@ -141,7 +141,7 @@ def test_a_deleted_job_stops_its_worker_and_stays_deleted(records: JobRecords, c
     records.begin(job.id)
     records.delete(job)
     assert records.begin(job.id) == "GONE"
-    assert records.progress(job.id, 1)
+    assert records.progress_many({job.id: 1})
     assert not records.complete(job.id, RESULT, 1)
     assert not records.requeue(job.id)
     records.cancel(job.id)
@@ -166,7 +166,7 @@ def test_changes_are_announced_and_progress_only_when_it_moves(records: JobRecor
         listener.get_message(timeout=1)
         records.begin(job.id)
         for done in (1, 1, 1, 2):
-            records.progress(job.id, done)
+            records.progress_many({job.id: done})
         records.complete(job.id, RESULT, 2)
         heard = []
         while (message := listener.get_message(timeout=0.3)) is not None:
