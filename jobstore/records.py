@@ -140,7 +140,7 @@ class JobRecords:
         return _job(dict(zip(answer[::2], answer[1::2], strict=True)))
 
     def progress_many(self, done: Mapping[str, int]) -> set[str]:
-        """`progress` of several jobs in one round trip; returns those that are to stop."""
+        """Record and announce how much of each job is done, in one round trip; returns the jobs that are to stop."""
         if not done:
             return set()
         with self.client.pipeline(transaction=False) as pipe:
