@@ -44,19 +44,15 @@ def open_result(services: Services, job: Job) -> Opened:
     gone = "the result of this job is no longer kept; send its request again for the same pixels"
     if job.expires <= now():
         raise Problem(410, gone)
-    try:
-        stream = services.results.path(job.result.key).open("rb")
-    except OSError:
-        raise Problem(410, gone) from None
     # The store knows what lies there; the record knows what lay there when the job ended, and it may have been made anew since.
-    result = services.results.find(job.result.key)
-    if result is None:
-        stream.close()
+    found = services.results.open(job.result.key)
+    if found is None:
         raise Problem(410, gone)
+    result, stream = found
     if result.bytes > WHOLE_BYTES:
         return Opened(job, result, stream)
     with stream:
-        return Opened(job, result, stream.read())
+        return Opened(job, result, stream.read(result.bytes))
 
 
 def deliver(request: Request, opened: Opened, headers: Mapping[str, str], *, conditional: bool = True) -> Response:

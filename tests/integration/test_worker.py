@@ -164,7 +164,7 @@ def test_every_operation_in_every_format(place: Place, worker: Any, operation: s
     assert job.phase == Phase.COMPLETED, job.failure
     assert job.result is not None
     assert job.done == job.total
-    data = place.results.path(job.result_key).read_bytes()
+    data = place.results.read(job.result_key)
     assert place.results.find(job.result_key) == job.result
     assert job.result.bytes == len(data)
     OPENS[format_](data)

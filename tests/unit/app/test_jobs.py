@@ -154,7 +154,7 @@ def test_a_failed_job_has_its_reason_instead_of_a_result(client: Client, worker:
 
 def test_a_result_that_was_made_anew_is_told_as_it_is_now(client: Client, settings: Settings) -> None:
     job, store = done(client), ResultStore(settings.results_dir)
-    (path,) = (path for path in settings.results_dir.glob("??/*") if not path.suffix)
+    (path,) = settings.results_dir.glob("??/*")
     old = store.find(path.name)
     assert old is not None
     store.delete(path.name)

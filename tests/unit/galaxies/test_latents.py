@@ -27,6 +27,15 @@ def test_a_longer_z_of_a_seed_starts_with_the_shorter(seed: int, short: int, mor
     assert np.array_equal(latents.z_from_seed(seed, short + more)[:short], latents.z_from_seed(seed, short))
 
 
+@given(st.lists(seeds(), min_size=2, max_size=4), st.integers(1, 9))
+@MODEST
+def test_streams_do_not_depend_on_what_was_drawn_before(several: list[int], size: int) -> None:
+    for seed in several:
+        assert np.array_equal(latents.z_from_seed(seed, size), np.random.RandomState(seed).randn(size).astype(np.float32))
+        expected = np.random.RandomState([seed, 2]).randn(size).astype(np.float32)
+        assert np.array_equal(latents.noise_from_seed(seed, size), expected)
+
+
 @given(seeds())
 @MODEST
 def test_seeds_leave_global_random_state_alone(seed: int) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -29,20 +30,20 @@ def test_what_is_put_is_found_with_size_and_digest(tmp_path: Path) -> None:
     assert store.find(KEY) == result
     assert result.bytes == 6
     assert result.digest == "sha256:" + hashlib.sha256(b"galaxy").hexdigest()
-    assert store.path(KEY).read_bytes() == b"galaxy"
+    assert store.read(KEY) == b"galaxy"
 
 
 def test_putting_twice_is_as_putting_once(tmp_path: Path) -> None:
     store = ResultStore(tmp_path)
     assert put(store) == put(store)
-    assert len(list(store.path(KEY).parent.iterdir())) == 2
+    assert len(list(store.path(KEY).parent.iterdir())) == 1
 
 
 def test_the_first_result_stays_until_it_is_deleted(tmp_path: Path) -> None:
     store = ResultStore(tmp_path)
     first = put(store, b"made in the morning")
     assert put(store, b"made in the evening") == first
-    assert store.path(KEY).read_bytes() == b"made in the morning"
+    assert store.read(KEY) == b"made in the morning"
     store.delete(KEY)
     assert put(store, b"made at night").bytes == 13
 
@@ -57,7 +58,7 @@ def test_results_put_at_once_are_one(tmp_path: Path) -> None:
         thread.join()
     assert len(found) == 16
     assert len({result.digest for result in found}) == 1
-    assert found[0].digest == "sha256:" + hashlib.sha256(ResultStore(tmp_path).path(KEY).read_bytes()).hexdigest()
+    assert found[0].digest == "sha256:" + hashlib.sha256(ResultStore(tmp_path).read(KEY)).hexdigest()
 
 
 def test_what_is_not_whole_is_replaced(tmp_path: Path) -> None:
@@ -98,19 +99,39 @@ def test_a_scratch_folder_that_was_made_just_now_is_left(tmp_path: Path) -> None
     assert store.clear_scratch() == 0
 
 
-@pytest.mark.parametrize("damage", ["truncated", "lengthened", "bytes gone", "json gone", "json broken"])
+@pytest.mark.parametrize("damage", ["empty", "truncated", "lengthened", "gone", "only bytes", "first byte lost", "end broken"])
 def test_a_result_that_is_not_whole_is_not_found(tmp_path: Path, damage: str) -> None:
     store = ResultStore(tmp_path)
     put(store)
-    path, described = store.path(KEY), store.path(KEY).with_suffix(".json")
-    {
-        "truncated": lambda: os.truncate(path, 3),
-        "lengthened": lambda: path.write_bytes(b"galaxy and more"),
-        "bytes gone": path.unlink,
-        "json gone": described.unlink,
-        "json broken": lambda: described.write_text("{"),
-    }[damage]()
+    path = store.path(KEY)
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "truncated": whole[:-3],
+                "lengthened": whole + b"more",
+                "only bytes": b"galaxy",
+                "first byte lost": whole[1:],
+                "end broken": whole.replace(b'"key"', b'"kez"'),
+            }[damage]
+        )
     assert store.find(KEY) is None
+    with pytest.raises(KeyError):
+        store.read(KEY)
+
+
+def test_a_file_system_without_links_keeps_the_first_result_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "not here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    store = ResultStore(tmp_path)
+    first = put(store, b"first")
+    assert put(store, b"second") == first
+    assert store.read(KEY) == b"first"
 
 
 def test_a_deleted_result_is_gone_and_deleting_again_is_nothing(tmp_path: Path) -> None:

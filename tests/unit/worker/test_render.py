@@ -59,7 +59,7 @@ def worker(store: Path, style: Version, zonly: Version, tmp_path: Path) -> Itera
 def result_bytes(worker: Bench, job: Job) -> bytes:
     assert job.phase == Phase.COMPLETED, job.failure
     assert job.result is not None
-    data = worker.results.path(job.result_key).read_bytes()
+    data = worker.results.read(job.result_key)
     assert len(data) == job.result.bytes
     return data
 
