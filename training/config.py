@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import typing
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from galaxies.errors import BadInput
-from training.architectures import CONFIGS, NetworkConfig
-from training.architectures.dcgan import DCGANConfig
-from training.architectures.stylegan2 import StyleGAN2Config
+from training.architectures import NetworkConfig, find
 
 PRECISIONS = ("float32", "bfloat16")
+FIXED = ("preset", "architecture", "network")
+POSITIVE = ("batch", "processes", "threads", "r1_interval", "kimg", "snapshot_kimg", "critic_steps")
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,29 @@ class TrainConfig:
     batch: int = 32
     lr_generator: float = 0.0025
     lr_discriminator: float = 0.0025
+    lr_decay_kimg: float = 0.0
+    """Over the last so many thousand images both rates fall linearly to 2 %."""
     beta1: float = 0.0
     beta2: float = 0.99
+    loss: str = "logistic"
+    critic_steps: int = 1
+    """Updates of the discriminator for each update of the generator."""
     r1_gamma: float = 0.0256
     r1_interval: int = 16
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05
     dihedral: bool = True
     flips: bool = False
+    augment: str = "none"
+    augment_p: float | None = None
+    """A fixed strength; None adapts it to ``augment_target``."""
+    augment_target: float = 0.6
+    augment_cap: float = 0.8
+    augment_speed_kimg: float = 100.0
+    transfer: str = ""
+    """Checkpoint, run or published model whose weights the run starts from."""
+    generator_from_kimg: float = 0.0
+    """The discriminator learns alone until then; the generator's rate then rises from 5 % over 10 kimg."""
     precision: str = "float32"
     processes: int = 1
     threads: int = 1
@@ -45,7 +61,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision {self.precision!r}: one of {', '.join(PRECISIONS)} is allowed")
-        for name in ("batch", "processes", "threads", "r1_interval", "kimg", "snapshot_kimg"):
+        for name in POSITIVE:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} {getattr(self, name)}: more than 0 is needed")
         if self.batch % self.processes:
@@ -57,78 +73,44 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrainConfig:
-        """Rebuild a configuration that ``to_json`` wrote."""
-        network = CONFIGS[data["architecture"]](**data["network"])
-        return cls(**{**data, "network": network})
+        """Rebuild a configuration that ``to_json`` wrote, also one of an older version: absent fields take their defaults.
+
+        Raises
+        ------
+        BadInput : a field is unknown, one without default is absent, or a value is not allowed.
+        """
+        absent = [name for name in FIXED if name not in data]
+        if absent:
+            raise BadInput(f"configuration without {', '.join(absent)}: it was not written by this program")
+        kind = find(data["architecture"]).config
+        for owner, given in ((cls, data), (kind, data["network"])):
+            unknown = given.keys() - {f.name for f in fields(owner)}
+            if unknown:
+                raise BadInput(f"configuration has unknown fields {', '.join(sorted(unknown))}: a newer version wrote it")
+        try:
+            return cls(**{**data, "network": kind(**data["network"])})
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"configuration cannot be used: {error}") from None
 
 
-DCGAN_F1 = TrainConfig(
-    preset="dcgan-f1",
-    architecture="dcgan",
-    network=DCGANConfig(width=128),
-    batch=32,
-    lr_generator=2e-4,
-    lr_discriminator=2e-4,
-    beta1=0.5,
-    beta2=0.999,
-    r1_gamma=0.0,
-    dihedral=False,
-    flips=True,
-    ema_kimg=2.0,
-)
-
-PRESETS: dict[str, TrainConfig] = {
-    "stylegan2-64-cpu": TrainConfig(
-        preset="stylegan2-64-cpu",
-        architecture="stylegan2",
-        network=StyleGAN2Config(channel_base=1024, channel_max=128),
-        batch=16,
-        r1_gamma=0.05,
-        precision="bfloat16",
-        processes=2,
-    ),
-    "stylegan2-64": TrainConfig(
-        preset="stylegan2-64",
-        architecture="stylegan2",
-        network=StyleGAN2Config(z_dim=512, w_dim=512, channel_base=8192, channel_max=256),
-        batch=64,
-        r1_gamma=0.0128,
-        ema_kimg=20.0,
-        kimg=2000.0,
-        precision="bfloat16",
-    ),
-    "dcgan-f1": DCGAN_F1,
-    "dcgan-f1-cpu": replace(
-        DCGAN_F1,
-        preset="dcgan-f1-cpu",
-        network=DCGANConfig(width=32),
-        dihedral=True,
-        flips=False,
-        ema_kimg=5.0,
-        kimg=400.0,
-        precision="bfloat16",
-    ),
-}
-
-
-def resolve(preset: str, overrides: list[str], *, bands: int, resolution: int, classes: int) -> TrainConfig:
-    """The run's configuration: the preset, fitted to the data set, with ``key=value`` overrides.
+def fit(config: TrainConfig, overrides: list[str], *, bands: int, resolution: int, classes: int) -> TrainConfig:
+    """``config`` fitted to a data set, with ``key=value`` overrides.
 
     Parameters
     ----------
-    preset : a name of `PRESETS`.
+    config : what to start from.
     overrides : ``"kimg=50"`` or ``"network.width=32"``; values are JSON, or text where JSON fails.
     bands, resolution, classes : of the data set; ``classes`` 0 trains without classes.
 
     Raises
     ------
-    BadInput : the preset or a key is unknown, or a value has the wrong type.
+    BadInput : a key is unknown, or a value has the wrong type or is not allowed.
     """
-    if preset not in PRESETS:
-        raise BadInput(f"preset {preset!r} is unknown; there are {', '.join(PRESETS)}", field="preset")
-    config = PRESETS[preset]
-    known = {f.name for f in fields(config.network)}
-    fitted = {"bands": bands, "resolution": resolution, "classes": classes if isinstance(config.network, StyleGAN2Config) else 0}
+    fitted: dict[str, Any] = {
+        "bands": bands,
+        "resolution": resolution,
+        "classes": classes if config.network.conditional else 0,
+    }
     own: dict[str, Any] = {}
     for override in overrides:
         key, _, text = override.partition("=")
@@ -136,23 +118,27 @@ def resolve(preset: str, overrides: list[str], *, bands: int, resolution: int, c
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        if key.startswith("network."):
-            _check_type(config.network, key.removeprefix("network."), value, known)
-            fitted[key.removeprefix("network.")] = value
+        inner = key.removeprefix("network.")
+        if inner != key:
+            _check_type(type(config.network), inner, value)
+            fitted[inner] = value
         else:
-            _check_type(config, key, value, {f.name for f in fields(config)} - {"preset", "architecture", "network"})
+            _check_type(TrainConfig, key, value)
             own[key] = value
     try:
-        network = type(config.network)(**{**asdict(config.network), **fitted})
+        network = replace(config.network, **fitted)
         return replace(config, network=network, **own)
     except ValueError as error:
         raise BadInput(str(error)) from None
 
 
-def _check_type(config: object, key: str, value: object, known: set[str]) -> None:
+def _check_type(owner: type, key: str, value: object) -> None:
+    known = {f.name for f in fields(owner)} - set(FIXED)
     if key not in known:
         raise BadInput(f"setting {key!r} is unknown; there are {', '.join(sorted(known))}", field=key)
-    wanted = type(getattr(config, key))
-    allowed = (int, float) if wanted is float else (wanted,)
-    if not isinstance(value, allowed) or (wanted is not bool and isinstance(value, bool)):
-        raise BadInput(f"{key}={value!r}: a value of type {wanted.__name__} is needed", field=key)
+    hint = typing.get_type_hints(owner)[key]
+    wanted = set(typing.get_args(hint) or (hint,))
+    allowed = wanted | ({int} if float in wanted else set())
+    if type(value) not in allowed:
+        names = " or ".join(sorted("null" if kind is type(None) else kind.__name__ for kind in wanted))
+        raise BadInput(f"{key}={value!r}: a value of type {names} is needed", field=key)

@@ -32,7 +32,7 @@ from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
 from models.store import Version, describe
 from training import checkpoints
-from training.architectures import Generator, build, dcgan, stylegan2
+from training.architectures import Generator, StyleConfig, StyleGenerator, build
 from training.config import TrainConfig
 
 OPSET = 18
@@ -85,11 +85,7 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     aside.mkdir(parents=True)
     try:
         say("exporting the graphs …")
-        roles = (
-            _write_style(generator, state, aside)
-            if isinstance(generator, stylegan2.Generator)
-            else _write_plain(generator, aside)
-        )
+        roles = _write_style(generator, state, aside) if isinstance(generator, StyleGenerator) else _write_plain(generator, aside)
         files = {name: describe(aside / name, role) for name, role in roles.items()}
         card = _card(config, state, options, files)
         say(f"measuring parity on {PARITY_SEEDS} seeds …")
@@ -103,7 +99,7 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     return card
 
 
-def _write_style(generator: stylegan2.Generator, state: dict[str, Any], folder: Path) -> dict[str, str]:
+def _write_style(generator: StyleGenerator, state: dict[str, Any], folder: Path) -> dict[str, str]:
     config = generator.config
     z = torch.randn(2, config.z_dim)
     onehot = torch.eye(config.classes)[:2] if config.classes else None
@@ -122,7 +118,7 @@ def _write_style(generator: stylegan2.Generator, state: dict[str, Any], folder: 
     return {"mapping.onnx": "mapping", "synthesis.onnx": "synthesis", "buffers.safetensors": "buffers"}
 
 
-def _write_plain(generator: dcgan.Generator, folder: Path) -> dict[str, str]:
+def _write_plain(generator: Generator, folder: Path) -> dict[str, str]:
     z = torch.randn(2, generator.config.z_dim)
     batch = torch.export.Dim("batch", min=1, max=65_536)
     _to_onnx(generator, (z,), folder / "generator.onnx", ["z"], "images", batch)
@@ -145,7 +141,7 @@ def _to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: l
 
 
 @torch.no_grad()
-def mean_w(generator: stylegan2.Generator, counts: list[int]) -> Tensor:
+def mean_w(generator: StyleGenerator, counts: list[int]) -> Tensor:
     """The mean w (w_dim,) over latents with classes in the training set's proportions: what truncation pulls towards."""
     rng = torch.Generator().manual_seed(0)
     z = torch.randn(W_MEAN_SAMPLES, generator.config.z_dim, generator=rng)
@@ -170,7 +166,7 @@ def parity(version: Version, generator: Generator) -> dict[str, Any]:
             torch.nn.functional.one_hot(torch.arange(batch) % config.classes, config.classes).float() if config.classes else None
         )
         expected = generator.sample(draw["z"], onehot, draw.get("noise")).numpy()
-        if isinstance(config, stylegan2.StyleGAN2Config):
+        if isinstance(config, StyleConfig):
             w = served.map(draw["z"].numpy(), None if onehot is None else onehot.numpy())
             actual = served.synthesize(np.repeat(w[:, None], config.num_ws, axis=1), draw["noise"].numpy())
         else:
@@ -181,7 +177,7 @@ def parity(version: Version, generator: Generator) -> dict[str, Any]:
 
 def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ModelCard:
     network, dataset = config.network, state["dataset"]
-    style = isinstance(network, stylegan2.StyleGAN2Config)
+    style = isinstance(network, StyleConfig)
     bands = [Band(name=name) for name in dataset["bands"]]
     return ModelCard(
         name=options.name,
@@ -200,10 +196,10 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
         stretch=IdentityStretch(),
         display=True,
         z_dim=network.z_dim,
-        w_dim=network.w_dim if isinstance(network, stylegan2.StyleGAN2Config) else None,
-        num_ws=network.num_ws if isinstance(network, stylegan2.StyleGAN2Config) else None,
-        noise_size=network.noise_size if isinstance(network, stylegan2.StyleGAN2Config) else 0,
-        layers=layer_groups(network) if isinstance(network, stylegan2.StyleGAN2Config) else {},
+        w_dim=network.w_dim if isinstance(network, StyleConfig) else None,
+        num_ws=network.num_ws if isinstance(network, StyleConfig) else None,
+        noise_size=network.noise_size if isinstance(network, StyleConfig) else 0,
+        layers=layer_groups(network) if isinstance(network, StyleConfig) else {},
         classes=[GalaxyClass(**c) for c in dataset["classes"]] if network.classes else [],
         truncation=options.truncation if style else 1.0,
         training={
@@ -220,14 +216,13 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
     )
 
 
-def layer_groups(config: stylegan2.StyleGAN2Config) -> dict[str, list[int]]:
+def layer_groups(config: StyleConfig) -> dict[str, list[int]]:
     """Style layers by the side of the block that they steer: coarse to 8, middle to 32 pixels, fine beyond (Karras et al. 2019).
 
     At 64 px: 0 … 2, 3 … 6 and 7 … 9.
     """
     groups: dict[str, list[int]] = {"coarse": [], "middle": [], "fine": []}
-    for layer in range(config.num_ws):
-        side = 4 * 2 ** ((layer + 1) // 2) if layer < config.num_ws - 1 else config.resolution
+    for layer, side in enumerate(config.style_sides):
         name = "coarse" if side <= COARSE_SIDE else "middle" if side <= MIDDLE_SIDE else "fine"
         groups[name].append(layer)
     return groups

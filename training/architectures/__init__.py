@@ -1,25 +1,34 @@
-"""Every architecture by name: a module with ``Generator`` and ``Discriminator``, and the dataclass of its sizes.
-
-A generator offers ``draw(n, rng)`` (the random inputs of a training batch), ``training_images(draw, onehot, dtype)`` and
-``sample(z, onehot, noise)``; a discriminator is called as ``D(images, onehot, dtype)`` and gives logits.
-"""
+"""Every architecture by name. A new one is one file and one line here; `base` says what it offers."""
 
 from __future__ import annotations
 
+from galaxies.errors import BadInput
 from training.architectures import dcgan, stylegan2
+from training.architectures.base import Architecture, Discriminator, Generator, NetworkConfig, StyleConfig, StyleGenerator
 
-NetworkConfig = stylegan2.StyleGAN2Config | dcgan.DCGANConfig
-Generator = stylegan2.Generator | dcgan.Generator
-Discriminator = stylegan2.Discriminator | dcgan.Discriminator
+__all__ = ["ARCHITECTURES", "Discriminator", "Generator", "NetworkConfig", "StyleConfig", "StyleGenerator", "build"]
 
-CONFIGS: dict[str, type[NetworkConfig]] = {
-    "stylegan2": stylegan2.StyleGAN2Config,
-    "dcgan": dcgan.DCGANConfig,
+ARCHITECTURES: dict[str, Architecture] = {
+    "stylegan2": Architecture(stylegan2.StyleGAN2Config, stylegan2.Generator, stylegan2.Discriminator),
+    "dcgan": Architecture(dcgan.DCGANConfig, dcgan.Generator, dcgan.Discriminator),
 }
 
 
+def find(name: str) -> Architecture:
+    """The architecture ``name``.
+
+    Raises
+    ------
+    BadInput : there is none of this name.
+    """
+    if name not in ARCHITECTURES:
+        raise BadInput(f"architecture {name!r} is unknown; there are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
 def build(config: NetworkConfig) -> tuple[Generator, Discriminator]:
-    """Fresh networks of ``config``."""
-    if isinstance(config, stylegan2.StyleGAN2Config):
-        return stylegan2.Generator(config), stylegan2.Discriminator(config)
-    return dcgan.Generator(config), dcgan.Discriminator(config)
+    """Fresh networks of ``config``, generator and discriminator."""
+    for entry in ARCHITECTURES.values():
+        if type(config) is entry.config:
+            return entry.generator(config), entry.discriminator(config)
+    raise TypeError(f"{type(config).__name__} belongs to no architecture; there are {', '.join(ARCHITECTURES)}")

@@ -13,16 +13,15 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from training.architectures import base
+
 
 @dataclass(frozen=True)
-class DCGANConfig:
+class DCGANConfig(base.NetworkConfig):
     """Sizes of one DCGAN; ``width`` is W."""
 
-    resolution: int = 64
-    bands: int = 3
     z_dim: int = 100
     width: int = 128
-    classes: int = 0
 
     def __post_init__(self) -> None:
         if self.resolution != 64:
@@ -43,8 +42,10 @@ def _layout(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype).contiguous(memory_format=torch.channels_last)
 
 
-class Generator(nn.Module):
+class Generator(base.Generator):
     """z (N, z_dim) → images (N, bands, 64, 64) in [-1, 1]."""
+
+    config: DCGANConfig
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__()
@@ -75,7 +76,7 @@ class Generator(nn.Module):
         return cast(Tensor, self(z))
 
 
-class Discriminator(nn.Module):
+class Discriminator(base.Discriminator):
     """Images (N, bands, 64, 64) → logits (N,)."""
 
     def __init__(self, config: DCGANConfig) -> None:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.architectures import base
 from training.architectures.layers import (
     EqualConv,
     EqualLinear,
@@ -27,14 +28,9 @@ from training.architectures.layers import (
 
 
 @dataclass(frozen=True)
-class StyleGAN2Config:
+class StyleGAN2Config(base.StyleConfig):
     """Sizes of one StyleGAN2; ``channel_base`` and ``channel_max`` give min(base // resolution, max) feature maps."""
 
-    resolution: int = 64
-    bands: int = 3
-    z_dim: int = 128
-    w_dim: int = 128
-    classes: int = 0
     mapping_depth: int = 2
     channel_base: int = 1024
     channel_max: int = 128
@@ -64,9 +60,9 @@ class StyleGAN2Config:
         return [side for side in self.resolutions for _ in range(1 if side == 4 else 2)]
 
     @property
-    def noise_size(self) -> int:
-        """Length of the flat noise input."""
-        return sum(side * side for side in self.noise_shapes)
+    def style_sides(self) -> list[int]:
+        """Side of the block that each style steers: the first of a block makes it, the last ``ToBands`` shows the image."""
+        return [side for side in self.resolutions for _ in range(1 if side == 4 else 2)] + [self.resolution]
 
 
 class Mapping(nn.Module):
@@ -129,10 +125,8 @@ class ToBands(nn.Module):
         return F.conv2d(x * style.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype), self.bias.to(x.dtype))
 
 
-class Synthesis(nn.Module):
+class Synthesis(base.Synthesis):
     """w (N, num_ws, w_dim) and noise (N, noise_size) → images (N, bands, H, W) float32, data range about [-1, 1]."""
-
-    noise_const: Tensor
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
@@ -170,8 +164,12 @@ def _layout(dtype: torch.dtype) -> torch.memory_format:
     return torch.channels_last if dtype == torch.bfloat16 else torch.contiguous_format
 
 
-class Generator(nn.Module):
+class Generator(base.StyleGenerator):
     """Mapping and synthesis together."""
+
+    config: StyleGAN2Config
+    mapping: Mapping
+    synthesis: Synthesis
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
@@ -222,7 +220,7 @@ class DiscriminatorBlock(nn.Module):
         return cast(Tensor, (y + self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5))
 
 
-class Discriminator(nn.Module):
+class Discriminator(base.Discriminator):
     """Images (N, bands, H, W) and one-hot class (N, classes) → logits (N,), by projection on the class (Miyato & Koyama 2018)."""
 
     def __init__(self, config: StyleGAN2Config) -> None:

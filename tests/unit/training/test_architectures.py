@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from tests.unit.training.conftest import tiny_config
-from training.architectures import CONFIGS, Discriminator, Generator, build
+from training.architectures import ARCHITECTURES, Discriminator, Generator, build
 from training.architectures.layers import FirDown, FirUp, minibatch_std
 from training.architectures.stylegan2 import ModulatedConv, StyleGAN2Config
 from training.data.archive import Archive
 from training.losses import discriminator_loss, generator_loss, r1_penalty
 
 
-@pytest.fixture(params=sorted(CONFIGS))
+@pytest.fixture(params=sorted(ARCHITECTURES))
 def networks(request: pytest.FixtureRequest) -> tuple[Generator, Discriminator]:
     torch.manual_seed(0)
     return build(tiny_config(request.param).network)
@@ -126,7 +126,7 @@ def test_r1_penalty_of_a_linear_critic_is_its_squared_norm() -> None:
 
 
 def test_dcgan_sizes_are_those_of_fussell_and_moews() -> None:
-    generator, discriminator = build(CONFIGS["dcgan"]())
+    generator, discriminator = build(ARCHITECTURES["dcgan"].config())
     x = torch.zeros(2, 100, 1, 1)
     sizes, channels = [], []
     for layer in generator.layers:

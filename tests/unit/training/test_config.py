@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from galaxies.errors import BadInput
-from training.architectures import CONFIGS
-from training.config import PRESETS, TrainConfig, resolve
+from training.architectures import ARCHITECTURES
+from training.config import TrainConfig
+from training.presets import PRESETS, resolve
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -15,7 +16,7 @@ def test_presets_fit_a_data_set_and_survive_json(preset: str) -> None:
     assert TrainConfig.from_json(config.to_json()) == config
     assert config.network.bands == 1
     assert config.batch % config.processes == 0
-    assert isinstance(config.network, CONFIGS[config.architecture])
+    assert isinstance(config.network, ARCHITECTURES[config.architecture].config)
 
 
 def test_overrides_reach_run_and_network() -> None:

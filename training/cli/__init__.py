@@ -1,0 +1,34 @@
+"""The commands of ``python -m training``. Each reads its options, calls one function and says what it did."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from galaxies.errors import GalaxyError
+from training.cli.console import console
+from training.cli.evaluate import evaluate
+from training.cli.export import export, publish
+from training.cli.prepare import prepare
+from training.cli.train import presets, train
+
+COMMANDS = (prepare, presets, train, export, evaluate, publish)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train galaxy generators: images to archive, archive to checkpoints, checkpoint to a published model.",
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; an expected error is one line on stderr and exit code 1."""
+    try:
+        app()
+    except GalaxyError as error:
+        console.print(f"error: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,35 @@
+"""The presets: one file for each origin, each with a visible dict ``PRESETS`` from name to `Preset`; here they are joined."""
+
+from __future__ import annotations
+
+from galaxies.errors import BadInput
+from training.config import TrainConfig, fit
+from training.presets import fussell_moews, ours
+from training.presets.preset import Preset
+
+PRESETS: dict[str, Preset] = {
+    **ours.PRESETS,
+    **fussell_moews.PRESETS,
+}
+
+
+def find(name: str) -> Preset:
+    """The preset ``name``.
+
+    Raises
+    ------
+    BadInput : there is none of this name.
+    """
+    if name not in PRESETS:
+        raise BadInput(f"preset {name!r} is unknown; there are {', '.join(PRESETS)}", field="preset")
+    return PRESETS[name]
+
+
+def resolve(preset: str, overrides: list[str], *, bands: int, resolution: int, classes: int) -> TrainConfig:
+    """The run's configuration: the preset, fitted to the data set, with ``key=value`` overrides; see `fit`.
+
+    Raises
+    ------
+    BadInput : the preset or a key is unknown, or a value has the wrong type or is not allowed.
+    """
+    return fit(find(preset).config, overrides, bands=bands, resolution=resolution, classes=classes)
