@@ -11,10 +11,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import problem_of_failure
+from app.speed import Speed
 from galaxies.cards import Band, GalaxyClass, Operation
 from galaxies.jobs import Job, ModelRef, Phase
 from galaxies.requests import Request, to_wire
-from jobstore.records import now
+from jobstore.records import Place, now
 
 
 class _Document(BaseModel):
@@ -77,7 +78,10 @@ class JobDocument(_Document):
     phase: Phase
     progress: ProgressDocument
     queue_position: int | None = Field(description="1: next in line; null where the job does not wait")
-    eta_seconds: float | None = Field(description="from the speed so far; null before the first galaxy and when ended")
+    eta_seconds: float | None = Field(
+        description="until the result is there: from the speed so far, before the first galaxy from the workers' measured speed "
+        "and what waits before it; null where nobody knows and when ended"
+    )
     created: datetime
     started: datetime | None
     ended: datetime | None
@@ -130,8 +134,8 @@ class Readiness(_Document):
     checks: dict[str, str]
 
 
-def job_document(job: Job, queue_position: int | None) -> dict[str, Any]:
-    """``job`` as the contract shows it, as JSON values."""
+def job_document(job: Job, place: Place | None = None, speed: Speed | None = None) -> dict[str, Any]:
+    """``job`` as the contract shows it, as JSON values; ``place`` and the workers' ``speed`` matter while it waits."""
     address = f"/v1/jobs/{job.id}"
     result = None
     if job.result is not None:
@@ -141,8 +145,8 @@ def job_document(job: Job, queue_position: int | None) -> dict[str, Any]:
         "operation": job.operation,
         "phase": job.phase.value,
         "progress": {"done": job.done, "total": job.total},
-        "queue_position": queue_position if job.phase is Phase.QUEUED else None,
-        "eta_seconds": _eta(job),
+        "queue_position": place.position if place and job.phase is Phase.QUEUED else None,
+        "eta_seconds": _eta(job, place, speed),
         "created": _time(job.created),
         "started": _time(job.started),
         "ended": _time(job.ended),
@@ -155,7 +159,9 @@ def job_document(job: Job, queue_position: int | None) -> dict[str, Any]:
     }
 
 
-def _eta(job: Job) -> float | None:
+def _eta(job: Job, place: Place | None, speed: Speed | None) -> float | None:
+    if job.phase is Phase.QUEUED:
+        return speed.eta(place, job.pixels) if speed else None
     if job.phase is not Phase.EXECUTING or job.started is None or job.done == 0:
         return None
     elapsed = max(0.0, (now() - job.started).total_seconds())

@@ -57,6 +57,7 @@ FAILURES: dict[FailureKind, Kind] = {
 }
 STATUSES: dict[int, str] = {
     400: "malformed",
+    401: "no-valid-key",
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
@@ -66,10 +67,15 @@ STATUSES: dict[int, str] = {
     415: "unsupported-media-type",
     416: "range-not-satisfiable",
     422: "bad-input",
+    429: "too-many-requests",
     500: "internal",
     503: "unavailable",
 }
 TITLES: dict[str, str] = {kind.slug: kind.title for kind in (*FAILURES.values(), *ERRORS.values())} | {
+    "no-valid-key": "A valid API key is needed",
+    "queue-full": "The queue is full",
+    "too-many-jobs": "Too many unfinished jobs of this caller",
+    "budget-spent": "This caller's pixel budget is spent",
     "unknown-model": "There is no such model",
     "idempotency-key-reused": "The idempotency key belongs to another body",
 }

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from app import errors, openapi
+from app.callers import Doorkeeper
 from app.middleware import Frame
 from app.routes import ROUTERS
 from app.services import Services
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
         lifespan=lifespan,
     )
+    app.add_middleware(Doorkeeper)
     app.add_middleware(Frame)
     errors.install(app, ROUTERS)
     for router in ROUTERS:

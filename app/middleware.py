@@ -42,8 +42,9 @@ class Frame:
                 message = {**message, "body": b""}
             await send(message)
 
+        scope = {**scope, "state": {**scope.get("state", {}), "head": head, "request_id": request_id}}
         if head:
-            scope = {**scope, "method": "GET", "state": {**scope.get("state", {}), "head": True}}
+            scope["method"] = "GET"
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, framed)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.errors import Problem
 from galaxies.requests import MEDIA_TYPES, Format
 
+_PARTS = re.compile(r'(?:"[^"]*"|[^,"])+')
 _PREFERENCE = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9a-z-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;"]*)))?\s*(?:;.*)?', re.IGNORECASE)
 
 
@@ -43,16 +45,32 @@ def choose_format(accept: str | None, formats: Sequence[Format]) -> Format:
     raise Problem(406, f"Accept: {accept} excludes all that this operation makes: {allowed}")
 
 
-def prefer_wait(headers: Sequence[str], most: float) -> float | None:
-    """Seconds of ``Prefer: wait=N``, at most ``most``; None without it. Preferences without sense are ignored."""
-    for part in ",".join(headers).split(","):
+@dataclass(frozen=True)
+class Preferences:
+    """What ``Prefer`` says: seconds to wait for the result (None: not at all), and whether the job may stand back."""
+
+    wait: float | None = None
+    bulk: bool = False
+
+    @property
+    def applied(self) -> str:
+        """The value of ``Preference-Applied``."""
+        parts = [] if self.wait is None else [f"wait={self.wait:g}"]
+        return ", ".join(parts + ["priority=bulk"] * self.bulk)
+
+
+def preferences(headers: Sequence[str], most: float) -> Preferences:
+    """What the ``Prefer`` headers say; waits are at most ``most`` seconds. Of two equal preferences the first counts; those
+    without sense are ignored (RFC 7240).
+    """
+    found: dict[str, str] = {}
+    for part in _PARTS.findall(",".join(headers)):
         match = _PREFERENCE.fullmatch(part)
-        if match and match[1].lower() == "wait":
-            value = match[2] if match[2] is not None else match[3] or ""
-            if re.fullmatch(r"[0-9]{1,9}", value):
-                return min(float(value), most)
-            return None
-    return None
+        if match:
+            found.setdefault(match[1].lower(), match[2] if match[2] is not None else match[3] or "")
+    wait = found.get("wait", "")
+    seconds = min(float(wait), most) if re.fullmatch(r"[0-9]{1,9}", wait) else None
+    return Preferences(seconds, found.get("priority", "").lower() == "bulk")
 
 
 def _ranges(accept: str) -> list[tuple[str, float]]:

@@ -28,12 +28,22 @@ contract leaves it open:
 * `Prefer: wait=N` above 60 means 60; other preferences, and values that are not numbers, are ignored (RFC 7240);
 * a job that fails while a request waits for it answers as the request itself would have: 422 for its input, 503 where another try
   may help, 500 where the service is to blame, 409 where it was cancelled; `job` in the problem names the job;
+* jobs are taken by two priorities: small ones (interactive) before large ones (bulk; from how many pixels on is a setting of the
+  service). `Prefer: priority=bulk` lets a small job stand back; a large one cannot get ahead;
+* where the service asks for API keys, everything under `/v1` and `/metrics` needs one: `Authorization: Bearer <key>` or
+  `X-API-Key: <key>`. A key has a rate, a number of unfinished jobs and a daily budget of pixels: over one of them 429, where the
+  whole queue is full 503, both with `Retry-After`. Jobs of other callers are 404;
 * `Idempotency-Key` holds for 24 hours, or until its job is deleted;
 * several ranges, malformed ones and units other than bytes are ignored: the whole result comes.
 """
 
+SECURITY: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, where the service asks for keys"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same key in another header"},
+}
 REASONS = {
     400: "The body is not JSON in UTF-8",
+    401: "No valid API key, where the service asks for keys",
     404: "There is no such thing",
     406: "`Accept` excludes every format",
     409: "It cannot be done in the job's phase",
@@ -42,6 +52,7 @@ REASONS = {
     415: "The body is not declared as JSON",
     416: "The range lies outside the result",
     422: "A value is wrong; `errors` points to it",
+    429: "Over a bound of the caller's key, `Retry-After` says when to try again",
     500: "The service failed on the job",
     503: "Not possible now, `Retry-After` says when to try again",
 }
@@ -54,7 +65,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         schema = {"$ref": "#/components/schemas/ProblemDocument"}
         example = Problem(status, f"{REASONS[status]} (an example)", slug=STATUSES[status]).document("/v1/…")
         found[status] = {"description": REASONS[status], "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
-        if status in (409, 503):
+        if status in (409, 429, 503):
             found[status]["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "seconds"}}
     return found
 
@@ -87,8 +98,12 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         for unused in ("HTTPValidationError", "ValidationError"):
             made["components"]["schemas"].pop(unused, None)
-        for path in made["paths"].values():
-            for operation in path.values():
+        made["components"]["securitySchemes"] = SECURITY
+        for path, item in made["paths"].items():
+            for operation in item.values():
+                if path.startswith("/v1/"):
+                    operation["responses"] |= {str(s): response for s, response in problems(401, 429).items()}
+                    operation["security"] = [{"bearer": []}, {"apiKey": []}, {}]
                 if MEDIA_TYPE not in operation["responses"].get("422", {"content": {MEDIA_TYPE: {}}})["content"]:
                     del operation["responses"]["422"]  # the framework's own; these routes have nothing to validate
         _restore_nulls(made, app)

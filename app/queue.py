@@ -8,7 +8,8 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from galaxies.errors import Transient
-from jobstore.records import QUEUE, TASK
+from galaxies.jobs import Priority
+from jobstore.records import PRIORITIES, QUEUE, TASK
 
 
 class RenderQueue:
@@ -20,11 +21,15 @@ class RenderQueue:
             # The default exchange needs no bindings in Redis, so an emptied Redis takes messages as before.
             task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call,unused-ignore]
             task_ignore_result=True,
-            broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 5},
+            broker_transport_options={
+                "socket_connect_timeout": 2,
+                "socket_timeout": 5,
+                "priority_steps": list(PRIORITIES.values()),
+            },
             broker_pool_limit=40,
         )
 
-    def send(self, job_id: str) -> None:
+    def send(self, job_id: str, priority: Priority = "interactive") -> None:
         """Put a job into the queue.
 
         Raises
@@ -32,7 +37,7 @@ class RenderQueue:
         Transient : the queue cannot be reached; the job is not in it.
         """
         try:
-            self._celery.send_task(TASK, [job_id], queue=QUEUE, ignore_result=True, retry=False)
+            self._celery.send_task(TASK, [job_id], queue=QUEUE, priority=PRIORITIES[priority], ignore_result=True, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             raise Transient(f"the queue cannot be reached ({type(error).__name__}); nothing was accepted: try again") from None
 

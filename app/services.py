@@ -11,12 +11,16 @@ import redis.asyncio
 from starlette.requests import Request
 
 from app.catalogue import Catalogue
+from app.keys.store import KeyFile
 from app.queue import RenderQueue
 from app.settings import Settings
+from app.speed import Speed
 from app.waiting import Changes
 from galaxies.jobs import Job
-from jobstore.records import JobRecords
+from jobstore.records import PREFIX, JobRecords
 from jobstore.results import ResultStore
+from jobstore.scripts import RATE
+from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
@@ -24,7 +28,10 @@ CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
 
 @dataclass
 class Services:
-    """Models, job records, results, queue and announcements. ``unsent``: records to take back once Redis answers again."""
+    """Models, job records, results, queue, announcements, API keys and the workers' speed.
+
+    ``unsent``: records to take back once Redis answers again.
+    """
 
     settings: Settings
     catalogue: Catalogue
@@ -32,6 +39,9 @@ class Services:
     results: ResultStore
     queue: RenderQueue
     changes: Changes
+    keys: KeyFile
+    speed: Speed
+    _rate: Any
     unsent: deque[Job] = field(default_factory=deque)
 
     @classmethod
@@ -48,7 +58,14 @@ class Services:
             results=ResultStore(settings.results_dir),
             queue=RenderQueue(settings.redis_url),
             changes=Changes(listener, settings.poll_seconds),
+            keys=KeyFile(settings.keys_file),
+            speed=Speed(WorkerBeacons(client)),
+            _rate=listener.register_script(RATE),
         )
+
+    async def rate(self, owner: str, requests_per_minute: int) -> int:
+        """Count a request of ``owner``; 0, or the seconds until its next one is allowed."""
+        return int(await self._rate(keys=[f"{PREFIX}rate:{owner}"], args=[requests_per_minute]))
 
     def close(self) -> None:
         """Close the connections."""

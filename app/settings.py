@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.keys.store import KeyFile
 from galaxies.errors import BadInput
+from galaxies.requests import MAX_FRAMES
 from galaxies.resolve import Limits
 from models.store import split_roots
 
@@ -29,12 +31,16 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("GALSYNTH_REDIS_URL", "REDIS_URL"),
         description="Redis (or Valkey) that holds the queue and the job records",
     )
-    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback see allow_public_without_keys")
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback callers need API keys")
     port: int = Field(
         default=8000, ge=1, le=65535, validation_alias=AliasChoices("GALSYNTH_PORT", "PORT"), description="port to listen on"
     )
     allow_public_without_keys: bool = Field(
-        default=False, description="listen beyond loopback although no API keys protect the service; the default refuses to start"
+        default=False, description="serve everybody, without API keys, although others than this machine reach the service"
+    )
+    require_keys: bool = Field(default=False, description="ask for API keys on loopback too; beyond it they are asked for anyway")
+    keys_file: Path = Field(
+        default=Path("galsynth-data/keys.json"), description="the API keys (hashes only); `galsynth keys` writes it"
     )
     results_dir: Path = Field(default=Path("galsynth-data/results"), description="folder of results, shared with the workers")
     models_dirs: Annotated[list[Path], NoDecode] = Field(
@@ -44,6 +50,13 @@ class Settings(BaseSettings):
     max_images: int = Field(default=10_000, ge=1, description="galaxies in one request")
     max_pixels: int = Field(default=600_000_000, ge=1, description="display pixels of all images of one request together")
     max_sheet_pixels: int = Field(default=64_000_000, ge=1, description="pixels of one picture that shows several galaxies")
+    max_frames: int = Field(default=MAX_FRAMES, ge=2, le=MAX_FRAMES, description="frames of one film")
+    max_queue_pixels: int = Field(
+        default=6_000_000_000, ge=0, description="pixels that may wait for workers, of all callers; more is answered 503; 0: any"
+    )
+    bulk_pixels: int = Field(
+        default=5_000_000, ge=0, description="jobs of more pixels are bulk: they wait until no interactive job does"
+    )
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="size of a request body; more is answered 413")
     job_ttl_seconds: int = Field(default=24 * 3600, ge=1, description="how long a job and its result are kept")
     idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=1, description="how long an Idempotency-Key is remembered")
@@ -69,21 +82,26 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one request may ask for."""
-        return Limits(images=self.max_images, pixels=self.max_pixels, sheet_pixels=self.max_sheet_pixels)
+        return Limits(self.max_images, self.max_pixels, self.max_sheet_pixels, self.max_frames)
+
+    @property
+    def keys_on(self) -> bool:
+        """Whether callers need API keys."""
+        return self.require_keys or not (self.allow_public_without_keys or is_loopback(self.host))
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to serve the network without API keys.
+    """Refuse to serve the network where nobody has an API key.
 
     Raises
     ------
-    BadInput : ``host`` is not a loopback address, and ``allow_public_without_keys`` is off.
+    BadInput : keys are asked for and there is no valid one, or the file of keys cannot be read.
     """
-    if settings.allow_public_without_keys or is_loopback(settings.host):
+    if not settings.keys_on or any(key.revoked is None for key in KeyFile(settings.keys_file).entries()):
         return
     raise BadInput(
-        f"host {settings.host!r} can be reached by others, and the service has no API keys: listen on 127.0.0.1, put a proxy "
-        "that asks for credentials before it, or set GALSYNTH_ALLOW_PUBLIC_WITHOUT_KEYS=true to serve everybody",
+        f"host {settings.host!r} needs API keys, and {settings.keys_file} has no valid one: make one with "
+        "`galsynth keys create NAME`, listen on 127.0.0.1, or set GALSYNTH_ALLOW_PUBLIC_WITHOUT_KEYS=true to serve everybody",
         field="host",
     )
 

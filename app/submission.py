@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from app.body import parse_object
+from app.callers import ANYBODY, Caller
 from app.errors import Problem
 from app.negotiation import choose_format
 from app.services import Services
@@ -21,10 +22,11 @@ from galaxies.cards import ModelCard, Operation
 from galaxies.errors import NotFound, Transient
 from galaxies.jobs import Job, ModelRef, Phase
 from galaxies.requests import OPERATIONS, image_count
-from galaxies.resolve import AnyRequest, check, resolve
-from jobstore.records import Claim, new_job_id, now
+from galaxies.resolve import AnyRequest, check, pixel_count, resolve
+from jobstore.records import Claim, Created, Place, Refused, new_job_id, now
 
 MAX_KEY = 255
+JOBS_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -32,20 +34,31 @@ class Accepted:
     """A job that is recorded, its place in the queue (None where it does not wait), and whether the body named the format."""
 
     job: Job
-    queue_position: int | None = None
+    place: Place | None = None
     format_named: bool = False
 
 
-def submit(services: Services, operation: Operation, body: bytes, accept: str | None, key: str | None) -> Accepted:
-    """Accept the JSON request in ``body``; with an idempotency ``key`` the job that has it already, if any.
+@dataclass(frozen=True)
+class Envelope:
+    """What a request says beside its body: the caller, ``Accept``, ``Idempotency-Key``, and whether its job may stand back."""
+
+    caller: Caller = ANYBODY
+    accept: str | None = None
+    key: str | None = None
+    bulk: bool = False
+    request_id: str = ""
+
+
+def submit(services: Services, operation: Operation, body: bytes, envelope: Envelope) -> Accepted:
+    """Accept the JSON request in ``body``; with an idempotency key the job that has it already, if any.
 
     Raises
     ------
-    Problem, BadInput, Unsupported : the request is wrong; nothing is recorded.
+    Problem, BadInput, Unsupported : the request is wrong, or a bound is passed; nothing is recorded.
     Transient, RedisError : it cannot be recorded or queued now; nothing is left behind.
     """
     document = parse_object(body)
-    claim = None
+    claim, key = None, envelope.key
     if key is not None:
         if not 1 <= len(key) <= MAX_KEY:
             raise Problem(422, f"Idempotency-Key has {len(key)} characters; 1 … {MAX_KEY} are allowed")
@@ -53,7 +66,7 @@ def submit(services: Services, operation: Operation, body: bytes, accept: str | 
         claim = Claim(key, hashlib.sha256(text.encode()).hexdigest(), services.settings.idempotency_ttl_seconds)
     request = parse_request(operation, document)
     card = card_for(services, request)
-    accepted = record(services, prepare(services, request, card, accept), claim)
+    accepted = record(services, prepare(services, request, card, envelope), envelope.caller, claim)
     return replace(accepted, format_named=request.format is not None)
 
 
@@ -94,19 +107,19 @@ def card_for(services: Services, request: AnyRequest) -> ModelCard:
         raise Problem(422, error.message, slug="unknown-model", errors=errors) from None  # type: ignore[arg-type]
 
 
-def prepare(services: Services, request: AnyRequest, card: ModelCard, accept: str | None) -> Job:
+def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: Envelope) -> Job:
     """The job of ``request``: COMPLETED where its result is stored already, else QUEUED. Nothing is recorded yet.
 
     Raises
     ------
-    Problem : 406 where ``accept`` excludes every format.
+    Problem : 406 where ``Accept`` excludes every format.
     BadInput, Unsupported : the model cannot do it, or a limit is passed.
     """
-    format_ = request.format or choose_format(accept, request.formats)
+    format_ = request.format or choose_format(envelope.accept, request.formats)
     request = request.model_copy(update={"format": format_})
     check(request, card, services.settings.limits)
     resolved = resolve(request, card, format_, lambda: secrets.randbits(32))
-    created = now()
+    created, pixels = now(), pixel_count(resolved, card)
     job = Job(
         id=new_job_id(),
         operation=resolved.operation,
@@ -115,6 +128,10 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, accept: st
         created=created,
         expires=created + timedelta(seconds=services.settings.job_ttl_seconds),
         total=image_count(resolved),
+        owner=envelope.caller.owner,
+        pixels=pixels,
+        priority="bulk" if envelope.bulk or pixels > services.settings.bulk_pixels else "interactive",
+        request_id=envelope.request_id,
     )
     result = services.results.find(job.result_key)
     if result is None:
@@ -123,35 +140,53 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, accept: st
     return job.model_copy(update=done)
 
 
-def record(services: Services, job: Job, claim: Claim | None = None) -> Accepted:
+def record(services: Services, job: Job, caller: Caller, claim: Claim | None = None) -> Accepted:
     """Record ``job`` and queue it where it needs rendering.
 
     Raises
     ------
-    Problem : 422 where the idempotency key belongs to another body.
+    Problem : 422 where the idempotency key belongs to another body, 429 over a bound of the caller, 503 where the queue is full.
     Transient, RedisError : it cannot be recorded or queued now; its record is taken back.
     """
     _take_back(services)
-    created = services.records.create(job, claim)
+    created = services.records.create(job, claim, caller.bounds(services.settings.max_queue_pixels))
+    if isinstance(created, Refused):
+        raise _refusal(services, job, caller, created)
     if created.job_id != job.id:
-        return _claimed(services, job, claim, created.job_id, created.body_digest)
+        return _claimed(services, job, caller, claim, created)
     if job.phase is Phase.QUEUED:
         try:
-            services.queue.send(job.id)
+            services.queue.send(job.id, job.priority)
         except Transient:
             services.unsent.append(job)
             _take_back(services)
             raise
-    return Accepted(job, created.queue_position)
+    return Accepted(job, created.place)
 
 
-def _claimed(services: Services, job: Job, claim: Claim | None, holder: str, body_digest: str) -> Accepted:
-    if claim is not None and body_digest != claim.body_digest:
+def _claimed(services: Services, job: Job, caller: Caller, claim: Claim | None, created: Created) -> Accepted:
+    if claim is not None and created.body_digest != claim.body_digest:
         raise Problem(422, "this Idempotency-Key was used with another body; take a new key", slug="idempotency-key-reused")
-    held = services.records.get(holder)
+    held = services.records.get(created.job_id)
     if held is None:
-        return record(services, job, claim)
-    return Accepted(held, services.records.queue_position(holder) if held.phase is Phase.QUEUED else None)
+        return record(services, job, caller, claim)
+    return Accepted(held, services.records.place(held.id) if held.phase is Phase.QUEUED else None)
+
+
+def _refusal(services: Services, job: Job, caller: Caller, refused: Refused) -> Problem:
+    """What a bound that is passed is to the caller."""
+    if refused.why == "queue":
+        seconds = services.speed.seconds_for(refused.excess)
+        detail = f"{refused.excess} pixels too many wait for the workers; try again in {seconds} s"
+        return Problem(503, detail, slug="queue-full", headers={"retry-after": str(seconds)})
+    if refused.why == "jobs":
+        detail = f"{caller.unfinished_jobs} unended jobs are as many as this key allows; wait for one or cancel"
+        return Problem(429, detail, slug="too-many-jobs", headers={"retry-after": str(JOBS_RETRY_SECONDS)})
+    if job.pixels > caller.daily_pixels:
+        detail = f"the request makes {job.pixels} pixels; this key allows {caller.daily_pixels} a day: ask for fewer"
+        return Problem(422, detail, slug="budget-spent")
+    detail, wait = f"{job.pixels} pixels are more than is left of this key's {caller.daily_pixels} a day", str(refused.excess)
+    return Problem(429, f"{detail}; try again in {wait} s", slug="budget-spent", headers={"retry-after": wait})
 
 
 def _take_back(services: Services) -> None:

@@ -33,6 +33,8 @@ class Phase(StrEnum):
         return self in (Phase.COMPLETED, Phase.ERROR, Phase.ABORTED)
 
 
+Priority = Literal["interactive", "bulk"]
+"""Interactive jobs are taken before bulk ones, however long those have waited."""
 FailureKind = Literal["input", "model", "transient", "internal"]
 
 
@@ -75,13 +77,21 @@ class Result(_Frozen):
 
 
 class Job(_Frozen):
-    """One accepted request. ``request`` is resolved; ``total`` counts galaxies to synthesise, ``done`` those made."""
+    """One accepted request. ``request`` is resolved; ``total`` counts galaxies to synthesise, ``done`` those made.
+
+    ``owner`` is the id of the caller's API key, empty where the service asks for none; ``pixels`` is the work of the whole job;
+    ``request_id`` names the HTTP request that it came with, for the logs. ``run`` grows with every begin, so a worker that has
+    lost the job and does not know it yet can be told from the one that has it.
+    """
 
     id: str
     operation: Operation
     request: Request
     model: ModelRef
     owner: str = ""
+    pixels: int = 0
+    priority: Priority = "interactive"
+    request_id: str = ""
     phase: Phase = Phase.QUEUED
     created: datetime
     expires: datetime
@@ -90,6 +100,7 @@ class Job(_Frozen):
     done: int = 0
     total: int
     attempts: int = 0
+    run: int = 0
     result: Result | None = None
     failure: Failure | None = None
 

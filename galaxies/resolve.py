@@ -14,6 +14,7 @@ from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, Unsupported
 from galaxies.latents import class_from_seed
 from galaxies.requests import (
+    MAX_FRAMES,
     Arithmetic,
     Format,
     Generate,
@@ -35,6 +36,7 @@ class Limits:
     images: int = 10_000
     pixels: int = 600_000_000
     sheet_pixels: int = 64_000_000
+    frames: int = MAX_FRAMES
 
 
 def check(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
@@ -97,6 +99,11 @@ def resolve(request: AnyRequest, card: ModelCard, format_: Format, draw_seed: Ca
         fill["space"] = request.space or ("w" if card.has_w else "z")
         fill["terms"] = [t.model_copy(update={"latent": with_class(t.latent, card)}) for t in request.terms]
     return request.model_copy(update=fill)
+
+
+def pixel_count(request: AnyRequest, card: ModelCard) -> int:
+    """Pixels of all images of ``request``, each as the network makes it or as it is shown, whichever is larger."""
+    return image_count(request) * max(request.size or 0, card.resolution) ** 2
 
 
 def mix_layers(request: Mix, card: ModelCard) -> list[int]:
@@ -240,10 +247,12 @@ def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     if images > limits.images:
         message = f"{images} galaxies are asked for; at most {limits.images} are allowed in one request"
         raise BadInput(message, field=_counted(request))
-    made = max(side, card.resolution)
-    if images * made * made > limits.pixels:
+    if isinstance(request, Interpolate) and request.frames > limits.frames:
+        raise BadInput(f"{request.frames} frames are asked for; at most {limits.frames} are allowed", field="/frames")
+    made, pixels = max(side, card.resolution), pixel_count(request, card)
+    if pixels > limits.pixels:
         raise BadInput(
-            f"{images} images of {made} × {made} pixels are {images * made * made} pixels; at most {limits.pixels} are allowed: "
+            f"{images} images of {made} × {made} pixels are {pixels} pixels; at most {limits.pixels} are allowed: "
             "ask for fewer or smaller images",
             field="/size",
         )

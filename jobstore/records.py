@@ -1,10 +1,11 @@
 """Job records in Redis: the truth about every job. The queue carries ids only.
 
 ``<prefix>job:<id>`` is a hash: ``record`` (what never changes, JSON), ``phase``, ``done``, ``attempts``, ``started``, ``ended``,
-``result``, ``failure``, ``cancel``. ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the QUEUED ones,
-``<prefix>users:<result key>`` the jobs that share one result by expiry. Every change of phase is one Lua script, so two workers,
-or a worker and a cancelling client, never disagree; each change is announced on ``<prefix>changes`` as
-``<id> <phase>``. ``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
+``result``, ``failure``, ``cancel``, ``place`` in the line, and of the run that holds it: ``run`` (its number) and ``tag`` (its
+message). ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the QUEUED ones, ``<prefix>users:<result key>`` the
+jobs that share one result by expiry; `jobstore.scripts` tells of ``<prefix>open`` and ``<prefix>load``. Every change of phase is
+one Lua script, so two workers, or a worker and a cancelling client, never disagree; each change is announced on
+``<prefix>changes`` as ``<id> <phase>``. ``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
 """
 
 from __future__ import annotations
@@ -14,26 +15,35 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
-from galaxies.jobs import Failure, Job, Phase, Result
+from galaxies.jobs import Failure, Job, Phase, Priority, Result
 from jobstore import scripts
 
 TASK = "galaxies.render"
 QUEUE = "galaxies"
 """Names of the Celery task and its queue, which the API and the workers share; the task's one argument is the job's id."""
 
+PRIORITIES: dict[Priority, int] = {"interactive": 0, "bulk": 9}
+"""Redis priorities of messages, 0 first. Each has a list of its own in Redis; API and workers must know the same ones."""
+
 PREFIX = "galsynth:"
 CHANGES = PREFIX + "changes"
 DEAD = PREFIX + "dead"
 MAX_ATTEMPTS = 3
 WAITING = PREFIX + "waiting"
+OPEN, LOAD = PREFIX + "open", PREFIX + "load"
+UNACKED_INDEX = "unacked_index"
+"""kombu's sorted set: delivery tag → when the message was taken, in POSIX seconds. A contract test holds kombu to it."""
+BULK_PLACE = 1e11
+"""What a bulk job's place in the line has above its creation time, so that it comes after every interactive one."""
+LOOKED_AT = 1000
 RECORD_GRACE = 24 * 3600
 """Seconds for which an expired job's record stays, to say that its result is gone."""
 
-_MUTABLE = {"phase", "done", "attempts", "started", "ended", "result", "failure"}
+_MUTABLE = {"phase", "done", "attempts", "run", "started", "ended", "result", "failure"}
 
 
 @dataclass(frozen=True)
@@ -46,12 +56,41 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What a new job must stay within; 0: no bound. ``queue_pixels`` wait for workers, all callers together; the others are its
+    caller's own: jobs that have not ended, and pixels a day (a budget that fills up evenly).
+    """
+
+    queue_pixels: int = 0
+    unfinished_jobs: int = 0
+    daily_pixels: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job waits: ``position`` 1 is next; ``ahead``: pixels before it, ``running``: pixels of the jobs that run."""
+
+    position: int
+    ahead: int = 0
+    running: int = 0
+    running_jobs: int = 0
+
+
+@dataclass(frozen=True)
 class Created:
     """What `JobRecords.create` found: the job that holds the claim (the new one, unless ``job_id`` is another) and its body."""
 
     job_id: str
     body_digest: str
-    queue_position: int | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A job that was not stored: ``why`` names the bound; ``excess`` the pixels too many (queue) or seconds to wait (budget)."""
+
+    why: Literal["queue", "jobs", "budget"]
+    excess: int
 
 
 def new_job_id() -> str:
@@ -77,22 +116,40 @@ class JobRecords:
         self._cancel = client.register_script(scripts.CANCEL)
         self._create = client.register_script(scripts.CREATE)
         self._delete = client.register_script(scripts.DELETE)
+        self._place = client.register_script(scripts.PLACE)
 
-    def create(self, job: Job, claim: Claim | None = None) -> Created:
-        """Store a new job, unless a job that still exists holds ``claim``; in one step, so equal requests cannot race."""
+    def create(self, job: Job, claim: Claim | None = None, bounds: Bounds | None = None) -> Created | Refused:
+        """Store a new job within ``bounds``, unless a job that still exists holds ``claim``; in one step, so nothing can race."""
+        bounds = bounds or Bounds()
         mutable = job.model_dump(mode="json", include=_MUTABLE, exclude_none=True)
         fields = {key: _text(getattr(job, key)) for key in mutable}
         fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
-        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key)]
+        fields["place"] = repr(job.created.timestamp() + (BULK_PLACE if job.priority == "bulk" else 0))
+        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD, f"{PREFIX}budget:{job.owner}"]
         if claim is not None:
             keys.append(f"{PREFIX}idempotency:{job.owner}:{claim.key}")
         expires = job.expires.timestamp()
-        args: list[str | int | float] = [CHANGES, job.id, job.created.timestamp(), expires, int(expires) + RECORD_GRACE]
-        args += [job.phase.value, _key("")]
-        args += [claim.body_digest if claim else "", claim.seconds if claim else 0]
-        answer: Any = self._create(keys=keys, args=[*args, *(item for pair in fields.items() for item in pair)])
+        new = {
+            "id": job.id,
+            "owner": job.owner,
+            "phase": job.phase.value,
+            "priority": job.priority,
+            "pixels": job.pixels,
+            "created": repr(job.created.timestamp()),
+            "expires": repr(expires),
+            "forget": str(int(expires) + RECORD_GRACE),
+            "place": fields["place"],
+            "prefix": _key(""),
+            **vars(bounds),
+            "body": claim.body_digest if claim else "",
+            "seconds": str(claim.seconds if claim else 0),
+        }
+        args = [CHANGES, json.dumps(new), *(item for pair in fields.items() for item in pair)]
+        answer: Any = self._create(keys=keys, args=args)
+        if answer[0] == "refused":
+            return Refused(answer[1], int(answer[2]))
         rank = answer[2] if len(answer) > 2 else None
-        return Created(answer[1], answer[0], None if rank is None else int(rank) + 1)
+        return Created(answer[1], answer[0], None if rank is None else Place(int(rank) + 1, int(answer[3])))
 
     def get(self, job_id: str) -> Job | None:
         """The job as it is now, or None."""
@@ -121,60 +178,70 @@ class JobRecords:
         ]
         return found
 
-    def queue_position(self, job_id: str) -> int | None:
-        """1 for the job that waits longest; None where the job does not wait."""
-        rank = self.client.zrank(WAITING, job_id)
-        return None if rank is None else int(rank) + 1
+    def place(self, job_id: str) -> Place | None:
+        """Where the job waits; None where it does not."""
+        return _placed(self._place(keys=[WAITING, OPEN, LOAD], args=[job_id, LOOKED_AT]))
 
-    def begin(self, job_id: str, max_attempts: int = MAX_ATTEMPTS) -> Job | str:
+    def places(self, job_ids: list[str]) -> dict[str, Place | None]:
+        """`place` of several jobs in one round trip."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                self._place(keys=[WAITING, OPEN, LOAD], args=[job_id, LOOKED_AT], client=pipe)
+            return {job_id: _placed(answer) for job_id, answer in zip(job_ids, pipe.execute(), strict=True)}
+
+    def begin(self, job_id: str, tag: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> Job | str:
         """Mark a job EXECUTING, count the attempt and return the job; else why not: ``"GONE"`` or the phase that it is in now.
 
-        A job that was begun ``max_attempts`` times and never ended has taken its workers with it: it ends in ERROR, and its
-        record goes to the stream ``galsynth:dead``.
+        ``tag`` is the message's: of several messages of one job one is taken. The job's ``run`` tells this attempt from every
+        other. A job that was begun ``max_attempts`` times and never ended has taken its workers with it: it ends in ERROR, and
+        its record goes to the stream ``galsynth:dead``.
         """
         failure = Failure(kind="internal", message=f"the job was begun {max_attempts} times and every worker stopped under it")
-        args: list[str | int] = [CHANGES, job_id, _text(now()), max_attempts, _text(failure)]
-        answer: Any = self._begin(keys=[_key(job_id), WAITING, DEAD], args=args)
+        args: list[str | int] = [CHANGES, job_id, _text(now()), max_attempts, _text(failure), tag or ""]
+        answer: Any = self._begin(keys=[*_keys(job_id), DEAD, UNACKED_INDEX], args=args)
         if isinstance(answer, str):
             return answer
         return _job(dict(zip(answer[::2], answer[1::2], strict=True)))
 
-    def progress_many(self, done: Mapping[str, int]) -> set[str]:
-        """Record and announce how much of each job is done, in one round trip; returns the jobs that are to stop."""
+    def progress_many(self, done: Mapping[str, int], runs: Mapping[str, int] | None = None) -> set[str]:
+        """Record and announce how much of each job is done, in one round trip; returns the jobs that are to stop.
+
+        A job whose run in ``runs`` is no longer the one that holds it is to stop too.
+        """
         if not done:
             return set()
         with self.client.pipeline(transaction=False) as pipe:
             for job_id, number in done.items():
-                self._progress(keys=[_key(job_id)], args=[CHANGES, job_id, number], client=pipe)
+                self._progress(keys=[_key(job_id)], args=[CHANGES, job_id, _run((runs or {}).get(job_id)), number], client=pipe)
             answers = pipe.execute()
         return {job_id for job_id, stop in zip(done, answers, strict=True) if stop}
 
-    def complete(self, job_id: str, result: Result, done: int) -> bool:
-        """EXECUTING → COMPLETED; False where the job is no longer EXECUTING."""
-        return self._change(job_id, [Phase.EXECUTING], Phase.COMPLETED, result=result, done=done, ended=now())
+    def complete(self, job_id: str, result: Result, done: int, run: int | None = None) -> bool:
+        """EXECUTING → COMPLETED; False where the job is no longer EXECUTING, or another run than ``run`` holds it."""
+        return self._end(job_id, [Phase.EXECUTING], Phase.COMPLETED, run, result=result, done=done)
 
-    def fail(self, job_id: str, failure: Failure) -> bool:
+    def fail(self, job_id: str, failure: Failure, run: int | None = None) -> bool:
         """Any unended phase → ERROR."""
-        return self._change(job_id, [Phase.QUEUED, Phase.EXECUTING], Phase.ERROR, failure=failure, ended=now())
+        return self._end(job_id, [Phase.QUEUED, Phase.EXECUTING], Phase.ERROR, run, failure=failure)
 
-    def abort(self, job_id: str) -> bool:
+    def abort(self, job_id: str, run: int | None = None) -> bool:
         """EXECUTING → ABORTED, when the worker has seen the cancellation."""
-        return self._change(job_id, [Phase.EXECUTING], Phase.ABORTED, ended=now())
+        return self._end(job_id, [Phase.EXECUTING], Phase.ABORTED, run)
 
-    def requeue(self, job_id: str) -> bool:
+    def requeue(self, job_id: str, run: int | None = None) -> bool:
         """EXECUTING → QUEUED, when a worker gives its job back; that attempt does not count."""
-        return bool(self._requeue(keys=[_key(job_id), WAITING], args=[CHANGES, job_id, now().timestamp()]))
+        return bool(self._requeue(keys=_keys(job_id), args=[CHANGES, job_id, _run(run)]))
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job: at once where it waits, within one batch where it runs, nothing where it has ended."""
-        self._cancel(keys=[_key(job_id), WAITING], args=[CHANGES, job_id, _text(now())])
+        self._cancel(keys=_keys(job_id), args=[CHANGES, job_id, _text(now())])
 
     def delete(self, job: Job) -> bool:
         """Forget a job; a worker that runs it finds it gone and stops. Returns whether no other job shares its result.
 
         A job created between this answer and the removal of the bytes finds its result gone, as after an expiry.
         """
-        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key)]
+        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD]
         return bool(self._delete(keys=keys, args=[CHANGES, job.id, now().timestamp()]) == 0)
 
     def forget_ids(self, owner: str, job_ids: list[str]) -> None:
@@ -182,14 +249,26 @@ class JobRecords:
         if job_ids:
             self.client.zrem(_index(owner), *job_ids)
 
-    def _change(self, job_id: str, allowed: list[Phase], new: Phase, **fields: Any) -> bool:
-        flat = [item for key, value in fields.items() for item in (key, _text(value))]
-        args = [CHANGES, job_id, " ".join(allowed), new.value, *flat]
-        return bool(self._transition(keys=[_key(job_id), WAITING], args=args) == "changed")
+    def _end(self, job_id: str, allowed: list[Phase], new: Phase, run: int | None, **fields: Any) -> bool:
+        flat = [item for key, value in {**fields, "ended": now()}.items() for item in (key, _text(value))]
+        args = [CHANGES, job_id, _run(run), " ".join(allowed), new.value, *flat]
+        return bool(self._transition(keys=_keys(job_id), args=args) == "changed")
 
 
 def _key(job_id: str) -> str:
     return f"{PREFIX}job:{job_id}"
+
+
+def _keys(job_id: str) -> list[str]:
+    return [_key(job_id), WAITING, OPEN, LOAD]
+
+
+def _placed(answer: Any) -> Place | None:
+    return None if answer is None else Place(int(answer[0]) + 1, *map(int, answer[1:]))
+
+
+def _run(run: int | None) -> str:
+    return "" if run is None else str(run)
 
 
 def _index(owner: str) -> str:
@@ -210,6 +289,6 @@ def _text(value: Any) -> str:
 
 def _job(fields: dict[str, str]) -> Job:
     record = json.loads(fields["record"])
-    record |= {key: fields[key] for key in ("phase", "done", "attempts", "started", "ended") if key in fields}
+    record |= {key: fields[key] for key in ("phase", "done", "attempts", "run", "started", "ended") if key in fields}
     record |= {key: json.loads(fields[key]) for key in ("result", "failure") if key in fields}
     return Job.model_validate(record)

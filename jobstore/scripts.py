@@ -1,36 +1,84 @@
 """The Lua scripts behind `jobstore.records`: every change of a job is one of them, so it happens whole or not at all.
 
-Each announces ``<id> <phase>``, phase GONE for a job that is forgotten.
+Each announces ``<id> <phase>``, phase GONE for a job that is forgotten. What has not ended is counted: the hash ``open`` holds
+``<pixels> <priority> <owner>`` of each such job, the hash ``load`` the sums ``waiting:<priority>`` and ``running`` in pixels and
+``jobs:<owner>``. `COUNT` is the beginning of every script that changes a phase.
 """
 
-# KEYS job, index, waiting, users of the result, [idempotency entry]; ARGV channel, id, created, expires, forget at, phase,
-# prefix of job keys, body digest, seconds, then field, value …  Returns body digest and job of the entry, and the queue position.
+from __future__ import annotations
+
+# Takes a job's pixels from where its phase before counted them to where its next phase does; an ended job is not counted.
+COUNT = """
+local function count(open, load, id, before, after)
+  local text = redis.call('HGET', open, id)
+  if not text then return end
+  local pixels, priority, owner = string.match(text, '^(%d+) (%a+) (.*)$')
+  local places = {QUEUED = 'waiting:' .. priority, EXECUTING = 'running'}
+  if places[before] then redis.call('HINCRBY', load, places[before], -tonumber(pixels)) end
+  if places[after] then
+    redis.call('HINCRBY', load, places[after], pixels)
+  else
+    redis.call('HDEL', open, id)
+    redis.call('HINCRBY', load, 'jobs:' .. owner, -1)
+  end
+end
+"""
+
+# KEYS job, index, waiting, users of the result, open, load, budget of the owner, [idempotency entry]; ARGV channel, JSON (see
+# `JobRecords.create`), then field, value …  Returns body digest and job of the entry, queue position, pixels ahead; or
+# 'refused', why, and what it would take (pixels too many, or seconds).
 # Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists.
 CREATE = """
-if KEYS[5] then
-  local held = redis.call('HMGET', KEYS[5], 'body', 'job')
-  if held[1] and redis.call('EXISTS', ARGV[7] .. held[2]) == 1 then return held end
-  redis.call('HSET', KEYS[5], 'body', ARGV[8], 'job', ARGV[2])
-  redis.call('EXPIRE', KEYS[5], ARGV[9])
+local new = cjson.decode(ARGV[2])
+if KEYS[8] then
+  local held = redis.call('HMGET', KEYS[8], 'body', 'job')
+  if held[1] and redis.call('EXISTS', new.prefix .. held[2]) == 1 then return held end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 10))
-redis.call('EXPIREAT', KEYS[1], ARGV[5])
+local ahead = 0
+if new.phase == 'QUEUED' then
+  local load = redis.call('HMGET', KEYS[6], 'waiting:interactive', 'waiting:bulk', 'jobs:' .. new.owner)
+  local interactive, waiting = tonumber(load[1] or '0'), tonumber(load[1] or '0') + tonumber(load[2] or '0')
+  local over = waiting + new.pixels - new.queue_pixels
+  if new.queue_pixels > 0 and waiting > 0 and over > 0 then return {'refused', 'queue', over} end
+  if new.unfinished_jobs > 0 and tonumber(load[3] or '0') >= new.unfinished_jobs then return {'refused', 'jobs', 0} end
+  if new.daily_pixels > 0 then
+    local held = redis.call('HMGET', KEYS[7], 'left', 'at')
+    local left, at = tonumber(held[1] or new.daily_pixels), tonumber(held[2] or new.created)
+    left = math.min(new.daily_pixels, left + math.max(0, tonumber(new.created) - at) * new.daily_pixels / 86400)
+    if new.pixels > left then return {'refused', 'budget', math.ceil((new.pixels - left) * 86400 / new.daily_pixels)} end
+    redis.call('HSET', KEYS[7], 'left', string.format('%.3f', left - new.pixels), 'at', new.created)
+    redis.call('EXPIRE', KEYS[7], 86400)
+  end
+  ahead = new.priority == 'bulk' and waiting or interactive
+end
+if KEYS[8] then
+  redis.call('HSET', KEYS[8], 'body', new.body, 'job', new.id)
+  redis.call('EXPIRE', KEYS[8], new.seconds)
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('EXPIREAT', KEYS[1], new.forget)
 for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, 9)) do
-  if redis.call('EXISTS', ARGV[7] .. oldest) == 0 then redis.call('ZREM', KEYS[2], oldest) end
+  if redis.call('EXISTS', new.prefix .. oldest) == 0 then redis.call('ZREM', KEYS[2], oldest) end
 end
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-redis.call('ZADD', KEYS[4], ARGV[4], ARGV[2])
-redis.call('EXPIREAT', KEYS[4], ARGV[5])
+redis.call('ZADD', KEYS[2], new.created, new.id)
+redis.call('ZADD', KEYS[4], new.expires, new.id)
+redis.call('EXPIREAT', KEYS[4], new.forget)
 local rank = false
-if ARGV[6] == 'QUEUED' then
-  redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
-  rank = redis.call('ZRANK', KEYS[3], ARGV[2])
+if new.phase == 'QUEUED' then
+  redis.call('HSET', KEYS[5], new.id, string.format('%.0f', new.pixels) .. ' ' .. new.priority .. ' ' .. new.owner)
+  redis.call('HINCRBY', KEYS[6], 'waiting:' .. new.priority, string.format('%.0f', new.pixels))
+  redis.call('HINCRBY', KEYS[6], 'jobs:' .. new.owner, 1)
+  redis.call('ZADD', KEYS[3], new.place, new.id)
+  rank = redis.call('ZRANK', KEYS[3], new.id)
 end
-return {ARGV[8], ARGV[2], rank}
+return {new.body, new.id, rank, ahead}
 """
 
-# KEYS job, index, waiting, users of the result; ARGV channel, id, now. Returns how many other jobs share the result.
-DELETE = """
+# KEYS job, index, waiting, users of the result, open, load; ARGV channel, id, now. Returns how many other jobs share the result.
+DELETE = (
+    COUNT
+    + """
+count(KEYS[5], KEYS[6], ARGV[2], redis.call('HGET', KEYS[1], 'phase') or '', '')
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[2])
 redis.call('ZREM', KEYS[3], ARGV[2])
@@ -39,72 +87,125 @@ redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[3])
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' GONE')
 return redis.call('ZCARD', KEYS[4])
 """
+)
 
-# KEYS job, waiting; ARGV channel, id, allowed phases, new phase, then field, value …
-TRANSITION = """
-local phase = redis.call('HGET', KEYS[1], 'phase')
-if not phase then return nil end
-if not string.find(ARGV[3], phase, 1, true) then return phase end
-redis.call('HSET', KEYS[1], 'phase', ARGV[4], unpack(ARGV, 5))
+# KEYS job, waiting, open, load; ARGV channel, id, run or '', allowed phases, new phase (an end), then field, value …
+TRANSITION = (
+    COUNT
+    + """
+local held = redis.call('HMGET', KEYS[1], 'phase', 'run')
+if not held[1] then return nil end
+if not string.find(ARGV[4], held[1], 1, true) then return held[1] end
+if ARGV[3] ~= '' and held[2] ~= ARGV[3] then return 'lost' end
+redis.call('HSET', KEYS[1], 'phase', ARGV[5], unpack(ARGV, 6))
 redis.call('ZREM', KEYS[2], ARGV[2])
-redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. ARGV[4])
+count(KEYS[3], KEYS[4], ARGV[2], held[1], ARGV[5])
+redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. ARGV[5])
 return 'changed'
 """
+)
 
-# KEYS job, waiting, dead; ARGV channel, id, now, most attempts, failure. Returns the job's fields, or the phase that forbids it.
-BEGIN = """
-local phase = redis.call('HGET', KEYS[1], 'phase')
+# KEYS job, waiting, open, load, dead, unacked_index; ARGV channel, id, now, most attempts, failure, delivery tag or ''.
+# Returns the job's fields, or the phase that forbids it. A second message of a job that runs is passed over while the first one's
+# lease is in kombu's index: that one is delivered again where its worker has died.
+BEGIN = (
+    COUNT
+    + """
+local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'attempts', 'tag')
+local phase = held[1]
 redis.call('ZREM', KEYS[2], ARGV[2])
 if not phase then return 'GONE' end
 if phase ~= 'QUEUED' and phase ~= 'EXECUTING' then return phase end
-if redis.call('HGET', KEYS[1], 'cancel') then
-  redis.call('HSET', KEYS[1], 'phase', 'ABORTED', 'ended', ARGV[3])
-  redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ABORTED')
-  return 'ABORTED'
+if phase == 'EXECUTING' and ARGV[6] ~= '' and held[4] and held[4] ~= ARGV[6] and redis.call('ZSCORE', KEYS[6], held[4]) then
+  return phase
 end
-if tonumber(redis.call('HGET', KEYS[1], 'attempts') or '0') >= tonumber(ARGV[4]) then
-  redis.call('HSET', KEYS[1], 'phase', 'ERROR', 'ended', ARGV[3], 'failure', ARGV[5])
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'job', ARGV[2], 'record', redis.call('HGET', KEYS[1], 'record'))
-  redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ERROR')
-  return 'ERROR'
+local function finish(new, ...)
+  redis.call('HSET', KEYS[1], 'phase', new, 'ended', ARGV[3], ...)
+  count(KEYS[3], KEYS[4], ARGV[2], phase, new)
+  redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. new)
+  return new
+end
+if held[2] then return finish('ABORTED') end
+if tonumber(held[3] or '0') >= tonumber(ARGV[4]) then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'job', ARGV[2], 'record', redis.call('HGET', KEYS[1], 'record'))
+  return finish('ERROR', 'failure', ARGV[5])
 end
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-redis.call('HSET', KEYS[1], 'phase', 'EXECUTING', 'done', 0, 'started', ARGV[3])
+redis.call('HINCRBY', KEYS[1], 'run', 1)
+redis.call('HSET', KEYS[1], 'phase', 'EXECUTING', 'done', 0, 'started', ARGV[3], 'tag', ARGV[6])
+count(KEYS[3], KEYS[4], ARGV[2], phase, 'EXECUTING')
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' EXECUTING')
 return redis.call('HGETALL', KEYS[1])
 """
+)
 
-# KEYS job; ARGV channel, id, done. Returns 1 where the work is to stop.
+# KEYS job; ARGV channel, id, run or '', done. Returns 1 where the work is to stop.
 PROGRESS = """
-local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'done')
-if held[1] ~= 'EXECUTING' or held[2] then return 1 end
-if held[3] ~= ARGV[3] then
-  redis.call('HSET', KEYS[1], 'done', ARGV[3])
+local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'done', 'run')
+if held[1] ~= 'EXECUTING' or held[2] or (ARGV[3] ~= '' and held[4] ~= ARGV[3]) then return 1 end
+if held[3] ~= ARGV[4] then
+  redis.call('HSET', KEYS[1], 'done', ARGV[4])
   redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' EXECUTING')
 end
 return 0
 """
 
-# KEYS job, waiting; ARGV channel, id, now
-REQUEUE = """
-if redis.call('HGET', KEYS[1], 'phase') ~= 'EXECUTING' then return 0 end
+# KEYS job, waiting, open, load; ARGV channel, id, run or ''. The job's message goes to the head of the queue, so does the job.
+REQUEUE = (
+    COUNT
+    + """
+local held = redis.call('HMGET', KEYS[1], 'phase', 'run', 'place')
+if held[1] ~= 'EXECUTING' or (ARGV[3] ~= '' and held[2] ~= ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0)
 redis.call('HINCRBY', KEYS[1], 'attempts', -1)
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+redis.call('ZADD', KEYS[2], held[3], ARGV[2])
+count(KEYS[3], KEYS[4], ARGV[2], 'EXECUTING', 'QUEUED')
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' QUEUED')
 return 1
 """
+)
 
-# KEYS job, waiting; ARGV channel, id, now
-CANCEL = """
+# KEYS job, waiting, open, load; ARGV channel, id, now
+CANCEL = (
+    COUNT
+    + """
 local phase = redis.call('HGET', KEYS[1], 'phase')
 if not phase then return nil end
 if phase == 'PENDING' or phase == 'QUEUED' then
   redis.call('HSET', KEYS[1], 'phase', 'ABORTED', 'ended', ARGV[3], 'cancel', 1)
   redis.call('ZREM', KEYS[2], ARGV[2])
+  count(KEYS[3], KEYS[4], ARGV[2], phase, 'ABORTED')
 elseif phase == 'EXECUTING' then
   redis.call('HSET', KEYS[1], 'cancel', 1)
 end
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' ' .. redis.call('HGET', KEYS[1], 'phase'))
 return phase
+"""
+)
+
+# KEYS rate of a caller; ARGV requests a minute. Returns 0, or the whole seconds until the next request is allowed: a bucket that
+# holds a minute's requests and fills up evenly, kept as the time at which it is full again.
+RATE = """
+local now = redis.call('TIME')
+now = tonumber(now[1]) + tonumber(now[2]) / 1e6
+local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + 60 / tonumber(ARGV[1])
+if full - now > 60 + 1e-6 then return math.max(1, math.ceil(full - now - 60)) end
+redis.call('SET', KEYS[1], string.format('%.6f', full), 'EX', 61)
+return 0
+"""
+
+# KEYS waiting, open, load; ARGV id, most jobs to look at. Returns rank, pixels ahead, pixels that run, jobs that run; nil where
+# the job does not wait. Beyond ``most`` jobs the pixels ahead are estimated from their mean.
+PLACE = """
+local rank = redis.call('ZRANK', KEYS[1], ARGV[1])
+if not rank then return nil end
+local seen, ahead = math.min(rank, tonumber(ARGV[2])), 0
+if seen > 0 then
+  for _, text in ipairs(redis.call('HMGET', KEYS[2], unpack(redis.call('ZRANGE', KEYS[1], 0, seen - 1)))) do
+    if text then ahead = ahead + tonumber(string.match(text, '^%d+')) end
+  end
+  ahead = math.floor(ahead * rank / seen)
+end
+local running = redis.call('HLEN', KEYS[2]) - redis.call('ZCARD', KEYS[1])
+return {rank, ahead, tonumber(redis.call('HGET', KEYS[3], 'running') or '0'), math.max(0, running)}
 """

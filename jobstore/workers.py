@@ -16,7 +16,9 @@ _INDEX = PREFIX + "workers"
 
 
 class WorkerInfo(BaseModel):
-    """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models."""
+    """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, and how
+    many pixels of jobs it finished a second while it was busy (0: not measured yet).
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -26,6 +28,7 @@ class WorkerInfo(BaseModel):
     providers: list[str]
     warm: list[str]
     started: datetime
+    pixels_per_second: float = 0.0
 
 
 class WorkerBeacons:

@@ -55,7 +55,7 @@ class FakeRecords:
         self.jobs[job.id] = job
         return job
 
-    def begin(self, job_id: str) -> Job | str:
+    def begin(self, job_id: str, tag: str | None = None) -> Job | str:
         job = self.jobs.get(job_id)
         if job is None:
             return "GONE"
@@ -64,21 +64,21 @@ class FakeRecords:
         self._change(job_id, phase=Phase.EXECUTING, attempts=job.attempts + 1)
         return self.jobs[job_id]
 
-    def progress_many(self, done: Mapping[str, int]) -> set[str]:
+    def progress_many(self, done: Mapping[str, int], runs: Mapping[str, int] | None = None) -> set[str]:
         for job_id, number in done.items():
             self.done.setdefault(job_id, []).append(number)
         return {job_id for job_id in done if job_id in self.cancelled or self.jobs[job_id].phase.ended}
 
-    def complete(self, job_id: str, result: Result, done: int) -> bool:
+    def complete(self, job_id: str, result: Result, done: int, run: int | None = None) -> bool:
         return self._change(job_id, phase=Phase.COMPLETED, result=result, done=done)
 
-    def fail(self, job_id: str, failure: Failure) -> bool:
+    def fail(self, job_id: str, failure: Failure, run: int | None = None) -> bool:
         return self._change(job_id, phase=Phase.ERROR, failure=failure)
 
-    def abort(self, job_id: str) -> bool:
+    def abort(self, job_id: str, run: int | None = None) -> bool:
         return self._change(job_id, phase=Phase.ABORTED)
 
-    def requeue(self, job_id: str) -> bool:
+    def requeue(self, job_id: str, run: int | None = None) -> bool:
         return self._change(job_id, phase=Phase.QUEUED, done=0, attempts=self.jobs[job_id].attempts - 1)
 
     def _change(self, job_id: str, **fields: Any) -> bool:

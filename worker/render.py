@@ -65,27 +65,27 @@ class Renderer:
         redis.RedisError : the record cannot be read or written; the message should go back to the queue.
         Stopped : this worker stops before the job's end. The job is QUEUED again and its message should go back to the queue.
         """
-        begun = self.records.begin(job_id)
+        begun = self.records.begin(job_id, delivery_tag)
         if isinstance(begun, str):
             _LOG.info("job not begun", job=job_id, phase=begun)
             return
-        running = Running(job_id, delivery_tag)
+        running = Running(job_id, delivery_tag, begun.run)
         self.watch.add(running)
         try:
             self._render(begun, running)
         except Cancelled:
             if not running.lost:
-                self.records.abort(job_id)
+                self.records.abort(job_id, running.run)
             _LOG.info("job stopped", job=job_id, lease_lost=running.lost, done=running.progress)
         except Stopped:
             if not running.lost:
-                self.records.requeue(job_id)
+                self.records.requeue(job_id, running.run)
             raise
         except redis.RedisError:
             raise
         except Exception as error:
             if not running.lost:
-                self.records.fail(job_id, failure_of(error, job_id))
+                self.records.fail(job_id, failure_of(error, job_id), running.run)
         finally:
             self.watch.remove(running)
 
@@ -100,7 +100,8 @@ class Renderer:
                 _check(running)
                 result = self._store(job, product, running, scratch, clock)
         _check(running)
-        self.records.complete(job.id, result, job.total)
+        if not self.records.complete(job.id, result, job.total, running.run):
+            raise Cancelled("the job was taken from this worker, or forgotten, just before its end")
         clock.lap("complete")
         _LOG.info("job completed", job=job.id, operation=job.operation, images=job.total, attempt=job.attempts, **clock.steps)
 

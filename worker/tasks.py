@@ -12,7 +12,7 @@ from celery import Celery
 from celery.exceptions import Reject
 from kombu.entity import Queue
 
-from jobstore.records import QUEUE, TASK
+from jobstore.records import PRIORITIES, QUEUE, TASK
 from worker.engine import Stopped
 
 RETRY_SECONDS = 1.0
@@ -29,6 +29,7 @@ def celery_app(redis_url: str, visibility_timeout: int) -> Celery:
     app = Celery("galsynth", broker=redis_url, set_as_current=False)
     transport = {
         "visibility_timeout": visibility_timeout,
+        "priority_steps": list(PRIORITIES.values()),
         "unacked_restore_interval": max(1, min(5, visibility_timeout // 4)),
         "unacked_restore_throttle": 1,
         "unacked_mutex_expire": 30,

@@ -17,15 +17,13 @@ from typing import Any
 import redis
 import structlog
 
-from jobstore.records import JobRecords
+from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from worker.engine import Engine, Ticket
 
 PERIOD_SECONDS = 0.1
 BEACON_PERIOD_SECONDS = 1.0
 STUCK_EXIT_CODE = 70
-UNACKED_INDEX = "unacked_index"
-"""kombu's sorted set: delivery tag → when the message was taken, in POSIX seconds. A contract test holds kombu to it."""
 
 _LOG = structlog.get_logger(__name__)
 
@@ -34,12 +32,13 @@ _LOG = structlog.get_logger(__name__)
 class Running:
     """A job that a task thread works on.
 
-    ``shows``: the ticket's rows are galaxies. ``lost``: the lease has gone to another worker, so nothing of the job may be
-    published.
+    ``run``: see `Job`. ``shows``: the ticket's rows are galaxies. ``lost``: the lease has gone to another worker, so nothing of
+    the job may be published.
     """
 
     job_id: str
     delivery_tag: str | None = None
+    run: int | None = None
     ticket: Ticket | None = None
     shows: bool = False
     stop: bool = False
@@ -134,7 +133,9 @@ class Watch:
     def _look(self) -> None:
         with self._lock:
             running = list(self._running)
-        stop = self._records.progress_many({job.job_id: job.progress for job in running if not job.stop})
+        going = [job for job in running if not job.stop]
+        runs = {job.job_id: job.run for job in going if job.run is not None}
+        stop = self._records.progress_many({job.job_id: job.progress for job in going}, runs)
         for job in running:
             if job.job_id in stop:
                 job.cancel()

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.callers import caller_of
 from app.delivery import Opened, deliver, open_result
 from app.errors import Problem, problem_of, problem_of_job
 from app.openapi import bytes_of, problems
 from app.routes.operations import current
 from app.services import Services, services_of
-from app.submission import Accepted, parse_request, prepare, record
+from app.submission import Accepted, Envelope, parse_request, prepare, record
 from app.waiting import ended
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, Unsupported
@@ -88,27 +89,28 @@ async def _galaxy(request: Request, model: str, seed: int, query: GalaxyQuery, f
         pinned = f"/v1/galaxies/{card.reference}/{seed}.{format_}"
         tail = f"?{request.url.query}" if request.url.query else ""
         return Response(status_code=307, headers={"location": pinned + tail, "cache-control": "no-cache"})
-    started = await run_sync(_start, services, query.body(model, seed, format_), card)
+    envelope = Envelope(caller_of(request), request_id=request.state.request_id)
+    started = await run_sync(_start, services, query.body(model, seed, format_), card, envelope)
     if isinstance(started, Accepted):
         await services.changes.wait(started.job.id, ended, services.settings.galaxy_wait_seconds)
         started = await run_sync(_finish, services, started)
     return await run_sync(deliver, request, started, FOREVER)
 
 
-def _start(services: Services, body: dict[str, Any], card: ModelCard) -> Opened | Accepted:
+def _start(services: Services, body: dict[str, Any], card: ModelCard, envelope: Envelope) -> Opened | Accepted:
     """The galaxy where it is stored already (then no job is recorded), else the job that makes it."""
     try:
         request = parse_request("generate", body)
-        job = prepare(services, request, card, None)
+        job = prepare(services, request, card, envelope)
     except (Problem, BadInput, Unsupported) as error:
         raise _as_query(error if isinstance(error, Problem) else problem_of(error)) from None
     if job.phase is Phase.COMPLETED:
         return open_result(services, job)
-    return record(services, job)
+    return record(services, job, envelope.caller)
 
 
 def _finish(services: Services, accepted: Accepted) -> Opened:
-    job = current(services, accepted.job.id)
+    job = current(services, accepted.job.id, accepted.job.owner)
     if not job.phase.ended:
         raise Problem(503, "the galaxy is still in the queue; ask again", "Not ready yet", "not-ready")
     if job.phase is not Phase.COMPLETED:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import JSONResponse, Response
 
+from app.callers import caller_of
 from app.documents import JobDocument, JobPage, job_document
 from app.errors import Problem
 from app.examples import ABORTED, COMPLETED, CURSOR, JOB_PAGE
@@ -22,7 +23,6 @@ from galaxies.cards import Operation
 from galaxies.jobs import Job, Phase
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-OWNER = ""
 SCAN, MAX_SCANNED = 200, 2000
 NO_STORE = {"cache-control": "no-store"}
 
@@ -73,7 +73,7 @@ class WaitQuery(BaseModel):
 )
 async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
     """Jobs, newest first."""
-    return await run_sync(_list, services_of(request), query)
+    return await run_sync(_list, services_of(request), query, caller_of(request).owner)
 
 
 @router.get(
@@ -84,12 +84,12 @@ async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> R
 )
 async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Query()]) -> Response:
     """One job; with `wait` as soon as its phase changes."""
-    services = services_of(request)
-    job = await run_sync(current, services, job_id)
+    services, owner = services_of(request), caller_of(request).owner
+    job = await run_sync(current, services, job_id, owner)
     if query.wait > 0 and not job.phase.ended:
         before = job.phase
         await services.changes.wait(job_id, lambda phase: phase != before, min(query.wait, services.settings.max_wait_seconds))
-        job = await run_sync(current, services, job_id)
+        job = await run_sync(current, services, job_id, owner)
     return await run_sync(_answer, services, job)
 
 
@@ -101,54 +101,53 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Q
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job, in any phase, any number of times. A running one stops within one batch; an ended one stays as it is."""
-    return await run_sync(_cancel, services_of(request), job_id)
+    return await run_sync(_cancel, services_of(request), job_id, caller_of(request).owner)
 
 
 @router.delete("/{job_id}", status_code=204, operation_id="deleteJob", responses=problems(404, 503))
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job if needed, then forget it and its result (which stays for equal jobs that share it)."""
-    return await run_sync(_delete, services_of(request), job_id)
+    return await run_sync(_delete, services_of(request), job_id, caller_of(request).owner)
 
 
 def _answer(services: Services, job: Job) -> Response:
-    position = services.records.queue_position(job.id) if job.phase is Phase.QUEUED else None
-    return JSONResponse(job_document(job, position), headers=NO_STORE)
+    place = services.records.place(job.id) if job.phase is Phase.QUEUED else None
+    return JSONResponse(job_document(job, place, services.speed), headers=NO_STORE)
 
 
-def _cancel(services: Services, job_id: str) -> Response:
-    current(services, job_id)
+def _cancel(services: Services, job_id: str, owner: str) -> Response:
+    current(services, job_id, owner)
     services.records.cancel(job_id)
-    return _answer(services, current(services, job_id))
+    return _answer(services, current(services, job_id, owner))
 
 
-def _delete(services: Services, job_id: str) -> Response:
-    job = current(services, job_id)
+def _delete(services: Services, job_id: str, owner: str) -> Response:
+    job = current(services, job_id, owner)
     if services.records.delete(job):
         services.results.delete(job.result_key)
     return Response(status_code=204)
 
 
-def _list(services: Services, query: ListQuery) -> Response:
-    jobs, cursor = _page(services, query)
-    waiting = [job for job in jobs if job.phase is Phase.QUEUED]
-    positions = {job.id: services.records.queue_position(job.id) for job in waiting}
+def _list(services: Services, query: ListQuery, owner: str) -> Response:
+    jobs, cursor = _page(services, query, owner)
+    places = services.records.places([job.id for job in jobs if job.phase is Phase.QUEUED])
     following = None
     if cursor is not None:
         kept = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
         following = f"/v1/jobs?{urlencode({**kept, 'cursor': cursor})}"
-    body: dict[str, Any] = {"jobs": [job_document(job, positions.get(job.id)) for job in jobs], "next": following}
+    body: dict[str, Any] = {"jobs": [job_document(job, places.get(job.id), services.speed) for job in jobs], "next": following}
     links = {"link": f'<{following}>; rel="next"'} if following else {}
     return JSONResponse(body, headers=NO_STORE | links)
 
 
-def _page(services: Services, query: ListQuery) -> tuple[list[Job], str | None]:
+def _page(services: Services, query: ListQuery, owner: str) -> tuple[list[Job], str | None]:
     """The jobs of one page and the cursor of the next; looks at `MAX_SCANNED` records at most, so filters stay cheap."""
     top, below = _position(query.cursor)
     after = query.after.timestamp() if query.after else None
     found: list[Job] = []
     offset = 0
     while offset < MAX_SCANNED:
-        ids = services.records.list_ids(OWNER, top=top, after=after, offset=offset, limit=SCAN)
+        ids = services.records.list_ids(owner, top=top, after=after, offset=offset, limit=SCAN)
         offset += len(ids)
         later = [(job_id, created) for job_id, created in ids if top is None or (created, job_id) < (top, below)]
         jobs = {job.id: job for job in services.records.get_many([job_id for job_id, _ in later])}
@@ -158,7 +157,7 @@ def _page(services: Services, query: ListQuery) -> tuple[list[Job], str | None]:
                     return found, _cursor(found[-1].id, found[-1].created.timestamp())
                 found.append(jobs[job_id])
         if len(ids) < SCAN:
-            services.records.forget_ids(OWNER, [job_id for job_id, _ in later if job_id not in jobs])
+            services.records.forget_ids(owner, [job_id for job_id, _ in later if job_id not in jobs])
             return found, None
     return found, _cursor(*ids[-1])
 

@@ -11,14 +11,15 @@ from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from app.body import read_body
+from app.callers import caller_of
 from app.delivery import deliver, open_result
 from app.documents import JobDocument, job_document
 from app.errors import Problem, problem_of_job
 from app.examples import COMPLETED, JOB_ID, QUEUED
-from app.negotiation import prefer_wait, quality
+from app.negotiation import Preferences, preferences, quality
 from app.openapi import answer, bytes_of, problems, request_body
 from app.services import Services, services_of
-from app.submission import Accepted, submit
+from app.submission import Accepted, Envelope, submit
 from app.waiting import ended
 from galaxies.cards import Operation
 from galaxies.jobs import Job, Phase
@@ -32,7 +33,13 @@ SUMMARIES: dict[Operation, str] = {
     "arithmetic": "The galaxy at a weighted sum of latents",
 }
 VARY = "accept, prefer"
-Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N ≤ 60 s for the result itself", examples=["wait=30"])]
+Prefer = Annotated[
+    str | None,
+    Header(
+        description="`wait=N`: wait up to N ≤ 60 s for the result itself; `priority=bulk`: the job stands back",
+        examples=["wait=30"],
+    ),
+]
 Accept = Annotated[str | None, Header(description="chooses the format where the body names none", examples=["image/png"])]
 Key = Annotated[
     str | None,
@@ -49,59 +56,64 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
     async def post(request: Request, prefer: Prefer = None, accept: Accept = None, idempotency_key: Key = None) -> Response:
         services = services_of(request)
         body = await read_body(request, services.settings.max_body_bytes)
-        wait = prefer_wait(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
+        preferred = preferences(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
         accept = ",".join(request.headers.getlist("accept")) or None
-        accepted = await run_sync(submit, services, operation, body, accept, idempotency_key)
-        if wait is None:
-            return accepted_response(accepted)
-        return await waited(request, services, accepted, wait, accept)
+        caller, request_id = caller_of(request), request.state.request_id
+        envelope = Envelope(caller, accept, idempotency_key, preferred.bulk, request_id)
+        accepted = await run_sync(submit, services, operation, body, envelope)
+        if preferred.wait is None:
+            return accepted_response(services, accepted, preferred)
+        return await waited(request, services, accepted, preferred, accept)
 
     post.__name__ = operation
     post.__doc__ = OPERATIONS[operation].__doc__
     return post
 
 
-async def waited(request: Request, services: Services, accepted: Accepted, seconds: float, accept: str | None) -> Response:
-    """The answer to a request that waits ``seconds`` for its job: the result, the job as it is then, or why it has none."""
-    applied = {"preference-applied": f"wait={seconds:g}", "vary": VARY}
+async def waited(
+    request: Request, services: Services, accepted: Accepted, preferred: Preferences, accept: str | None
+) -> Response:
+    """The answer to a request that waits for its job: the result, the job as it is then, or why it has none."""
     if not accepted.job.phase.ended:
-        await services.changes.wait(accepted.job.id, ended, seconds)
-    return await run_sync(_after, request, services, accepted, applied, accept)
+        await services.changes.wait(accepted.job.id, ended, preferred.wait or 0)
+    return await run_sync(_after, request, services, accepted, preferred, accept)
 
 
-def _after(request: Request, services: Services, accepted: Accepted, applied: dict[str, str], accept: str | None) -> Response:
-    job = accepted.job if accepted.job.phase.ended else current(services, accepted.job.id)
+def _after(request: Request, services: Services, accepted: Accepted, preferred: Preferences, accept: str | None) -> Response:
+    applied = {"preference-applied": preferred.applied, "vary": VARY}
+    job = accepted.job if accepted.job.phase.ended else current(services, accepted.job.id, accepted.job.owner)
     if not job.phase.ended:
-        return accepted_response(Accepted(job, services.records.queue_position(job.id)), applied)
+        return accepted_response(services, Accepted(job, services.records.place(job.id)), preferred)
     if job.phase is not Phase.COMPLETED or job.result is None:
         raise problem_of_job(job)
     address = f"/v1/jobs/{job.id}"
     only_json = quality(accept, job.result.media_type) == 0 and quality(accept, "application/json") > 0
     if only_json and not accepted.format_named:
-        return JSONResponse(job_document(job, None), 200, {"content-location": address, **applied})
+        return JSONResponse(job_document(job), 200, {"content-location": address, **applied})
     headers = {"content-location": f"{address}/result", "cache-control": "no-store", **applied}
     return deliver(request, open_result(services, job), headers, conditional=False)
 
 
-def current(services: Services, job_id: str) -> Job:
-    """The job as it is now.
+def current(services: Services, job_id: str, owner: str) -> Job:
+    """The job of ``owner`` as it is now.
 
     Raises
     ------
-    Problem : 404 where there is none.
+    Problem : 404 where there is none, or it is another caller's.
     """
     job = services.records.get(job_id)
-    if job is None:
+    if job is None or job.owner != owner:
         raise Problem(404, f"there is no job {job_id[:64]!r}; it may have expired or been deleted")
     return job
 
 
-def accepted_response(accepted: Accepted, headers: dict[str, str] | None = None) -> Response:
+def accepted_response(services: Services, accepted: Accepted, preferred: Preferences) -> Response:
     """202 with the job."""
-    document = job_document(accepted.job, accepted.queue_position)
+    document = job_document(accepted.job, accepted.place, services.speed)
     retry = max(1, math.ceil(document["eta_seconds"] or 0))
     address = f"/v1/jobs/{accepted.job.id}"
-    return JSONResponse(document, 202, {"location": address, "retry-after": str(retry), "vary": VARY, **(headers or {})})
+    applied = {"preference-applied": preferred.applied} if preferred.applied else {}
+    return JSONResponse(document, 202, {"location": address, "retry-after": str(retry), "vary": VARY, **applied})
 
 
 def _responses(operation: Operation) -> dict[int | str, dict[str, Any]]:

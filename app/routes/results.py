@@ -9,6 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
+from app.callers import caller_of
 from app.delivery import deliver, open_result
 from app.documents import job_document
 from app.errors import Problem, problem_of_job
@@ -49,9 +50,10 @@ async def get_result(
 
 
 def _result(request: Request, services: Services, job_id: str, accept: str | None) -> Response:
-    job = current(services, job_id)
+    job = current(services, job_id, caller_of(request).owner)
     if not job.phase.ended:
-        headers = {"retry-after": str(max(1, math.ceil(job_document(job, None)["eta_seconds"] or 0)))}
+        eta = job_document(job, services.records.place(job.id), services.speed)["eta_seconds"]
+        headers = {"retry-after": str(max(1, math.ceil(eta or 0)))}
         detail = f"the job is {job.phase.value}; its result is not there yet"
         raise Problem(409, detail, "The job has not ended", "not-ended", headers=headers)
     if job.phase is not Phase.COMPLETED or job.result is None:

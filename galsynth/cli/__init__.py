@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from galaxies.errors import BadInput, GalaxyError
-from galsynth.cli import models, programs
+from galsynth.cli import keys, models, programs
 
 EPILOG = "Settings come from the environment too: see `galsynth COMMAND --help` and the operations guide."
 
@@ -25,6 +25,7 @@ app.command("up")(programs.up)
 app.command("api")(programs.api)
 app.command("worker")(programs.worker)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

@@ -24,6 +24,9 @@ from jobstore.records import QUEUE, JobRecords
 from jobstore.results import ResultStore
 from tests.strategies import style_card, z_card
 
+LISTS = [QUEUE, f"{QUEUE}\x06\x169"]
+"""The lists of interactive and of bulk messages, as kombu names them."""
+
 
 class FakeWorker:
     """Takes job ids from the real queue and completes jobs with bytes that name their result key, through the real stores.
@@ -69,7 +72,8 @@ class FakeWorker:
 
     def _run(self) -> None:
         while not self._stop.wait(0.005):
-            message = None if self.paused or self.client.type(QUEUE) != "list" else self.client.rpop(QUEUE)
+            lists = [] if self.paused else [name for name in LISTS if self.client.type(name) == "list"]
+            message = self.client.rpop(lists[0]) if lists else None
             if message is not None:
                 (job_id,), _, _ = json.loads(base64.b64decode(json.loads(str(message))["body"]))
                 self.render(job_id)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Problem
-from app.negotiation import choose_format, prefer_wait, quality
+from app.negotiation import choose_format, preferences, quality
 from galaxies.requests import Format, Generate, Interpolate
 
 
@@ -64,4 +64,4 @@ def test_any_accept_gives_a_quality(accept: str) -> None:
     ],
 )
 def test_prefer_wait_is_clamped_and_nonsense_is_ignored(headers: list[str], expected: float | None) -> None:
-    assert prefer_wait(headers, 60) == expected
+    assert preferences(headers, 60).wait == expected

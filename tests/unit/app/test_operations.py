@@ -219,7 +219,7 @@ def test_a_job_that_cannot_be_queued_is_503_and_leaves_nothing(
     problem(answer, 503)
     assert int(answer.headers["retry-after"]) >= 1
     assert client.get("/v1/jobs").json()["jobs"] == []
-    assert JobRecords(redis.Redis.from_url(settings.redis_url, decode_responses=True)).queue_position("any") is None
+    assert JobRecords(redis.Redis.from_url(settings.redis_url, decode_responses=True)).place("any") is None
 
 
 def test_many_clients_wait_at_once(client: Client) -> None:

@@ -42,7 +42,7 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("HOST", "0.0.0.0", "no API keys"),
+        ("HOST", "0.0.0.0", "needs API keys"),
         ("MAX_IMAGES", "0", "max_images"),
         ("MODELS_DIRS", "[x", "GALSYNTH_MODELS_DIRS is '[x'"),
     ],

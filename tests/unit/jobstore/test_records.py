@@ -42,6 +42,11 @@ def phase(records: JobRecords, job: Job) -> Phase:
     return now.phase
 
 
+def position(records: JobRecords, job: Job) -> int | None:
+    place = records.place(job.id)
+    return None if place is None else place.position
+
+
 def test_a_job_comes_back_as_it_was(records: JobRecords) -> None:
     jobs = [make_job(style_card(), generate_body([1])), make_job(z_card(), interpolate_body(3, space="z"))]
     for job in jobs:
@@ -177,12 +182,12 @@ def test_changes_are_announced_and_progress_only_when_it_moves(records: JobRecor
 def test_queue_positions_follow_the_line(records: JobRecords) -> None:
     start = datetime.now(UTC)
     jobs = [queued(records, created=start + timedelta(seconds=i), expires=start + timedelta(hours=1)) for i in range(3)]
-    assert [records.queue_position(job.id) for job in jobs] == [1, 2, 3]
+    assert [position(records, job) for job in jobs] == [1, 2, 3]
     records.begin(jobs[0].id)
     records.cancel(jobs[1].id)
-    assert [records.queue_position(job.id) for job in jobs] == [None, None, 1]
+    assert [position(records, job) for job in jobs] == [None, None, 1]
     records.requeue(jobs[0].id)
-    assert records.queue_position(jobs[0].id) is not None
+    assert position(records, jobs[0]) == 1, "its message goes to the head of the queue"
 
 
 def test_jobs_are_listed_newest_first_and_by_owner(records: JobRecords) -> None:

@@ -1,0 +1,48 @@
+"""How fast the workers are, as they measure it themselves, and what that says about a job that waits."""
+
+from __future__ import annotations
+
+import time
+
+from redis.exceptions import RedisError
+
+from jobstore.records import Place
+from jobstore.workers import WorkerBeacons
+
+FRESH_SECONDS = 1.0
+
+
+class Speed:
+    """Pixels a second of all workers that are alive, looked up at most once a second."""
+
+    def __init__(self, beacons: WorkerBeacons) -> None:
+        self._beacons = beacons
+        self._checked = float("-inf")
+        self._pixels_per_second = 0.0
+
+    def pixels_per_second(self) -> float:
+        """0 where no worker has measured itself yet."""
+        if time.monotonic() - self._checked > FRESH_SECONDS:
+            self._checked = time.monotonic()
+            try:
+                self._pixels_per_second = sum(worker.pixels_per_second for worker in self._beacons.alive())
+            except RedisError:
+                self._pixels_per_second = 0.0
+        return self._pixels_per_second
+
+    def eta(self, place: Place | None, pixels: int) -> float | None:
+        """Seconds until a job of ``pixels`` that waits at ``place`` has its result; None where nobody knows.
+
+        What stands before it is made first; of the jobs that run, which share the workers fairly, each makes as much as this one
+        or what is left of it.
+        """
+        speed = self.pixels_per_second()
+        if place is None or speed <= 0:
+            return None
+        shared = min(place.running, place.running_jobs * (place.ahead + pixels))
+        return round((place.ahead + pixels + shared) / speed, 1)
+
+    def seconds_for(self, pixels: int, otherwise: int = 10, most: int = 600) -> int:
+        """Whole seconds that the workers need for ``pixels``, at least 1; ``otherwise`` where nobody knows."""
+        speed = self.pixels_per_second()
+        return max(1, min(most, round(pixels / speed))) if speed > 0 else otherwise

@@ -1,0 +1,111 @@
+"""What is accepted when: a queue bounded in pixels, two priorities, requests that race."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from httpx import Client
+
+from app.settings import Settings
+from jobstore.records import LOAD, OPEN
+from jobstore.workers import WorkerBeacons, WorkerInfo
+from tests.unit.app.conftest import LISTS, FakeWorker, served
+from tests.unit.app.test_operations import BODIES, WAIT, problem
+from tests.worker_fakes import wait_until
+
+GALAXY = 64 * 64
+
+
+def load(worker: FakeWorker) -> dict[str, int]:
+    """What is counted as not ended, without what is zero."""
+    return {str(name): int(value) for name, value in worker.client.hgetall(LOAD).items() if int(value)}
+
+
+def test_the_queue_is_bounded_in_pixels_and_over_it_503_at_once(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    with served(settings.model_copy(update={"max_queue_pixels": 5 * GALAXY})) as client:
+        assert client.post("/v1/generate", json={"count": 3}).status_code == 202
+        full = client.post("/v1/generate", json={"count": 3}, headers=WAIT)
+        assert problem(full, 503)["type"].endswith("queue-full")
+        assert int(full.headers["retry-after"]) >= 1
+        assert full.elapsed.total_seconds() < 2
+        assert client.post("/v1/generate", json={"count": 2}).status_code == 202
+        assert len(client.get("/v1/jobs").json()["jobs"]) == 2, "what is refused leaves no record"
+        worker.paused = False
+        wait_until(lambda: load(worker) == {})
+        assert client.post("/v1/generate", json={"count": 9}).status_code == 202, "an empty queue takes any request"
+
+
+def test_retry_after_follows_the_measured_speed(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    info = {"worker_id": "w", "pid": 1, "device": "CPU", "providers": [], "warm": [], "started": "2026-01-01T00:00:00Z"}
+    fast = WorkerInfo.model_validate(info | {"pixels_per_second": GALAXY})
+    WorkerBeacons(worker.client).announce("w", fast)
+    with served(settings.model_copy(update={"max_queue_pixels": 30 * GALAXY})) as client:
+        first = client.post("/v1/generate", json={"count": 20}).json()
+        assert first["eta_seconds"] == pytest.approx(20, abs=0.2)
+        second = client.post("/v1/generate", json={"count": 10}).json()
+        assert second["eta_seconds"] == pytest.approx(30, abs=0.2)
+        full = client.post("/v1/generate", json={"count": 17})
+        assert int(full.headers["retry-after"]) == 17
+
+
+@pytest.mark.parametrize("end", ["complete", "cancel", "delete"])
+def test_whatever_ends_a_job_it_is_counted_no_longer(client: Client, worker: FakeWorker, end: str) -> None:
+    worker.paused = True
+    job = client.post("/v1/generate", json={"count": 2}).json()
+    assert load(worker) == {"waiting:interactive": 2 * GALAXY, "jobs:": 1}
+    if end == "cancel":
+        client.post(job["links"]["cancel"])
+    elif end == "delete":
+        client.delete(job["links"]["self"])
+    else:
+        worker.render(job["id"])
+    assert load(worker) == {}
+    assert worker.client.hlen(OPEN) == 0
+
+
+def test_large_jobs_and_those_that_stand_back_are_bulk(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    with served(settings.model_copy(update={"bulk_pixels": 4 * GALAXY})) as client:
+        large = client.post("/v1/generate", json={"count": 5}).json()
+        polite = client.post("/v1/generate", json={"count": 1}, headers={"prefer": "priority=bulk, wait=0"})
+        small = client.post("/v1/generate", json={"count": 4}).json()
+        assert polite.headers["preference-applied"] == "wait=0, priority=bulk"
+        assert [worker.client.llen(name) for name in LISTS] == [1, 2]
+        positions = [client.get(f"/v1/jobs/{job['id']}").json()["queue_position"] for job in (small, large, polite.json())]
+        assert positions == [1, 2, 3]
+        worker.paused = False
+        wait_until(lambda: len(worker.rendered) == 3)
+        assert worker.rendered == [small["id"], large["id"], polite.json()["id"]]
+
+
+@pytest.mark.parametrize("operation", list(BODIES))
+def test_a_hundred_equal_requests_at_once_with_one_key_are_one_job(client: Client, worker: FakeWorker, operation: str) -> None:
+    worker.paused = True
+
+    def post(_: int) -> tuple[int, str]:
+        answer = client.post(f"/v1/{operation}", json=BODIES[operation], headers={"idempotency-key": "race"})
+        return answer.status_code, str(answer.json()["id"])
+
+    with ThreadPoolExecutor(25) as pool:
+        answers = set(pool.map(post, range(100)))
+    assert len(answers) == 1
+    assert sum(int(worker.client.llen(name)) for name in LISTS) == 1
+    assert load(worker)["jobs:"] == 1
+
+
+def test_limits_are_checked_before_anything_is_recorded(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    limits: dict[str, Any] = {"max_frames": 10, "max_images": 5, "max_pixels": 4 * GALAXY}
+    with served(settings.model_copy(update=limits)) as client:
+        for operation, body, pointer in (
+            ("interpolate", {**BODIES["interpolate"], "frames": 11}, "/frames"),
+            ("generate", {"count": 6}, "/count"),
+            ("generate", {"count": 5}, "/size"),
+        ):
+            assert problem(client.post(f"/v1/{operation}", json=body), 422)["errors"][0]["pointer"] == pointer
+        assert load(worker) == {}
+        assert client.get("/v1/jobs").json()["jobs"] == []
