@@ -1,4 +1,4 @@
-"""``/docs``: the OpenAPI document to read and try, from files of our own (no outside network); ``/`` leads there."""
+"""``/docs``: the OpenAPI document to read and try, from files of our own (no outside network)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from app.errors import Problem
 from app.openapi import document
@@ -15,12 +15,6 @@ from app.openapi import document
 router = APIRouter(include_in_schema=False)
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 MEDIA = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
-
-
-@router.get("/")
-async def root() -> Response:
-    """To the documentation, until there is a page."""
-    return RedirectResponse("/docs", 307)
 
 
 @router.get("/openapi.json")

@@ -1,0 +1,119 @@
+/** Speaks with the service: keys, waiting and trying again, and errors in plain words. */
+
+const KEY = "galsynth-key";
+const RETRIES = 3;
+
+/** An answer that is an error, or none at all (`status` 0). */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} title @param {string} detail @param {{pointer: string, detail: string}[]} [errors] */
+  constructor(status, title, detail, errors = []) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+    this.errors = errors;
+  }
+}
+
+/** Whether the service answers, and whether it wants a key; whoever listens is told of every change. */
+export const connection = {
+  /** @type {"ok" | "offline" | "key"} */
+  state: "ok",
+  /** Grows with each recovery: what failed before tries again. */
+  recoveries: 0,
+  /** @type {Set<() => void>} */
+  listeners: new Set(),
+  /** @param {"ok" | "offline" | "key"} state */
+  become(state) {
+    if (this.state === state) return;
+    if (state === "ok") this.recoveries += 1;
+    this.state = state;
+    for (const listener of this.listeners) listener();
+  },
+};
+
+/** @returns {string} the API key of this browser, or "" */
+export function apiKey() {
+  return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "";
+}
+
+/** @param {string} key "" forgets it @param {boolean} remember beyond this tab */
+export function setApiKey(key, remember) {
+  sessionStorage.removeItem(KEY);
+  localStorage.removeItem(KEY);
+  if (key) (remember ? localStorage : sessionStorage).setItem(KEY, key);
+  connection.become("ok");
+}
+
+/**
+ * One request; 429 and 503 are tried again when the service says so.
+ * @param {string} path @param {RequestInit & {headers?: Record<string, string>}} [options] @returns {Promise<Response>} whose status is below 400
+ */
+export async function ask(path, options = {}) {
+  for (let attempt = 0; ; attempt += 1) {
+    const response = await once(path, options);
+    if (response.ok) {
+      connection.become("ok");
+      return response;
+    }
+    const again = response.status === 429 || response.status === 503;
+    if (!again || attempt === RETRIES || options.signal?.aborted) throw await errorOf(response);
+    const seconds = Math.min(10, Number(response.headers.get("retry-after")) || 2);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+}
+
+/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
+export async function askJson(path, signal) {
+  return (await ask(path, { headers: { accept: "application/json" }, signal })).json();
+}
+
+/**
+ * POST JSON. With `wait` the answer is the result itself.
+ * @param {string} path @param {unknown} body @param {{wait?: number, signal?: AbortSignal}} [how]
+ */
+export function post(path, body, { wait, signal } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { "content-type": "application/json", accept: wait ? "*/*" : "application/json" };
+  if (wait) headers.prefer = `wait=${wait}`;
+  return ask(path, { method: "POST", headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+}
+
+/** What went wrong, in words for people. @param {unknown} error */
+export function inWords(error) {
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  if (error.status === 0) return "The service does not answer. It may be restarting; this page keeps trying.";
+  if (error.status === 401) return "This service asks for an API key.";
+  if (error.status === 429) return "That was more than your key allows for the moment. Wait a little and try again.";
+  if (error.status === 503) return `The service cannot do this now: ${error.message}`;
+  if (error.status === 410) return "This result is no longer kept. Make it again.";
+  return error.errors.length ? error.errors.map((one) => one.detail).join("; ") : error.message;
+}
+
+/** @param {unknown} error */
+export function isAbort(error) {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** @param {string} path @param {RequestInit & {headers?: Record<string, string>}} options */
+async function once(path, options) {
+  const key = apiKey();
+  const headers = key ? { ...options.headers, authorization: `Bearer ${key}` } : options.headers;
+  try {
+    return await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    connection.become("offline");
+    throw new ApiError(0, "No answer", "the service does not answer");
+  }
+}
+
+/** @param {Response} response */
+async function errorOf(response) {
+  if (response.status === 401) connection.become("key");
+  try {
+    const problem = await response.json();
+    return new ApiError(response.status, problem.title, problem.detail, problem.errors);
+  } catch {
+    return new ApiError(response.status, response.statusText, `the service answered ${response.status}`);
+  }
+}

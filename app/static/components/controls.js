@@ -1,0 +1,58 @@
+/** Sliders, choices and the variety control, each with a label that a screen reader reads. */
+
+import { usePage } from "../page.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+
+const LIVE_MS = 120;
+
+/**
+ * A slider that reports while it moves, but not more often than `LIVE_MS`.
+ * @param {{label: string, value: number, min: number, max: number, step: number, onChange: (value: number) => void, shown?: (value: number) => string, hint?: string, className?: string}} props
+ */
+export function Slider({ label, value, min, max, step, onChange, shown = String, hint, className = "" }) {
+  const [moved, setMoved] = useState(/** @type {number | null} */ (null));
+  const timer = useRef(0);
+  useEffect(() => setMoved(null), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const input = (event) => {
+    const next = Number(event.target.value);
+    setMoved(next);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onChange(next), LIVE_MS);
+  };
+  const now = moved ?? value;
+  return html`<label class=${`slider ${className}`} title=${hint}>
+    <span class="slider-label">${label}<output>${shown(now)}</output></span>
+    <input type="range" min=${min} max=${max} step=${step} value=${now} aria-valuetext=${shown(now)} onInput=${input} />
+  </label>`;
+}
+
+/**
+ * One of a few, as chips. Radio buttons underneath.
+ * @param {{label: string, name: string, value: string, options: [string, string][], onChange: (value: string) => void, hideLabel?: boolean}} props
+ */
+export function Chips({ label, name, value, options, onChange, hideLabel = true }) {
+  return html`<fieldset class="chips"><legend class=${hideLabel ? "unseen" : ""}>${label}</legend>
+    ${options.map(
+      ([key, title]) => html`<label class="chip" key=${key}><input type="radio" name=${name} value=${key} checked=${key === value} onChange=${() => onChange(key)} /><span>${title}</span></label>`,
+    )}
+  </fieldset>`;
+}
+
+/** Truncation ψ, for whichever model is in use. */
+export function Variety() {
+  const { state, go, card } = usePage();
+  const value = state.psi ?? card?.truncation ?? 0.7;
+  return html`<${Slider} label="Variety ψ" value=${value} min="0" max="1.5" step="0.05" shown=${(psi) => psi.toFixed(2)}
+    hint="Truncation: 0 is the mean galaxy, 1 everything that the network knows" onChange=${(psi) => go({ psi: psi === card?.truncation ? null : psi }, { replace: true })} />`;
+}
+
+/** @param {{label: string, value: number, min: number, max: number, onChange: (value: number) => void, step?: number}} props */
+export function NumberField({ label, value, min, max, onChange, step = 1 }) {
+  const change = (event) => {
+    const given = Number(event.target.value);
+    if (event.target.value === "" || !Number.isFinite(given)) event.target.value = String(value);
+    else onChange(Math.min(max, Math.max(min, given)));
+  };
+  return html`<label class="field"><span>${label}</span><input type="number" inputmode="numeric" min=${min} max=${max} step=${step} value=${value} onChange=${change} /></label>`;
+}

@@ -1,0 +1,22 @@
+/** A modal dialogue: the browser's own, which keeps the focus inside and gives it back. */
+
+import { html, useEffect, useRef } from "../vendor/preact-htm.js";
+import { Icon } from "./icons.js";
+
+/** @param {{open: boolean, close: () => void, title: string, children?: any, wide?: boolean}} props */
+export function Dialog({ open, close, title, children, wide = false }) {
+  const element = useRef(/** @type {any} */ (null));
+  useEffect(() => {
+    if (open && !element.current.open) element.current.showModal();
+    if (!open && element.current.open) element.current.close();
+  }, [open]);
+  const outside = (event) => event.target === element.current && close();
+  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${close} onClick=${outside} aria-label=${title}>
+    ${open
+      ? html`<div class="dialog-body">
+          <div class="dialog-head"><h2>${title}</h2><button class="icon-button" onClick=${close} aria-label="Close"><${Icon} name="close" /></button></div>
+          ${children}
+        </div>`
+      : null}
+  </dialog>`;
+}

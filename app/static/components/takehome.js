@@ -1,0 +1,83 @@
+/** Downloads in every format, and the same request as code. */
+
+import { apiKey } from "../api.js";
+import { asCurl, asPython } from "../code.js";
+import { useLoaded, usePage } from "../page.js";
+import { html, useState } from "../vendor/preact-htm.js";
+import { Chips } from "./controls.js";
+import { Icon } from "./icons.js";
+import { JobStatus, useJob } from "./job.js";
+
+/**
+ * @param {{formats: [string, string][], request: () => Promise<import("../requests.js").Request>, extra?: (format: string) => object, name: string, remake: unknown[]}} props
+ *   formats: key and title; extra: fields that a format adds; remake: what the request depends on
+ */
+export function TakeHome({ formats, request, extra = () => ({}), name, remake }) {
+  const { card } = usePage();
+  const [size, setSize] = useState(0);
+  const { status, start, cancel } = useJob();
+  const [format, setFormat] = useState(formats[0][0]);
+  const whole = async (/** @type {string} */ chosen) => {
+    const { operation, body } = await request();
+    return { operation, body: { ...body, ...(size ? { size } : {}), ...extra(chosen), format: chosen } };
+  };
+  const download = async (/** @type {string} */ chosen) => {
+    setFormat(chosen);
+    const blob = await start(whole(chosen));
+    if (blob) save(blob, `${name}.${chosen}`);
+  };
+  const native = card?.resolution ?? 64;
+  return html`<section class="stack takehome" aria-label="Take it home">
+    <div class="row">
+      ${formats.map(([key, title]) => html`<button key=${key} class="button" onClick=${() => download(key)} disabled=${status.running} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
+      <label class="field inline"><span>Size</span>
+        <select value=${String(size)} onChange=${(event) => setSize(Number(event.target.value))}>
+          <option value="0">${native} px (native)</option>
+          ${[128, 256, 512, 1024].filter((one) => one > native).map((one) => html`<option key=${one} value=${one}>${one} px</option>`)}
+        </select>
+      </label>
+    </div>
+    <${JobStatus} status=${status} cancel=${cancel} what="The download" />
+    <${Code} make=${() => whole(format)} remake=${[...remake, format, size]} />
+  </section>`;
+}
+
+/** @param {{make: () => Promise<import("../requests.js").Request>, remake: unknown[]}} props */
+function Code({ make, remake }) {
+  const [open, setOpen] = useState(false);
+  return html`<details class="code-details" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
+    <summary><${Icon} name="code" /> Copy as curl or Python</summary>
+    ${open ? html`<${CodeText} make=${make} remake=${remake} />` : null}
+  </details>`;
+}
+
+/** @param {{make: () => Promise<import("../requests.js").Request>, remake: unknown[]}} props */
+function CodeText({ make, remake }) {
+  const { say } = usePage();
+  const [language, setLanguage] = useState("curl");
+  const { value, error } = useLoaded(make, remake);
+  const keyed = apiKey() !== "";
+  const text = value ? (language === "curl" ? asCurl : asPython)(value, location.origin, keyed) : error;
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say("Copied");
+    } catch {
+      say("The browser does not let the page copy; select the text instead");
+    }
+  };
+  return html`<div class="code stack">
+    <div class="row"><${Chips} label="Language" name="language" value=${language} options=${[["curl", "curl"], ["python", "Python"]]} onChange=${setLanguage} />
+      <button class="button small" onClick=${copy}>Copy</button></div>
+    <pre tabindex="0" aria-label=${language === "curl" ? "curl command" : "Python code"}>${text || "…"}</pre>
+  </div>`;
+}
+
+/** Give the reader a file. @param {Blob} blob @param {string} name */
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,94 @@
+/** Jobs of the service: start, follow (server-sent events where there are any, else asking again), cancel, fetch. */
+
+import { ApiError, ask, askJson, isAbort, post } from "./api.js";
+
+/**
+ * @typedef {{id: string, phase: string, progress: {done: number, total: number}, queue_position: number | null, eta_seconds: number | null,
+ *   result: {href: string, media_type: string, bytes: number} | null, error: {status: number, title: string, detail: string} | null,
+ *   links: {self: string, result: string, events: string | null, cancel: string}}} Job
+ */
+
+const ENDED = new Set(["COMPLETED", "ERROR", "ABORTED"]);
+const POLL_MS = 250;
+
+/**
+ * Start a job and see it through.
+ * @param {string} operation @param {object} body @param {(job: Job) => void} onProgress
+ * @param {AbortSignal} signal aborting it cancels the job at the service as well
+ * @returns {Promise<Blob>} the result
+ */
+export async function run(operation, body, onProgress, signal) {
+  const job = await (await post(`/v1/${operation}`, body, { signal })).json();
+  onProgress(job);
+  const cancel = () => void post(job.links.cancel, undefined).catch(() => {});
+  signal.addEventListener("abort", cancel);
+  try {
+    if (signal.aborted) cancel();
+    return await finish(job, onProgress, signal);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+/** A small result in one request; where it takes longer than the wait, the job is followed. @param {string} operation @param {object} body @param {AbortSignal} signal @returns {Promise<Blob>} */
+export async function quick(operation, body, signal) {
+  const answer = await post(`/v1/${operation}`, body, { wait: 30, signal });
+  if (answer.status !== 202) return answer.blob();
+  return finish(await answer.json(), () => {}, signal);
+}
+
+/** @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
+async function finish(job, onProgress, signal) {
+  const ended = await settled(job, onProgress, signal);
+  if (ended.phase === "COMPLETED") return (await ask(ended.links.result, { signal })).blob();
+  if (ended.phase === "ABORTED") throw new ApiError(409, "Cancelled", "This was cancelled.");
+  throw new ApiError(ended.error?.status ?? 500, ended.error?.title ?? "Failed", ended.error?.detail ?? "the job failed");
+}
+
+/** @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Job>} ended */
+async function settled(job, onProgress, signal) {
+  if (ENDED.has(job.phase)) return job;
+  if (job.links.events) {
+    try {
+      await listen(job, onProgress, signal);
+    } catch (error) {
+      if (isAbort(error)) throw error; // a broken stream is no failure of the job: go on asking
+    }
+  }
+  for (;;) {
+    const now = /** @type {Job} */ (await askJson(job.links.self, signal));
+    onProgress(now);
+    if (ENDED.has(now.phase)) return now;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Read server-sent events until `end`. Not an EventSource: that cannot send a key. @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal */
+async function listen(job, onProgress, signal) {
+  const response = await ask(job.links.events ?? "", { headers: { accept: "text/event-stream" }, signal });
+  if (!response.body) return;
+  let left = "";
+  for await (const chunk of chunks(response.body)) {
+    const events = (left + chunk).split(/\r?\n\r?\n/);
+    left = events.pop() ?? "";
+    for (const event of events) {
+      const name = /^event: ?(.*)$/m.exec(event)?.[1];
+      const data = [...event.matchAll(/^data: ?(.*)$/gm)].map((line) => line[1]).join("\n");
+      if (name === "end") return;
+      if (!data) continue;
+      const told = JSON.parse(data);
+      job = { ...job, ...(told.progress ? told : name === "progress" ? { progress: told } : { phase: told.phase ?? job.phase }) };
+      onProgress(job);
+    }
+  }
+}
+
+/** @param {ReadableStream<Uint8Array>} stream */
+async function* chunks(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}

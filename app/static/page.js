@@ -1,0 +1,83 @@
+/** What every view and component needs of the page: its address, the model, and a voice for screen readers. */
+
+import { createContext, html, useContext, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { connection, inWords, isAbort } from "./api.js";
+
+/** @typedef {import("./address.js").State} State */
+/**
+ * @typedef {object} PageValue
+ * @property {State} state
+ * @property {(patch: Partial<State>, how?: {replace?: boolean}) => void} go
+ * @property {(patch: Partial<State>) => string} href
+ * @property {any[]} models summaries of the service's models
+ * @property {any} card of the model in use, null until it is there
+ * @property {import("./requests.js").Setting} setting
+ * @property {(text: string) => void} say reads `text` out and shows it for a moment
+ */
+
+/** @type {import("preact").Context<PageValue>} */
+export const Page = createContext(/** @type {any} */ (null));
+
+/** @returns {PageValue} */
+export function usePage() {
+  return useContext(Page);
+}
+
+/** A link within the page: a plain click changes the address without loading anything. */
+export function Link({ to, replace = false, children, ...rest }) {
+  const { go, href } = usePage();
+  const click = (/** @type {MouseEvent} */ event) => {
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(to, { replace });
+  };
+  return html`<a href=${href(to)} onClick=${click} ...${rest}>${children}</a>`;
+}
+
+/** Value of a promise, remade when `dependencies` change or the service is back. @template T @param {(signal: AbortSignal) => Promise<T>} make @param {unknown[]} dependencies @returns {{value: T | null, error: string, retry: () => void}} */
+export function useLoaded(make, dependencies) {
+  const [loaded, setLoaded] = useState({ value: null, error: "" });
+  const [attempt, setAttempt] = useState(0);
+  const { recoveries } = useConnection();
+  const failed = useRef(false);
+  const again = failed.current ? recoveries : 0;
+  useEffect(() => {
+    const control = new AbortController();
+    let current = true;
+    failed.current = false;
+    make(control.signal).then(
+      (value) => current && setLoaded({ value, error: "" }),
+      (error) => {
+        if (!current || isAbort(error)) return;
+        failed.current = true;
+        setLoaded({ value: null, error: inWords(error) });
+      },
+    );
+    return () => {
+      current = false;
+      control.abort();
+    };
+  }, [...dependencies, attempt, again]);
+  return { ...loaded, retry: () => setAttempt(attempt + 1) };
+}
+
+/** State of the connection, live. */
+export function useConnection() {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const listener = () => redraw((count) => count + 1);
+    connection.listeners.add(listener);
+    return () => void connection.listeners.delete(listener);
+  }, []);
+  return connection;
+}
+
+/** `value`, `ms` after its last change. @template T @param {T} value @param {number} ms @returns {T} */
+export function useSettled(value, ms) {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), ms);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return settled;
+}

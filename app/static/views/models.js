@@ -1,0 +1,49 @@
+/** What models there are, what they learned from, and how good they are. */
+
+import { Link, useLoaded, usePage } from "../page.js";
+import { askJson } from "../api.js";
+import { classLabel } from "../point.js";
+import { html } from "../vendor/preact-htm.js";
+
+export function Models() {
+  const { models } = usePage();
+  return html`<div class="view">
+    <div class="view-head"><h1>Models</h1><p class="lead">Each is a network that learned galaxies from a set of images. What it has not seen, it cannot draw.</p></div>
+    <div class="model-list">${models.map((one) => html`<${Model} key=${`${one.name}@${one.version}`} reference=${`${one.name}@${one.version}`} />`)}</div>
+  </div>`;
+}
+
+/** @param {{reference: string}} props */
+function Model({ reference }) {
+  const { setting, go } = usePage();
+  const { value: card, error, retry } = useLoaded((signal) => askJson(`/v1/models/${encodeURIComponent(reference)}`, signal), [reference]);
+  if (error) return html`<article class="panel"><h2>${reference}</h2><p class="error">${error}</p><button class="button small" onClick=${retry}>Try again</button></article>`;
+  if (!card) return html`<article class="panel model-waiting"><h2>${reference}</h2></article>`;
+  const roles = Object.values(card.files).map((/** @type {any} */ file) => file.role);
+  return html`<article class="panel">
+    <div class="job-line"><h2>${card.title}</h2>
+      ${reference === setting.model ? html`<span class="soft">in use</span>` : html`<button class="button small" onClick=${() => go({ view: "gallery", model: reference })} aria-label=${`Use ${reference}`}>Use it</button>`}</div>
+    <p>${card.description}</p>
+    ${roles.includes("samples") ? html`<span class="samples"><img src=${`/v1/models/${reference}/samples.png`} alt=${`Sheet of galaxies made by ${reference}`} loading="lazy" width="660" height="400" /></span>` : null}
+    <dl class="facts">${facts(card).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+    <p class="row"><a href=${`/v1/models/${reference}`}>Card</a>
+      ${roles.some((role) => role.startsWith("report")) ? html`<a href=${`/v1/models/${reference}/report`}>Evaluation report</a>` : html`<span class="soft">No report came with it.</span>`}
+      <${Link} to=${{ view: "gallery", model: reference }}>Its galaxies<//></p>
+  </article>`;
+}
+
+/** @param {any} card @returns {[string, string][]} */
+function facts(card) {
+  const { training } = card;
+  const metrics = Object.entries(card.metrics ?? {}).filter(([, found]) => typeof found?.value === "number");
+  return [
+    ["Version", `${card.name}@${card.version}`],
+    ["Network", `${card.architecture} (${card.preset})`],
+    ["Pixels", `${card.resolution} × ${card.resolution}${card.pixel_scale_arcsec ? `, ${card.pixel_scale_arcsec}″ each` : ""}`],
+    ["Bands", card.bands.map((/** @type {any} */ band) => `${band.name}${band.unit ? ` (${band.unit})` : ""}`).join(", ")],
+    ["Classes", card.classes.map((/** @type {any} */ one) => `${classLabel(one.name)} (${one.count})`).join(", ") || "none"],
+    ["Trained on", `${training.images} images: ${training.credits}`],
+    ...metrics.map(([name, found]) => /** @type {[string, string]} */ ([name, String(Number(found.value.toPrecision(4)))])),
+    ["Licence", card.licence],
+  ];
+}
