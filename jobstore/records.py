@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import redis
+from redis.exceptions import NoScriptError
 
 from galaxies.jobs import Failure, Job, Phase, Priority, Result
 from jobstore import scripts
@@ -43,6 +44,8 @@ LOOKED_AT = 1000
 RECORD_GRACE = 24 * 3600
 """Seconds for which an expired job's record stays, to say that its result is gone."""
 
+_Call = tuple[list[str], list[Any]]
+"""Keys and arguments of a script."""
 _MUTABLE = {"phase", "done", "attempts", "run", "started", "ended", "result", "failure"}
 
 
@@ -120,36 +123,11 @@ class JobRecords:
 
     def create(self, job: Job, claim: Claim | None = None, bounds: Bounds | None = None) -> Created | Refused:
         """Store a new job within ``bounds``, unless a job that still exists holds ``claim``; in one step, so nothing can race."""
-        bounds = bounds or Bounds()
-        mutable = job.model_dump(mode="json", include=_MUTABLE, exclude_none=True)
-        fields = {key: _text(getattr(job, key)) for key in mutable}
-        fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
-        fields["place"] = repr(job.created.timestamp() + (BULK_PLACE if job.priority == "bulk" else 0))
-        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD, f"{PREFIX}budget:{job.owner}"]
-        if claim is not None:
-            keys.append(f"{PREFIX}idempotency:{job.owner}:{claim.key}")
-        expires = job.expires.timestamp()
-        new = {
-            "id": job.id,
-            "owner": job.owner,
-            "phase": job.phase.value,
-            "priority": job.priority,
-            "pixels": job.pixels,
-            "created": repr(job.created.timestamp()),
-            "expires": repr(expires),
-            "forget": str(int(expires) + RECORD_GRACE),
-            "place": fields["place"],
-            "prefix": _key(""),
-            **vars(bounds),
-            "body": claim.body_digest if claim else "",
-            "seconds": str(claim.seconds if claim else 0),
-        }
-        args = [CHANGES, json.dumps(new), *(item for pair in fields.items() for item in pair)]
-        answer: Any = self._create(keys=keys, args=args)
-        if answer[0] == "refused":
-            return Refused(answer[1], int(answer[2]))
-        rank = answer[2] if len(answer) > 2 else None
-        return Created(answer[1], answer[0], None if rank is None else Place(int(rank) + 1, int(answer[3])))
+        return self.create_many([(job, claim, bounds or Bounds())])[0]
+
+    def create_many(self, jobs: Sequence[tuple[Job, Claim | None, Bounds]]) -> list[Created | Refused]:
+        """`create` of several jobs, in order, in one round trip."""
+        return [_created(answer) for answer in self._many(self._create, [_creation(*each) for each in jobs])]
 
     def get(self, job_id: str) -> Job | None:
         """The job as it is now, or None."""
@@ -184,10 +162,8 @@ class JobRecords:
 
     def places(self, job_ids: list[str]) -> dict[str, Place | None]:
         """`place` of several jobs in one round trip."""
-        with self.client.pipeline(transaction=False) as pipe:
-            for job_id in job_ids:
-                self._place(keys=[WAITING, OPEN, LOAD], args=[job_id, LOOKED_AT], client=pipe)
-            return {job_id: _placed(answer) for job_id, answer in zip(job_ids, pipe.execute(), strict=True)}
+        answers = self._many(self._place, [([WAITING, OPEN, LOAD], [job_id, LOOKED_AT]) for job_id in job_ids])
+        return {job_id: _placed(answer) for job_id, answer in zip(job_ids, answers, strict=True)}
 
     def begin(self, job_id: str, tag: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> Job | str:
         """Mark a job EXECUTING, count the attempt and return the job; else why not: ``"GONE"`` or the phase that it is in now.
@@ -196,12 +172,14 @@ class JobRecords:
         other. A job that was begun ``max_attempts`` times and never ended has taken its workers with it: it ends in ERROR, and
         its record goes to the stream ``galsynth:dead``.
         """
-        failure = Failure(kind="internal", message=f"the job was begun {max_attempts} times and every worker stopped under it")
-        args: list[str | int] = [CHANGES, job_id, _text(now()), max_attempts, _text(failure), tag or ""]
-        answer: Any = self._begin(keys=[*_keys(job_id), DEAD, UNACKED_INDEX], args=args)
-        if isinstance(answer, str):
-            return answer
-        return _job(dict(zip(answer[::2], answer[1::2], strict=True)))
+        return self.begin_many([job_id], tag, max_attempts)[0]
+
+    def begin_many(self, job_ids: Sequence[str], tag: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> list[Job | str]:
+        """`begin` of the jobs of one message in one round trip."""
+        reason = f"the job was begun {max_attempts} times and every worker stopped under it"
+        rest = [_text(now()), max_attempts, _text(Failure(kind="internal", message=reason)), tag or ""]
+        answers = self._many(self._begin, [([*_keys(i), DEAD, UNACKED_INDEX], [CHANGES, i, *rest]) for i in job_ids])
+        return [a if isinstance(a, str) else _job(dict(zip(a[::2], a[1::2], strict=True))) for a in answers]
 
     def progress_many(self, done: Mapping[str, int], runs: Mapping[str, int] | None = None) -> set[str]:
         """Record and announce how much of each job is done, in one round trip; returns the jobs that are to stop.
@@ -210,15 +188,18 @@ class JobRecords:
         """
         if not done:
             return set()
-        with self.client.pipeline(transaction=False) as pipe:
-            for job_id, number in done.items():
-                self._progress(keys=[_key(job_id)], args=[CHANGES, job_id, _run((runs or {}).get(job_id)), number], client=pipe)
-            answers = pipe.execute()
+        calls = [([_key(i)], [CHANGES, i, _run((runs or {}).get(i)), number]) for i, number in done.items()]
+        answers = self._many(self._progress, calls)
         return {job_id for job_id, stop in zip(done, answers, strict=True) if stop}
 
     def complete(self, job_id: str, result: Result, done: int, run: int | None = None) -> bool:
         """EXECUTING → COMPLETED; False where the job is no longer EXECUTING, or another run than ``run`` holds it."""
-        return self._end(job_id, [Phase.EXECUTING], Phase.COMPLETED, run, result=result, done=done)
+        return self.complete_many([(job_id, result, done, run)])[0]
+
+    def complete_many(self, jobs: Sequence[tuple[str, Result, int, int | None]]) -> list[bool]:
+        """`complete` of several jobs in one round trip."""
+        calls = [_ending(i, [Phase.EXECUTING], Phase.COMPLETED, run, result=r, done=n) for i, r, n, run in jobs]
+        return [answer == "changed" for answer in self._many(self._transition, calls)]
 
     def fail(self, job_id: str, failure: Failure, run: int | None = None) -> bool:
         """Any unended phase → ERROR."""
@@ -250,9 +231,66 @@ class JobRecords:
             self.client.zrem(_index(owner), *job_ids)
 
     def _end(self, job_id: str, allowed: list[Phase], new: Phase, run: int | None, **fields: Any) -> bool:
-        flat = [item for key, value in {**fields, "ended": now()}.items() for item in (key, _text(value))]
-        args = [CHANGES, job_id, _run(run), " ".join(allowed), new.value, *flat]
-        return bool(self._transition(keys=_keys(job_id), args=args) == "changed")
+        keys, args = _ending(job_id, allowed, new, run, **fields)
+        return bool(self._transition(keys=keys, args=args) == "changed")
+
+    def _many(self, script: Any, calls: Sequence[_Call]) -> list[Any]:
+        """The answers of one script for many jobs, in one round trip.
+
+        redis-py's own way to call a script in a pipeline asks the server first whether it knows the script: a second round trip.
+        Calls that met a server without it have done nothing, so they are made again.
+        """
+        if len(calls) < 2:
+            return [script(keys=keys, args=args) for keys, args in calls]
+        with self.client.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                pipe.evalsha(script.sha, len(keys), *keys, *args)
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+        for place, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):
+                answers[place] = script(keys=calls[place][0], args=calls[place][1])
+            elif isinstance(answer, Exception):
+                raise answer
+        return answers
+
+
+def _creation(job: Job, claim: Claim | None, bounds: Bounds) -> _Call:
+    """What `scripts.CREATE` wants."""
+    fields = {key: _text(value) for key in sorted(_MUTABLE) if (value := getattr(job, key)) is not None}
+    fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
+    fields["place"] = repr(job.created.timestamp() + (BULK_PLACE if job.priority == "bulk" else 0))
+    keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD, f"{PREFIX}budget:{job.owner}"]
+    if claim is not None:
+        keys.append(f"{PREFIX}idempotency:{job.owner}:{claim.key}")
+    expires = job.expires.timestamp()
+    new = {
+        "id": job.id,
+        "owner": job.owner,
+        "phase": job.phase.value,
+        "priority": job.priority,
+        "pixels": job.pixels,
+        "created": repr(job.created.timestamp()),
+        "expires": repr(expires),
+        "forget": str(int(expires) + RECORD_GRACE),
+        "place": fields["place"],
+        "prefix": _key(""),
+        **vars(bounds),
+        "body": claim.body_digest if claim else "",
+        "seconds": str(claim.seconds if claim else 0),
+    }
+    return keys, [CHANGES, json.dumps(new), *(item for pair in fields.items() for item in pair)]
+
+
+def _created(answer: list[Any]) -> Created | Refused:
+    if answer[0] == "refused":
+        return Refused(answer[1], int(answer[2]))
+    rank = answer[2] if len(answer) > 2 else None
+    return Created(answer[1], answer[0], None if rank is None else Place(int(rank) + 1, int(answer[3])))
+
+
+def _ending(job_id: str, allowed: list[Phase], new: Phase, run: int | None, **fields: Any) -> _Call:
+    flat = [item for key, value in {**fields, "ended": now()}.items() for item in (key, _text(value))]
+    return _keys(job_id), [CHANGES, job_id, _run(run), " ".join(allowed), new.value, *flat]
 
 
 def _key(job_id: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,10 @@ class FakeRecords:
         self.jobs[job.id] = job
         return job
 
-    def begin(self, job_id: str, tag: str | None = None) -> Job | str:
+    def begin_many(self, job_ids: Sequence[str], tag: str | None = None) -> list[Job | str]:
+        return [self._begin(job_id) for job_id in job_ids]
+
+    def _begin(self, job_id: str) -> Job | str:
         job = self.jobs.get(job_id)
         if job is None:
             return "GONE"
@@ -69,8 +72,8 @@ class FakeRecords:
             self.done.setdefault(job_id, []).append(number)
         return {job_id for job_id in done if job_id in self.cancelled or self.jobs[job_id].phase.ended}
 
-    def complete(self, job_id: str, result: Result, done: int, run: int | None = None) -> bool:
-        return self._change(job_id, phase=Phase.COMPLETED, result=result, done=done)
+    def complete_many(self, jobs: Sequence[tuple[str, Result, int, int | None]]) -> list[bool]:
+        return [self._change(job_id, phase=Phase.COMPLETED, result=result, done=done) for job_id, result, done, _ in jobs]
 
     def fail(self, job_id: str, failure: Failure, run: int | None = None) -> bool:
         return self._change(job_id, phase=Phase.ERROR, failure=failure)
@@ -102,7 +105,7 @@ class Bench:
     def run(self, card: ModelCard, body: dict[str, Any], **changes: Any) -> Job:
         """The job of ``body`` as it is when the worker is done with it."""
         job = self.records.add(make_job(card, body, **changes))
-        self.renderer.render(job.id)
+        self.renderer.render([job.id])
         return self.records.jobs[job.id]
 
 

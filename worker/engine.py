@@ -60,9 +60,10 @@ class Work:
 
 @dataclass(eq=False)
 class Ticket:
-    """Work that was handed in: ``done`` rows are written, in order from the first."""
+    """Work that was handed in: ``done`` rows are written, in order from the first. ``on_end`` is called at the end."""
 
     work: Work
+    on_end: Callable[[], None] = lambda: None
     taken: int = 0
     done: int = 0
     cancelled: bool = False
@@ -95,6 +96,7 @@ class Ticket:
         """Wake up who waits; only the engine calls this."""
         self.error = error
         self._ended.set()
+        self.on_end()
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,9 @@ class Engine:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
-    def submit(self, work: Work) -> Ticket:
-        """Put work at the end of the line."""
-        ticket = Ticket(work)
+    def submit(self, work: Work, on_end: Callable[[], None] = lambda: None) -> Ticket:
+        """Put work at the end of the line; ``on_end`` is called on the engine's thread when `Ticket.wait` would return."""
+        ticket = Ticket(work, on_end)
         with self._changed:
             if self._stopping:
                 ticket.end(Stopped("the engine has stopped"))

@@ -29,10 +29,17 @@ _LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A loaded version. ``padded``: its images depend on the size of their batch, so every batch is filled up to one size."""
+    """A loaded version.
+
+    Attributes
+    ----------
+    padded : its images depend on the size of their batch, so every batch is filled up to one size.
+    shared : other threads than the engine's may run its mapping network, which on a CPU takes less time than waiting for a turn.
+    """
 
     generator: OnnxGenerator
     padded: bool
+    shared: bool = False
 
     @property
     def card(self) -> ModelCard:
@@ -69,7 +76,8 @@ class LoadedModels:
             held = self._held(digest)
             if held is None:
                 generator = OnnxGenerator(version, self._device)
-                held = LoadedModel(generator, padded=self._needs_padding(generator))
+                padded = self._needs_padding(generator)
+                held = LoadedModel(generator, padded, shared=not padded and generator.providers[0] == CPU)
                 self._keep(digest, held)
         return held
 

@@ -1,18 +1,22 @@
-"""One job, from its record to its result: here records, result store, models, engine and encoders meet."""
+"""Jobs, from their records to their results: here records, result store, models, engine and encoders meet."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import redis
 import structlog
 from numpy.typing import NDArray
 
-from galaxies.encode import encode
+from galaxies.encode import Encoded, encode
 from galaxies.errors import BadModel
 from galaxies.jobs import Job, Result
 from galaxies.product import Product
@@ -20,10 +24,10 @@ from galaxies.resolve import AnyRequest
 from jobstore.records import JobRecords
 from jobstore.results import ResultStore
 from models.store import ModelStore, Version
-from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Work
+from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work
 from worker.failures import failure_of
-from worker.loaded import LoadedModel, LoadedModels
-from worker.points import Points, noise_of, points_of, truncated
+from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
+from worker.points import Mapping, Points, noise_of, points_of, truncated
 from worker.watch import Running, Watch
 
 Array = NDArray[np.float32]
@@ -45,6 +49,18 @@ class Clock:
         self._last = now
 
 
+@dataclass(eq=False)
+class _Way:
+    """One job on its way from record to result. It ends with a ``result`` or an ``error``."""
+
+    job: Job
+    running: Running
+    clock: Clock = field(default_factory=Clock)
+    product: Product | None = None
+    result: Result | None = None
+    error: Exception | None = None
+
+
 @dataclass(frozen=True)
 class Renderer:
     """Renders jobs. Used by many task threads at once; keeps nothing of a job after its end."""
@@ -57,53 +73,113 @@ class Renderer:
     watch: Watch
     memory_images: int = 16 * 2**20
 
-    def render(self, job_id: str, delivery_tag: str | None = None) -> None:
-        """Bring a job to its end: COMPLETED, ERROR or ABORTED, or leave it where it has ended already.
+    def render(self, job_ids: Sequence[str], delivery_tag: str | None = None) -> None:
+        """Bring jobs to their ends: COMPLETED, ERROR or ABORTED, or leave them where they have ended already.
+
+        Each ends as soon as its images are there. What is begun at once, or made while another result is stored, shares a round
+        trip.
 
         Raises
         ------
-        redis.RedisError : the record cannot be read or written; the message should go back to the queue.
-        Stopped : this worker stops before the job's end. The job is QUEUED again and its message should go back to the queue.
+        redis.RedisError : a record cannot be read or written; the message should go back to the queue.
+        Stopped : this worker stops before a job's end. That job is QUEUED again and the message should go back to the queue.
         """
-        begun = self.records.begin(job_id, delivery_tag)
-        if isinstance(begun, str):
-            _LOG.info("job not begun", job=job_id, phase=begun)
-            return
-        running = Running(job_id, delivery_tag, begun.run)
-        self.watch.add(running)
+        ways = []
+        for job_id, begun in zip(job_ids, self.records.begin_many(job_ids, delivery_tag), strict=True):
+            if isinstance(begun, str):
+                _LOG.info("job not begun", job=job_id, phase=begun)
+            else:
+                ways.append(_Way(begun, Running(job_id, delivery_tag, begun.run)))
+        self.watch.add(*(way.running for way in ways))
         try:
-            self._render(begun, running)
-        except Cancelled:
-            if not running.lost:
-                self.records.abort(job_id, running.run)
-            _LOG.info("job stopped", job=job_id, lease_lost=running.lost, done=running.progress)
-        except Stopped:
-            if not running.lost:
-                self.records.requeue(job_id, running.run)
-            raise
-        except redis.RedisError:
-            raise
-        except Exception as error:
-            if not running.lost:
-                self.records.fail(job_id, failure_of(error, job_id), running.run)
+            with contextlib.ExitStack() as stack:
+                self._render(ways, cache(lambda: stack.enter_context(self.results.scratch())))
         finally:
-            self.watch.remove(running)
+            for way in ways:
+                way.running.cancel()  # where Redis went away in the middle, the engine need not go on
+            self.watch.remove(*(way.running for way in ways))
+        for way in ways:
+            if isinstance(way.error, Stopped):
+                raise way.error
 
-    def _render(self, job: Job, running: Running) -> None:
-        clock = Clock()
-        result = self.results.find(job.result_key)
-        if result is None:
-            model = self.models.get(self._version(job))
-            clock.lap("load")
-            with self.results.scratch() as scratch:
-                product = self._make(job.request, model, running, scratch, clock)
-                _check(running)
-                result = self._store(job, product, running, scratch, clock)
+    def _render(self, ways: list[_Way], scratch: Callable[[], Path]) -> None:
+        made: SimpleQueue[_Way] = SimpleQueue()
+        for way in ways:
+            _attempt(way, self._start, scratch, made)
+        going = sum(way.product is not None for way in ways)
+        self._end([way for way in ways if way.product is None])
+        while going:
+            together = [made.get()]
+            while not made.empty():
+                together.append(made.get())
+            going -= len(together)
+            for way in together:
+                _attempt(way, self._finish, scratch)
+            self._end(together)
+
+    def _end(self, ways: list[_Way]) -> None:
+        """Write down how jobs have ended."""
+        done = [(way.job.id, way.result, way.job.total, way.running.run) for way in ways if way.result is not None]
+        completed = iter(self.records.complete_many(done))
+        for way in (way for way in ways if way.result is not None):
+            if not next(completed):
+                way.error = Cancelled("the job was taken from this worker, or forgotten, just before its end")
+                continue
+            way.clock.lap("complete")
+            job, steps = way.job, way.clock.steps
+            _LOG.info("job completed", job=job.id, operation=job.operation, images=job.total, attempt=job.attempts, **steps)
+        for way in ways:
+            if way.error is not None:
+                self._end_without_result(way, way.error)
+        self.watch.remove(*(way.running for way in ways))
+
+    def _end_without_result(self, way: _Way, error: Exception) -> None:
+        running = way.running
+        if isinstance(error, Cancelled):
+            _LOG.info("job stopped", job=way.job.id, lease_lost=running.lost, done=running.progress)
+        if running.lost:
+            return
+        if isinstance(error, Cancelled):
+            self.records.abort(way.job.id, running.run)
+        elif isinstance(error, Stopped):
+            self.records.requeue(way.job.id, running.run)
+        else:
+            self.records.fail(way.job.id, failure_of(error, way.job.id), running.run)
+
+    def _start(self, way: _Way, scratch: Callable[[], Path], made: SimpleQueue[_Way]) -> None:
+        """Hand a job's images to the engine, which puts the job into ``made`` at their end; or find the result that is stored."""
+        job, running = way.job, way.running
+        stored = self.results.find(job.result_key)
+        if stored is not None:
+            _check(running)
+            way.result = stored
+            return
+        model = self.models.get(self._version(job))
+        card = model.card
+        way.clock.lap("load")
+        points = points_of(job.request, card, self._mapping(model, running), model.generator.w_mean)
+        way.clock.lap("map")
+        shape = (len(points), len(card.bands), card.resolution, card.resolution)
+        out = _images(shape, self.memory_images, lambda: scratch() / f"{job.id}.images")
+        graph, rows = _synthesis_rows(job.request, points, model)
+        product = Product(job.request, card, out, points.z, points.w)
+        self._submit(Work(model, graph, len(points), rows, out), running, partial(made.put, way))
+        way.product = product
+
+    def _finish(self, way: _Way, scratch: Callable[[], Path]) -> None:
+        """Encode and store a job's images, which the engine has made."""
+        job, running, product = way.job, way.running, way.product
+        assert running.ticket is not None
+        assert product is not None
+        running.ticket.wait()
+        way.clock.lap("images")
+        path = scratch() / f"{job.id}.result"
+        encoded = encode(product, path, created=job.created, on_image=lambda: self._go_on(running))
+        way.clock.lap("encode")
         _check(running)
-        if not self.records.complete(job.id, result, job.total, running.run):
-            raise Cancelled("the job was taken from this worker, or forgotten, just before its end")
-        clock.lap("complete")
-        _LOG.info("job completed", job=job.id, operation=job.operation, images=job.total, attempt=job.attempts, **clock.steps)
+        way.result = self.results.put(job.result_key, path, _described(job, encoded))
+        way.clock.lap("store")
+        _check(running)
 
     def _version(self, job: Job) -> Version:
         version = self.store.get(job.model.reference)
@@ -114,58 +190,61 @@ class Renderer:
             )
         return version
 
-    def _make(self, request: AnyRequest, model: LoadedModel, running: Running, scratch: Path, clock: Clock) -> Product:
-        """Synthesise every image of a request."""
-        card, generator = model.card, model.generator
+    def _mapping(self, model: LoadedModel, running: Running) -> Mapping:
+        """The mapping network of ``model``, on this thread where that is allowed, else on the engine's."""
 
         def mapping(z: Array, weights: Array | None) -> Array:
             def rows(start: int, stop: int) -> tuple[Array, ...]:
                 return (z[start:stop],) if weights is None else (z[start:stop], weights[start:stop])
 
-            return self._run(Work(model, "map", len(z), rows, np.empty((len(z), card.w_dim or 0), np.float32)), running)
+            out = np.empty((len(z), model.card.w_dim or 0), np.float32)
+            if model.shared:
+                for start in range(0, len(z), MAP_ROWS):
+                    _check(running)
+                    out[start : start + MAP_ROWS] = model.generator.map(*rows(start, start + MAP_ROWS))
+            else:
+                self._submit(Work(model, "map", len(z), rows, out), running).wait()
+            return out
 
-        points = points_of(request, card, mapping, generator.w_mean)
-        clock.lap("map")
-        out = _images((len(points), len(card.bands), card.resolution, card.resolution), self.memory_images, scratch)
-        graph, rows = _synthesis_rows(request, points, model)
-        images = self._run(Work(model, graph, len(points), rows, out), running)
-        clock.lap("images")
-        return Product(request, card, images, points.z, points.w)
+        return mapping
 
-    def _run(self, work: Work, running: Running) -> Array:
-        """Have the engine do ``work``; images count as progress."""
+    def _submit(self, work: Work, running: Running, on_end: Callable[[], None] = lambda: None) -> Ticket:
+        """Hand ``work`` to the engine; images count as progress."""
         _check(running)
-        ticket = self.engine.submit(work)
+        ticket = self.engine.submit(work, on_end)
         running.ticket, running.shows = ticket, work.graph != "map"
         if running.stop:
             ticket.cancel()
-        ticket.wait()
-        return work.out
+        return ticket
 
     def _go_on(self, running: Running) -> None:
         _check(running)
         if self.engine.stopping:
             raise Stopped("the worker stops")
 
-    def _store(self, job: Job, product: Product, running: Running, scratch: Path, clock: Clock) -> Result:
-        path = scratch / "result"
-        encoded = encode(product, path, created=job.created, on_image=lambda: self._go_on(running))
-        _check(running)
-        clock.lap("encode")
-        assert job.request.format is not None
-        describe = Result(
-            key=job.result_key,
-            format=job.request.format,
-            media_type=encoded.media_type,
-            bytes=0,
-            digest="",
-            width=encoded.width,
-            height=encoded.height,
-            images=encoded.images,
-        )
-        result = self.results.put(job.result_key, path, describe)
-        clock.lap("store")
-        return result
+
+def _attempt(way: _Way, step: Callable[..., None], *args: object) -> None:
+    """Take a step of one job, so that what goes wrong with it is its own; Redis out of reach is everybody's."""
+    try:
+        step(way, *args)
+    except redis.RedisError:
+        raise
+    except Exception as error:
+        way.result, way.error = None, error
+
+
+def _described(job: Job, encoded: Encoded) -> Result:
+    assert job.request.format is not None
+    return Result(
+        key=job.result_key,
+        format=job.request.format,
+        media_type=encoded.media_type,
+        bytes=0,
+        digest="",
+        width=encoded.width,
+        height=encoded.height,
+        images=encoded.images,
+    )
 
 
 def _check(running: Running) -> None:
@@ -187,15 +266,15 @@ def _synthesis_rows(request: AnyRequest, points: Points, model: LoadedModel) -> 
     return "synthesize", rows
 
 
-def _images(shape: tuple[int, ...], memory_limit: int, scratch: Path) -> Array:
-    """Room for images: in memory, or above ``memory_limit`` bytes in a file that is allocated in full.
+def _images(shape: tuple[int, ...], memory_limit: int, file: Callable[[], Path]) -> Array:
+    """Room for images: in memory, or above ``memory_limit`` bytes in a ``file`` that is allocated in full.
 
     Without that allocation a full disk would end the process (SIGBUS) when a page is written, instead of raising here.
     """
     size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
     if size <= memory_limit:
         return np.empty(shape, dtype=np.float32)
-    path = scratch / "images"
+    path = file()
     with path.open("wb") as stream:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(stream.fileno(), 0, size)

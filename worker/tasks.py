@@ -1,9 +1,9 @@
-"""The Celery application and its one task. The message is a job id; the job record is the truth."""
+"""The Celery application and its one task. The message is one job id or a few; the job records are the truth."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -61,19 +61,25 @@ def celery_app(redis_url: str, visibility_timeout: int) -> Celery:
     return app
 
 
-def add_render_task(app: Celery, render: Callable[[str, str | None], None]) -> Any:
-    """Register ``galaxies.render`` with args [job_id]; ``render`` gets the job id and the delivery tag."""
+def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None], None]) -> Any:
+    """Register ``galaxies.render`` with job ids as its args; ``render`` gets them and the delivery tag.
+
+    Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
+    """
 
     @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]
-    def galaxies_render(self: Any, job_id: str) -> None:
+    def galaxies_render(self: Any, *job_ids: str) -> None:
+        tag = (self.request.properties or {}).get("delivery_tag")
+        again = (self.request.delivery_info or {}).get("redelivered")
         try:
-            render(job_id, (self.request.properties or {}).get("delivery_tag"))
+            for group in [[job_id] for job_id in job_ids] if again else [job_ids]:
+                render(group, tag)
         except redis.RedisError as error:
-            _LOG.warning("job goes back to the queue", job=job_id, error=str(error))
+            _LOG.warning("jobs go back to the queue", jobs=job_ids, error=str(error))
             time.sleep(RETRY_SECONDS)
             raise Reject(str(error), requeue=True) from None
         except Stopped as error:
-            _LOG.info("job goes back to the queue", job=job_id, error=str(error))
+            _LOG.info("jobs go back to the queue", jobs=job_ids, error=str(error))
             raise Reject(str(error), requeue=True) from None
 
     return galaxies_render

@@ -107,16 +107,16 @@ class Watch:
         """Announce nothing any more: the worker takes no new jobs. Safe in a signal handler: the thread takes the beacon down."""
         self._draining = True
 
-    def add(self, running: Running) -> None:
-        """Look after a job until `remove`."""
+    def add(self, *running: Running) -> None:
+        """Look after jobs until `remove`."""
         with self._lock:
-            self._running.add(running)
+            self._running.update(running)
             self._engine.expected = len(self._running)
 
-    def remove(self, running: Running) -> None:
-        """The job has ended."""
+    def remove(self, *running: Running) -> None:
+        """The jobs have ended."""
         with self._lock:
-            self._running.discard(running)
+            self._running.difference_update(running)
             self._engine.expected = len(self._running)
 
     def _loop(self) -> None:
@@ -146,17 +146,17 @@ class Watch:
             self._announce()
 
     def _renew(self, jobs: list[Running]) -> None:
-        """Renew the leases of ``jobs``; one whose message is no longer ours stops, and publishes nothing."""
+        """Renew the leases of ``jobs``; those whose message is no longer ours stop, and publish nothing."""
         if not jobs:
             return
-        now = time.time()
+        now, tags = time.time(), list({job.delivery_tag for job in jobs})
         with self._client.pipeline(transaction=False) as pipe:
-            for job in jobs:
-                pipe.zadd(UNACKED_INDEX, {job.delivery_tag: now}, xx=True, ch=True)
-            answers = pipe.execute()
-        for job, changed in zip(jobs, answers, strict=True):
+            for tag in tags:
+                pipe.zadd(UNACKED_INDEX, {tag: now}, xx=True, ch=True)
+            held = dict(zip(tags, pipe.execute(), strict=True))
+        for job in jobs:
             job.leased = now
-            if not changed and job in self._running:
+            if not held[job.delivery_tag] and job in self._running:
                 _LOG.warning("lease lost", job=job.job_id)
                 job.cancel(lost=True)
 

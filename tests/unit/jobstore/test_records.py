@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.records import CHANGES, DEAD, MAX_ATTEMPTS, PREFIX, Claim, JobRecords
+from jobstore.records import CHANGES, DEAD, MAX_ATTEMPTS, PREFIX, Bounds, Claim, Created, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
 
@@ -215,3 +215,24 @@ def test_ids_of_expired_jobs_leave_the_index_although_nobody_lists(records: JobR
         client.delete(f"{PREFIX}job:{job.id}")
     newest = [queued(records) for _ in range(2)]
     assert {job_id for job_id, _ in records.list_ids("")} == {job.id for job in (living, *newest)}
+
+
+def test_many_are_as_one_after_the_other_also_where_the_server_has_forgotten_the_scripts(
+    records: JobRecords, client: redis.Redis
+) -> None:
+    jobs = [make_job(style_card(), generate_body([i])) for i in range(3)]
+    client.script_flush()
+    created = records.create_many([(job, Claim("key", "body", 60) if job is not jobs[0] else None, Bounds()) for job in jobs])
+    assert [each.job_id for each in created if isinstance(each, Created)] == [jobs[0].id, jobs[1].id, jobs[1].id]
+    client.script_flush()
+    begun = records.begin_many([*(job.id for job in jobs), "none"], "tag")
+    assert [b if isinstance(b, str) else (b.id, b.phase) for b in begun] == [
+        (jobs[0].id, Phase.EXECUTING),
+        (jobs[1].id, Phase.EXECUTING),
+        "GONE",
+        "GONE",
+    ]
+    client.script_flush()
+    runs = [(job.id, RESULT, 1, run) for job, run in zip(jobs, (1, 2, 1), strict=True)]
+    assert records.complete_many(runs) == [True, False, False], "the second names another run, the third was never made"
+    assert records.begin_many([]) == records.complete_many([]) == []

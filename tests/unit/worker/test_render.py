@@ -14,7 +14,7 @@ import redis
 from PIL import Image
 
 from galaxies.encode import Encoded, encode
-from galaxies.jobs import Job, Phase
+from galaxies.jobs import Job, ModelRef, Phase
 from galaxies.latents import truncate, z_from_seed
 from galaxies.pixels import physical
 from galaxies.product import Product
@@ -147,16 +147,44 @@ def test_a_result_that_exists_completes_without_rendering(worker: Bench, style: 
     assert worker.engine.batches == batches
 
 
+def test_jobs_of_one_message_end_each_in_its_own_way(worker: Bench, style: Version, zonly: Version) -> None:
+    stored = worker.run(style.card, generate_body([1]))
+    bodies = [generate_body([1]), generate_body([2]), interpolate_body(5), generate_body([3])]
+    cards = [style.card, zonly.card, style.card, style.card]
+    jobs = [worker.records.add(make_job(card, body)) for card, body in zip(cards, bodies, strict=True)]
+    other = ModelRef(name=style.card.name, version=style.card.version, digest="sha256:other")
+    foreign = worker.records.add(make_job(style.card, generate_body([4]), model=other))
+    worker.renderer.render([*(job.id for job in jobs), "no such job", foreign.id])
+    ended = [worker.records.jobs[job.id] for job in jobs]
+    assert [job.phase for job in ended] == [Phase.COMPLETED] * 4
+    assert ended[0].result == stored.result
+    assert len({result_bytes(worker, job) for job in ended}) == 4
+    assert worker.records.jobs[foreign.id].phase == Phase.ERROR
+    assert scratch(worker) == []
+
+
+def test_a_job_of_a_message_ends_before_the_others_do(store: Path, worker: Bench, style: Version) -> None:
+    slow = publish_style(store, "slow-too", cost=300)
+    long, short = (worker.records.add(make_job(slow.card, body)) for body in (interpolate_body(400), generate_body([1])))
+    thread = threading.Thread(target=worker.renderer.render, args=([long.id, short.id],))
+    thread.start()
+    wait_until(lambda: worker.records.jobs[short.id].phase == Phase.COMPLETED)
+    assert worker.records.jobs[long.id].phase == Phase.EXECUTING
+    worker.records.cancelled.add(long.id)
+    thread.join(10)
+    assert worker.records.jobs[long.id].phase == Phase.ABORTED
+
+
 def test_a_delivery_after_the_end_changes_nothing(worker: Bench, style: Version) -> None:
     job = worker.run(style.card, generate_body([1]))
-    worker.renderer.render(job.id)
-    worker.renderer.render("no such job")
+    worker.renderer.render([job.id])
+    worker.renderer.render(["no such job"])
     assert worker.records.jobs[job.id] == job
 
 
 def test_the_same_job_twice_at_once_ends_once_and_well(worker: Bench, style: Version) -> None:
     job = worker.records.add(make_job(style.card, interpolate_body(60)))
-    threads = [threading.Thread(target=worker.renderer.render, args=(job.id,)) for _ in range(2)]
+    threads = [threading.Thread(target=worker.renderer.render, args=([job.id],)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -168,7 +196,7 @@ def test_the_same_job_twice_at_once_ends_once_and_well(worker: Bench, style: Ver
 def test_cancel_aborts_and_leaves_nothing(store: Path, worker: Bench) -> None:
     slow = publish_style(store, "slow", cost=300)
     job = worker.records.add(make_job(slow.card, interpolate_body(2000)))
-    thread = threading.Thread(target=worker.renderer.render, args=(job.id,))
+    thread = threading.Thread(target=worker.renderer.render, args=([job.id],))
     thread.start()
     wait_until(lambda: max(worker.records.done.get(job.id, [0])) > 0, 30)
     worker.records.cancelled.add(job.id)
@@ -215,7 +243,7 @@ def test_a_job_whose_worker_stops_is_queued_again_and_not_aborted(store: Path, w
 
     def render() -> None:
         try:
-            worker.renderer.render(job.id)
+            worker.renderer.render([job.id])
         except Stopped as error:
             raised.append(error)
 
@@ -235,7 +263,7 @@ def test_a_model_that_is_not_the_accepted_one_is_one_clear_error(worker: Bench, 
     job = make_job(style.card, generate_body([1]))
     other = job.model_copy(update={"model": job.model.model_copy(update={"digest": "sha256:" + "0" * 64})})
     worker.records.add(other)
-    worker.renderer.render(other.id)
+    worker.renderer.render([other.id])
     ended = worker.records.jobs[other.id]
     assert ended.failure is not None
     assert ended.failure.kind == "model"
@@ -328,7 +356,7 @@ def test_a_lost_record_store_is_raised_so_that_the_message_returns(
     def gone(*_: Any) -> None:
         raise redis.ConnectionError("gone")
 
-    monkeypatch.setattr(worker.records, "complete", gone)
+    monkeypatch.setattr(worker.records, "complete_many", gone)
     with pytest.raises(redis.ConnectionError):
         worker.run(style.card, generate_body([6]))
 
