@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app.logs import configure_logging
 from app.main import create_app
+from app.services import Services
 from app.settings import Settings, check_exposure
 from galaxies.errors import BadInput
 
 GRACE_SECONDS = 10
+STARTUP_FAILURE = 3
 
 
 def main() -> int:
@@ -28,8 +33,9 @@ def main() -> int:
         sys.stderr.write(f"{error.message}\n")
         return 2
     configure_logging(settings.log_level, as_json=settings.log_json)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -37,7 +43,25 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return 0
+    server = Server(config, app)
+    server.run()
+    return 0 if server.started else STARTUP_FAILURE
+
+
+class Server(uvicorn.Server):
+    """Ends by letting requests that wait go on at once, so that a restart cuts nobody off."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take SIGTERM or SIGINT; uvicorn's own would raise it again at the end, and the exit status would not be 0."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+        services: Services | None = getattr(self._app.state, "services", None)
+        if services is not None:
+            services.release()
 
 
 if __name__ == "__main__":

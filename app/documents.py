@@ -66,7 +66,7 @@ class LinksDocument(_Document):
 
     self: str
     result: str = Field(description="answers 409 until the job is COMPLETED")
-    events: str | None = Field(description="server-sent events; null in this version of the service, which has none yet")
+    events: str = Field(description="server-sent events")
     cancel: str
 
 
@@ -155,7 +155,7 @@ def job_document(job: Job, place: Place | None = None, speed: Speed | None = Non
         "request": to_wire(job.request),
         "result": result,
         "error": problem_of_failure(job.failure).document(address) if job.failure else None,
-        "links": {"self": address, "result": f"{address}/result", "events": None, "cancel": f"{address}/cancel"},
+        "links": {"self": address, "result": f"{address}/result", "events": f"{address}/events", "cancel": f"{address}/cancel"},
     }
 
 

@@ -52,7 +52,7 @@ _JOB: dict[str, Any] = {
     "links": {
         "self": f"/v1/jobs/{JOB_ID}",
         "result": f"/v1/jobs/{JOB_ID}/result",
-        "events": None,
+        "events": f"/v1/jobs/{JOB_ID}/events",
         "cancel": f"/v1/jobs/{JOB_ID}/cancel",
     },
 }
@@ -82,6 +82,21 @@ COMPLETED: dict[str, Any] = _JOB | {
         "images": 1,
     },
 }
+EVENTS = """event: phase
+data: {"phase":"QUEUED","at":"2026-03-01T12:30:15.250Z","queue_position":1,"eta_seconds":2.4}
+id: 0.2.0
+
+event: phase
+data: {"phase":"EXECUTING","at":"2026-03-01T12:30:15.300Z","attempt":1}
+id: 1.1.0
+
+event: progress
+data: {"done":64,"total":200,"eta_seconds":1.6}
+id: 1.1.64
+
+: still here
+
+"""
 ABORTED: dict[str, Any] = QUEUED | {"phase": "ABORTED", "queue_position": None, "ended": "2026-03-01T12:30:15.300Z"}
 CURSOR = f"1772368215.25~{JOB_ID}"
 JOB_PAGE: dict[str, Any] = {"jobs": [COMPLETED], "next": "/v1/jobs?limit=1&cursor=" + CURSOR.replace("~", "%7E")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,7 @@ class Services:
     keys: KeyFile
     speed: Speed
     _rate: Any
+    loop: asyncio.AbstractEventLoop | None = None
     unsent: deque[Job] = field(default_factory=deque)
 
     @classmethod
@@ -66,6 +68,11 @@ class Services:
     async def rate(self, owner: str, requests_per_minute: int) -> int:
         """Count a request of ``owner``; 0, or the seconds until its next one is allowed."""
         return int(await self._rate(keys=[f"{PREFIX}rate:{owner}"], args=[requests_per_minute]))
+
+    def release(self) -> None:
+        """Let whoever waits go on, as the service stops. May be called from a signal handler."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.changes.release)
 
     def close(self) -> None:
         """Close the connections."""

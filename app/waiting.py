@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -28,16 +28,38 @@ Ended = Callable[[Phase | None], bool]
 log = structlog.get_logger("app.waiting")
 
 
+class Watched:
+    """A job that a stream follows."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something has happened."""
+        self._changed.set()
+
+    async def next(self, seconds: float) -> None:
+        """Return at the next change, or after ``seconds``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        self._changed.clear()
+
+
 class Changes:
-    """Lets coroutines wait for jobs. ``async with`` runs its two tasks."""
+    """Lets coroutines wait for jobs. ``async with`` runs its two tasks. ``watched`` counts what `watch` follows, ``closing`` says
+    that the service stops.
+    """
 
     def __init__(self, client: Redis, poll_seconds: float) -> None:
         self._client: Any = client
         self._poll_seconds = poll_seconds
         self._waiters: dict[str, list[tuple[Ended, asyncio.Future[None]]]] = {}
         self._latest: OrderedDict[str, Phase | None] = OrderedDict()
+        self._watched: dict[str, set[Watched]] = {}
+        self.watched = 0
+        self.closing = False
         self._listening = False
-        self._closing = False
         self._look_now = asyncio.Event()
 
     async def __aenter__(self) -> Changes:
@@ -45,7 +67,7 @@ class Changes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closing = True
+        self.closing = True
         left = set(self._tasks)
         while left:  # redis-py loses a cancellation that comes while it connects (measured): say it again
             for task in left:
@@ -57,6 +79,8 @@ class Changes:
         """Wait until ``until(phase)`` holds (phase None: the job is gone), at most ``seconds``; returns whether it does."""
         if job_id in self._latest and until(self._latest[job_id]):
             return True
+        if self.closing:
+            return False
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (until, future)
         self._waiters.setdefault(job_id, []).append(entry)
@@ -74,8 +98,33 @@ class Changes:
                     del self._waiters[job_id]
         return True
 
+    @contextlib.contextmanager
+    def watch(self, job_id: str) -> Iterator[Watched]:
+        """Hear of every announced change of a job, for as long as the context lasts."""
+        watched = Watched()
+        self._watched.setdefault(job_id, set()).add(watched)
+        self.watched += 1
+        try:
+            yield watched
+        finally:
+            self.watched -= 1
+            self._watched[job_id].discard(watched)
+            if not self._watched[job_id]:
+                del self._watched[job_id]
+
+    def release(self) -> None:
+        """Let everything that waits go on, as the service stops: whoever waited for a job is told how far it is."""
+        self.closing = True
+        for entries in self._waiters.values():
+            for _, future in entries:
+                if not future.done():
+                    future.set_result(None)
+        for group in self._watched.values():
+            for watched in group:
+                watched.wake()
+
     async def _listen(self) -> None:
-        while not self._closing:
+        while not self.closing:
             try:
                 async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(CHANGES)
@@ -104,7 +153,7 @@ class Changes:
         self._wake(job_id, phase)
 
     async def _poll(self) -> None:
-        while not self._closing:
+        while not self.closing:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_seconds):
                     await self._look_now.wait()
@@ -129,6 +178,8 @@ class Changes:
         return {job_id: name and Phase(name) for job_id, name in names.items() if name is None or name in _PHASES}
 
     def _wake(self, job_id: str, phase: Phase | None) -> None:
+        for watched in self._watched.get(job_id, ()):
+            watched.wake()
         for until, future in self._waiters.get(job_id, []):
             if not future.done() and until(phase):
                 future.set_result(None)

@@ -105,6 +105,7 @@ class Worker:
             providers=providers,
             warm=self.models.references(),
             started=started,
+            pixels_per_second=round(self.watch.pixels_per_second, 1),
         )
 
     def _serve(self, worker_id: str) -> int:

@@ -89,7 +89,7 @@ class Renderer:
             if isinstance(begun, str):
                 _LOG.info("job not begun", job=job_id, phase=begun)
             else:
-                ways.append(_Way(begun, Running(job_id, delivery_tag, begun.run)))
+                ways.append(_Way(begun, Running(job_id, delivery_tag, begun.run, pixels_each=begun.pixels / begun.total)))
         self.watch.add(*(way.running for way in ways))
         try:
             with contextlib.ExitStack() as stack:

@@ -20,6 +20,7 @@ import structlog
 from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from worker.engine import Engine, Ticket
+from worker.throughput import Throughput
 
 PERIOD_SECONDS = 0.1
 BEACON_PERIOD_SECONDS = 1.0
@@ -44,11 +45,19 @@ class Running:
     stop: bool = False
     lost: bool = False
     leased: float = field(default_factory=time.time)
+    pixels_each: float = 0.0
+    counted: int = 0
 
     @property
     def progress(self) -> int:
         """Galaxies that are made; what else runs through the engine (mapping) does not count."""
         return self.ticket.done if self.ticket is not None and self.shows else 0
+
+    def made(self) -> float:
+        """Pixels made since this was asked before."""
+        done = self.progress
+        new, self.counted = done - self.counted, done
+        return new * self.pixels_each
 
     def cancel(self, *, lost: bool = False) -> None:
         """Stop within one batch."""
@@ -77,6 +86,7 @@ class Watch:
         self._lease_seconds, self._watchdog_seconds = lease_seconds, watchdog_seconds
         self._heartbeat_file = heartbeat_file
         self._running: set[Running] = set()
+        self._throughput = Throughput()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._describe: Callable[[], WorkerInfo] | None = None
@@ -112,12 +122,21 @@ class Watch:
         with self._lock:
             self._running.update(running)
             self._engine.expected = len(self._running)
+            self._throughput.busy(True)
 
     def remove(self, *running: Running) -> None:
         """The jobs have ended."""
         with self._lock:
+            self._throughput.made(sum(job.made() for job in running if job in self._running))
             self._running.difference_update(running)
             self._engine.expected = len(self._running)
+            self._throughput.busy(bool(self._running))
+
+    @property
+    def pixels_per_second(self) -> float:
+        """How fast this worker is while it is busy."""
+        with self._lock:
+            return self._throughput.pixels_per_second
 
     def _loop(self) -> None:
         while not self._ended.wait(PERIOD_SECONDS):
@@ -133,6 +152,7 @@ class Watch:
     def _look(self) -> None:
         with self._lock:
             running = list(self._running)
+            self._throughput.made(sum(job.made() for job in running))
         going = [job for job in running if not job.stop]
         runs = {job.job_id: job.run for job in going if job.run is not None}
         stop = self._records.progress_many({job.job_id: job.progress for job in going}, runs)

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.routes import docs, galaxies, jobs, models, operations, page, results, service
+from app.routes import docs, events, galaxies, jobs, models, operations, page, results, service
 
-ROUTERS: list[APIRouter] = [each.router for each in (operations, jobs, results, galaxies, models, service, docs, page)]
+ROUTERS: list[APIRouter] = [each.router for each in (operations, jobs, events, results, galaxies, models, service, docs, page)]

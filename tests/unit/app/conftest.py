@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 import uvicorn
+from fastapi import FastAPI
 from httpx import Client
 
 from app.main import create_app
@@ -61,6 +62,12 @@ class FakeWorker:
         if self.failure is not None:
             self.records.fail(job_id, self.failure)
             return
+        self.finish(job_id)
+
+    def finish(self, job_id: str) -> None:
+        """Complete a job that was begun."""
+        job = self.records.get(job_id)
+        assert job is not None
         format_ = job.request.format or "png"
         with self.results.scratch() as folder:
             (folder / "out").write_bytes(job.result_key.encode() + b"." * self.padding)
@@ -110,7 +117,14 @@ def worker(settings: Settings) -> Iterator[FakeWorker]:
 @contextmanager
 def served(settings: Settings) -> Iterator[Client]:
     """The application on a port of its own, as `python -m app` serves it."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=1))
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[Client]:
+    """``app`` on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

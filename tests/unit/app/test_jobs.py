@@ -34,7 +34,8 @@ def test_a_completed_job_tells_its_result(client: Client) -> None:
     assert job["progress"] == {"done": 1, "total": 1}
     assert job["result"]["bytes"] == len(content)
     assert job["result"]["digest"] == "sha256:" + hashlib.sha256(content).hexdigest()
-    assert (job["queue_position"], job["eta_seconds"], job["error"], job["links"]["events"]) == (None, None, None, None)
+    assert (job["queue_position"], job["eta_seconds"], job["error"]) == (None, None, None)
+    assert job["links"]["events"] == f"/v1/jobs/{job['id']}/events"
 
 
 def test_pages_cover_every_job_once_newest_first(client: Client, worker: Any) -> None:

@@ -24,6 +24,7 @@ ROUTES = {
     "/v1/arithmetic": {"post"},
     "/v1/jobs": {"get"},
     "/v1/jobs/{job_id}": {"get", "delete"},
+    "/v1/jobs/{job_id}/events": {"get"},
     "/v1/jobs/{job_id}/result": {"get"},
     "/v1/jobs/{job_id}/cancel": {"post"},
     "/v1/galaxies/{model}/{seed}.png": {"get"},
