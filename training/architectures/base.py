@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
+
+from training.architectures.layers import EqualLinear, lrelu, normalise_2nd_moment
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class StyleConfig(NetworkConfig):
     """Sizes of a generator with a mapping network and one style a layer."""
 
     w_dim: int = 128
+    mapping_depth: int = 2
+    style_mixing: float = 0.9
+    """Share of training images whose later layers take the style of a second latent."""
 
     conditional: ClassVar[bool] = True
 
@@ -73,6 +78,25 @@ class Generator(nn.Module, ABC):
         """Told before every step and after loading how many thousand images were seen; progressive networks follow it."""
 
 
+class Mapping(nn.Module):
+    """z (N, z_dim) and one-hot class (N, classes) → w (N, w_dim)."""
+
+    def __init__(self, config: StyleConfig) -> None:
+        super().__init__()
+        self.embed = EqualLinear(config.classes, config.w_dim) if config.classes else None
+        fan_in = config.z_dim + (config.w_dim if config.classes else 0)
+        sizes = [fan_in] + [config.w_dim] * config.mapping_depth
+        self.layers = nn.ModuleList(EqualLinear(a, b, lr_mul=0.01) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+
+    def forward(self, z: Tensor, onehot: Tensor | None = None) -> Tensor:
+        x = normalise_2nd_moment(z)
+        if self.embed is not None and onehot is not None:
+            x = torch.cat([x, normalise_2nd_moment(self.embed(onehot))], dim=1)
+        for layer in self.layers:
+            x = lrelu(layer(x))
+        return x
+
+
 class Synthesis(nn.Module):
     """ws (N, num_ws, w_dim) and noise (N, noise_size) → images; ``noise_const`` (noise_size,) is the noise of a still image."""
 
@@ -83,8 +107,36 @@ class StyleGenerator(Generator):
     """A generator of two parts: ``mapping(z, onehot)`` → w (N, w_dim) and ``synthesis(ws, noise)`` → images."""
 
     config: StyleConfig
-    mapping: nn.Module
+    mapping: Mapping
     synthesis: Synthesis
+
+    def draw(self, n: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """The random inputs of ``n`` training images: two latents, the layer where the second takes over, noise."""
+        layers = self.config.num_ws
+        crossover = torch.randint(1, layers, (n,), generator=rng)
+        mixed = torch.rand(n, generator=rng) < self.config.style_mixing
+        return {
+            "z": torch.randn(n, self.config.z_dim, generator=rng),
+            "z_other": torch.randn(n, self.config.z_dim, generator=rng),
+            "crossover": torch.where(mixed, crossover, layers),
+            "noise": torch.randn(n, self.config.noise_size, generator=rng),
+        }
+
+    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Images of one ``draw`` with style-mixing regularisation, (N, bands, H, W)."""
+        n, layers = len(draw["z"]), self.config.num_ws
+        both = None if onehot is None else torch.cat([onehot, onehot])
+        w, other = self.mapping(torch.cat([draw["z"], draw["z_other"]]), both).chunk(2)
+        first = torch.arange(layers, device=w.device) < draw["crossover"][:, None]  # (N, num_ws)
+        ws = torch.where(first[:, :, None], w[:, None], other[:, None])
+        return cast(Tensor, self.synthesis(ws, draw["noise"].reshape(n, -1), dtype))
+
+    def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
+        """Images of latents ``z`` (N, z_dim) without truncation; ``noise`` None takes the constant buffers."""
+        w = self.mapping(z, onehot)[:, None].expand(-1, self.config.num_ws, -1)
+        if noise is None:
+            noise = self.synthesis.noise_const.expand(len(z), -1)
+        return cast(Tensor, self.synthesis(w, noise))
 
 
 class Discriminator(nn.Module, ABC):

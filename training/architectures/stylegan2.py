@@ -31,10 +31,8 @@ from training.architectures.layers import (
 class StyleGAN2Config(base.StyleConfig):
     """Sizes of one StyleGAN2; ``channel_base`` and ``channel_max`` give min(base // resolution, max) feature maps."""
 
-    mapping_depth: int = 2
     channel_base: int = 1024
     channel_max: int = 128
-    style_mixing: float = 0.9
 
     def __post_init__(self) -> None:
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
@@ -63,25 +61,6 @@ class StyleGAN2Config(base.StyleConfig):
     def style_sides(self) -> list[int]:
         """Side of the block that each style steers: the first of a block makes it, the last ``ToBands`` shows the image."""
         return [side for side in self.resolutions for _ in range(1 if side == 4 else 2)] + [self.resolution]
-
-
-class Mapping(nn.Module):
-    """z (N, z_dim) and one-hot class (N, classes) → w (N, w_dim)."""
-
-    def __init__(self, config: StyleGAN2Config) -> None:
-        super().__init__()
-        self.embed = EqualLinear(config.classes, config.w_dim) if config.classes else None
-        fan_in = config.z_dim + (config.w_dim if config.classes else 0)
-        sizes = [fan_in] + [config.w_dim] * config.mapping_depth
-        self.layers = nn.ModuleList(EqualLinear(a, b, lr_mul=0.01) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-
-    def forward(self, z: Tensor, onehot: Tensor | None = None) -> Tensor:
-        x = normalise_2nd_moment(z)
-        if self.embed is not None and onehot is not None:
-            x = torch.cat([x, normalise_2nd_moment(self.embed(onehot))], dim=1)
-        for layer in self.layers:
-            x = lrelu(layer(x))
-        return x
 
 
 class ModulatedConv(nn.Module):
@@ -168,42 +147,13 @@ class Generator(base.StyleGenerator):
     """Mapping and synthesis together."""
 
     config: StyleGAN2Config
-    mapping: Mapping
     synthesis: Synthesis
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
         self.config = config
-        self.mapping = Mapping(config)
+        self.mapping = base.Mapping(config)
         self.synthesis = Synthesis(config)
-
-    def draw(self, n: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """The random inputs of ``n`` training images: two latents, the layer where the second takes over, noise."""
-        layers = self.config.num_ws
-        crossover = torch.randint(1, layers, (n,), generator=rng)
-        mixed = torch.rand(n, generator=rng) < self.config.style_mixing
-        return {
-            "z": torch.randn(n, self.config.z_dim, generator=rng),
-            "z_other": torch.randn(n, self.config.z_dim, generator=rng),
-            "crossover": torch.where(mixed, crossover, layers),
-            "noise": torch.randn(n, self.config.noise_size, generator=rng),
-        }
-
-    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
-        """Images of one ``draw`` with style-mixing regularisation, (N, bands, H, W)."""
-        n, layers = len(draw["z"]), self.config.num_ws
-        both = None if onehot is None else torch.cat([onehot, onehot])
-        w, other = self.mapping(torch.cat([draw["z"], draw["z_other"]]), both).chunk(2)
-        first = torch.arange(layers, device=w.device) < draw["crossover"][:, None]  # (N, num_ws)
-        ws = torch.where(first[:, :, None], w[:, None], other[:, None])
-        return cast(Tensor, self.synthesis(ws, draw["noise"].reshape(n, -1), dtype))
-
-    def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
-        """Images of latents ``z`` (N, z_dim) without truncation; ``noise`` None takes the constant buffers."""
-        w = self.mapping(z, onehot)[:, None].expand(-1, self.config.num_ws, -1)
-        if noise is None:
-            noise = self.synthesis.noise_const.expand(len(z), -1)
-        return cast(Tensor, self.synthesis(w, noise))
 
 
 class DiscriminatorBlock(nn.Module):
