@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -15,6 +16,8 @@ from app.middleware import Frame
 from app.routes import ROUTERS
 from app.services import Services
 from app.settings import Settings
+from app.submission import submit_many
+from app.together import Together, each
 
 TAGS = [
     {"name": "operations", "description": "A request becomes a job; with `Prefer: wait` its result."},
@@ -33,8 +36,12 @@ def create_app(settings: Settings) -> FastAPI:
         services = Services.open(settings)
         services.loop = asyncio.get_running_loop()
         app.state.services = services
+        app.state.orders = Together(partial(submit_many, services), "orders")
+        app.state.answers = Together(each, "answers")
         async with services.changes:
             yield
+        for together in (app.state.orders, app.state.answers):
+            together.close()
         services.close()
 
     app = FastAPI(

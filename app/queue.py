@@ -1,6 +1,9 @@
-"""Sends accepted jobs to the workers. The task is known by its name only; the message is the job's id."""
+"""Sends accepted jobs to the workers. The task is known by its name only; the message is the id of a job, or of a few."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 from celery import Celery
 from kombu.entity import Queue
@@ -8,8 +11,23 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from galaxies.errors import Transient
-from galaxies.jobs import Priority
+from galaxies.jobs import Job, Priority
 from jobstore.records import PRIORITIES, QUEUE, TASK
+
+MOST_JOBS = 8
+"""Jobs of one message. More save little, and one worker would have all of them."""
+SMALL_IMAGES = 4
+"""A job of more galaxies than these has a message of its own."""
+
+
+def messages(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
+    """Which of ``jobs`` share a message: small ones of one priority, and no more of them than give every worker its part."""
+    found = [[job] for job in jobs if job.total > SMALL_IMAGES]
+    for priority in PRIORITIES:
+        small = [job for job in jobs if job.total <= SMALL_IMAGES and job.priority == priority]
+        size = max(1, min(MOST_JOBS, math.ceil(len(small) / max(1, workers))))
+        found += [small[start : start + size] for start in range(0, len(small), size)]
+    return found
 
 
 class RenderQueue:
@@ -29,15 +47,15 @@ class RenderQueue:
             broker_pool_limit=40,
         )
 
-    def send(self, job_id: str, priority: Priority = "interactive") -> None:
-        """Put a job into the queue.
+    def send(self, job_ids: Sequence[str], priority: Priority = "interactive") -> None:
+        """Put jobs into the queue as one message: one worker takes them all.
 
         Raises
         ------
-        Transient : the queue cannot be reached; the job is not in it.
+        Transient : the queue cannot be reached; the jobs are not in it.
         """
         try:
-            self._celery.send_task(TASK, [job_id], queue=QUEUE, priority=PRIORITIES[priority], ignore_result=True, retry=False)
+            self._celery.send_task(TASK, job_ids, queue=QUEUE, priority=PRIORITIES[priority], ignore_result=True, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             raise Transient(f"the queue cannot be reached ({type(error).__name__}); nothing was accepted: try again") from None
 

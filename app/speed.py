@@ -7,28 +7,35 @@ import time
 from redis.exceptions import RedisError
 
 from jobstore.records import Place
-from jobstore.workers import WorkerBeacons
+from jobstore.workers import WorkerBeacons, WorkerInfo
 
 FRESH_SECONDS = 1.0
 
 
 class Speed:
-    """Pixels a second of all workers that are alive, looked up at most once a second."""
+    """How many workers are alive, and their pixels a second, looked up at most once a second."""
 
     def __init__(self, beacons: WorkerBeacons) -> None:
         self._beacons = beacons
         self._checked = float("-inf")
-        self._pixels_per_second = 0.0
+        self._alive: list[WorkerInfo] = []
+
+    def workers(self) -> int:
+        """How many are alive; 0 where nobody knows."""
+        return len(self._fresh())
 
     def pixels_per_second(self) -> float:
-        """0 where no worker has measured itself yet."""
+        """Of all together; 0 where no worker has measured itself yet."""
+        return sum(worker.pixels_per_second for worker in self._fresh())
+
+    def _fresh(self) -> list[WorkerInfo]:
         if time.monotonic() - self._checked > FRESH_SECONDS:
             self._checked = time.monotonic()
             try:
-                self._pixels_per_second = sum(worker.pixels_per_second for worker in self._beacons.alive())
+                self._alive = self._beacons.alive()
             except RedisError:
-                self._pixels_per_second = 0.0
-        return self._pixels_per_second
+                self._alive = []
+        return self._alive
 
     def eta(self, place: Place | None, pixels: int) -> float | None:
         """Seconds until a job of ``pixels`` that waits at ``place`` has its result; None where nobody knows.

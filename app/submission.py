@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from redis.exceptions import RedisError
+from starlette.requests import Request as HttpRequest
 
 from app.body import parse_object
 from app.callers import ANYBODY, Caller
 from app.errors import Problem
 from app.negotiation import choose_format
+from app.queue import messages
 from app.services import Services
+from app.together import each
 from app.validation import body_errors, shown
 from galaxies.cards import ModelCard, Operation
 from galaxies.errors import NotFound, Transient
@@ -49,13 +53,23 @@ class Envelope:
     request_id: str = ""
 
 
-def submit(services: Services, operation: Operation, body: bytes, envelope: Envelope) -> Accepted:
-    """Accept the JSON request in ``body``; with an idempotency key the job that has it already, if any.
+@dataclass(frozen=True)
+class Order:
+    """A job to be recorded and queued. ``stored_too``: also where its result is stored already and nothing is to be done."""
+
+    job: Job
+    caller: Caller
+    claim: Claim | None = None
+    format_named: bool = False
+    stored_too: bool = True
+
+
+def order(services: Services, operation: Operation, body: bytes, envelope: Envelope) -> Order:
+    """The order that the JSON request in ``body`` is; with an idempotency key it claims that.
 
     Raises
     ------
-    Problem, BadInput, Unsupported : the request is wrong, or a bound is passed; nothing is recorded.
-    Transient, RedisError : it cannot be recorded or queued now; nothing is left behind.
+    Problem, BadInput, Unsupported : the request is wrong.
     """
     document = parse_object(body)
     claim, key = None, envelope.key
@@ -65,9 +79,31 @@ def submit(services: Services, operation: Operation, body: bytes, envelope: Enve
         text = json.dumps([operation, document], sort_keys=True, separators=(",", ":"))
         claim = Claim(key, hashlib.sha256(text.encode()).hexdigest(), services.settings.idempotency_ttl_seconds)
     request = parse_request(operation, document)
-    card = card_for(services, request)
-    accepted = record(services, prepare(services, request, card, envelope), envelope.caller, claim)
-    return replace(accepted, format_named=request.format is not None)
+    job = prepare(services, request, card_for(services, request), envelope)
+    return Order(job, envelope.caller, claim, request.format is not None)
+
+
+async def submit(request: HttpRequest, make: Callable[[], Order]) -> Accepted:
+    """Accept the order that ``make`` gives, together with those of other requests.
+
+    Raises
+    ------
+    Problem, BadInput, Unsupported : the request is wrong, or a bound is passed; nothing is recorded.
+    Transient, RedisError : it cannot be recorded or queued now; nothing is left behind.
+    """
+    accepted: Accepted = await request.app.state.orders(make)
+    return accepted
+
+
+def submit_many(services: Services, makers: Sequence[Callable[[], Order]]) -> list[Accepted | Exception]:
+    """Make orders and accept them together; each is answered in its place, with the error where it is not accepted.
+
+    A request that is wrong, or over a bound, leaves nothing behind; nor does one that cannot be recorded or queued now.
+    """
+    made: list[Order | Exception] = each(makers)
+    orders = [one for one in made if isinstance(one, Order) and (one.stored_too or one.job.phase is Phase.QUEUED)]
+    recorded = dict(zip(map(id, orders), record_many(services, orders), strict=True))
+    return [recorded.get(id(one), Accepted(one.job)) if isinstance(one, Order) else one for one in made]
 
 
 def parse_request(operation: Operation, document: dict[str, Any]) -> AnyRequest:
@@ -140,37 +176,57 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
     return job.model_copy(update=done)
 
 
-def record(services: Services, job: Job, caller: Caller, claim: Claim | None = None) -> Accepted:
-    """Record ``job`` and queue it where it needs rendering.
+def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | Exception]:
+    """Record jobs and queue those that need rendering, each in a few round trips for all.
 
-    Raises
-    ------
-    Problem : 422 where the idempotency key belongs to another body, 429 over a bound of the caller, 503 where the queue is full.
-    Transient, RedisError : it cannot be recorded or queued now; its record is taken back.
+    Errors: `Problem` 422 where the idempotency key belongs to another body, 429 over a bound of the caller, 503 where the queue
+    is full; `Transient` or `RedisError` where a job cannot be recorded or queued now: its record is taken back.
     """
     _take_back(services)
-    created = services.records.create(job, claim, caller.bounds(services.settings.max_queue_pixels))
+    if not orders:
+        return []
+    most = services.settings.max_queue_pixels
+    try:
+        created = services.records.create_many([(o.job, o.claim, o.caller.bounds(most)) for o in orders])
+    except RedisError as error:
+        services.unsent.extend(o.job for o in orders)
+        return [error] * len(orders)
+    answers = [_recorded(services, each, found) for each, found in zip(orders, created, strict=True)]
+    new = [a.job for a, o in zip(answers, orders, strict=True) if isinstance(a, Accepted) and a.job is o.job]
+    unsent = _send(services, [job for job in new if job.phase is Phase.QUEUED])
+    return [unsent.get(a.job.id, a) if isinstance(a, Accepted) else a for a in answers]
+
+
+def _recorded(services: Services, asked: Order, created: Created | Refused) -> Accepted | Exception:
     if isinstance(created, Refused):
-        raise _refusal(services, job, caller, created)
-    if created.job_id != job.id:
-        return _claimed(services, job, caller, claim, created)
-    if job.phase is Phase.QUEUED:
+        return _refusal(services, asked.job, asked.caller, created)
+    if created.job_id == asked.job.id:
+        return Accepted(asked.job, created.place, asked.format_named)
+    return _claimed(services, asked, created)
+
+
+def _send(services: Services, jobs: Sequence[Job]) -> dict[str, Exception]:
+    """Queue ``jobs``; returns the errors of those that are not in the queue and whose records are taken back."""
+    failed: dict[str, Exception] = {}
+    for together in messages(jobs, services.speed.workers() if len(jobs) > 1 else 1):
         try:
-            services.queue.send(job.id, job.priority)
-        except Transient:
-            services.unsent.append(job)
-            _take_back(services)
-            raise
-    return Accepted(job, created.place)
+            services.queue.send([job.id for job in together], together[0].priority)
+        except Transient as error:
+            services.unsent.extend(together)
+            failed |= dict.fromkeys((job.id for job in together), error)
+    if failed:
+        _take_back(services)
+    return failed
 
 
-def _claimed(services: Services, job: Job, caller: Caller, claim: Claim | None, created: Created) -> Accepted:
-    if claim is not None and created.body_digest != claim.body_digest:
-        raise Problem(422, "this Idempotency-Key was used with another body; take a new key", slug="idempotency-key-reused")
+def _claimed(services: Services, asked: Order, created: Created) -> Accepted | Exception:
+    """The answer to an order whose idempotency key another job has."""
+    if asked.claim is not None and created.body_digest != asked.claim.body_digest:
+        return Problem(422, "this Idempotency-Key was used with another body; take a new key", slug="idempotency-key-reused")
     held = services.records.get(created.job_id)
     if held is None:
-        return record(services, job, caller, claim)
-    return Accepted(held, services.records.place(held.id) if held.phase is Phase.QUEUED else None)
+        return record_many(services, [asked])[0]
+    return Accepted(held, services.records.place(held.id) if held.phase is Phase.QUEUED else None, asked.format_named)
 
 
 def _refusal(services: Services, job: Job, caller: Caller, refused: Refused) -> Problem:

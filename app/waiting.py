@@ -75,6 +75,10 @@ class Changes:
             left = (await asyncio.wait(left, timeout=CANCEL_SECONDS))[1]
         await self._client.aclose()
 
+    def latest(self, job_id: str) -> Phase | None:
+        """The phase that was announced last, if that was lately."""
+        return self._latest.get(job_id)
+
     async def wait(self, job_id: str, until: Ended, seconds: float) -> bool:
         """Wait until ``until(phase)`` holds (phase None: the job is gone), at most ``seconds``; returns whether it does."""
         if job_id in self._latest and until(self._latest[job_id]):

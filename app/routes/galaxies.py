@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal, cast
 
 from anyio.to_thread import run_sync
@@ -10,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from app.callers import caller_of
-from app.delivery import Opened, deliver, open_result
+from app.delivery import deliver, open_result
 from app.errors import Problem, problem_of, problem_of_job
 from app.openapi import bytes_of, problems
-from app.routes.operations import current
+from app.routes.operations import as_it_is
 from app.services import Services, services_of
-from app.submission import Accepted, Envelope, parse_request, prepare, record
+from app.submission import Accepted, Envelope, Order, parse_request, prepare, submit
 from app.waiting import ended
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, Unsupported
@@ -90,32 +91,29 @@ async def _galaxy(request: Request, model: str, seed: int, query: GalaxyQuery, f
         tail = f"?{request.url.query}" if request.url.query else ""
         return Response(status_code=307, headers={"location": pinned + tail, "cache-control": "no-cache"})
     envelope = Envelope(caller_of(request), request_id=request.state.request_id)
-    started = await run_sync(_start, services, query.body(model, seed, format_), card, envelope)
-    if isinstance(started, Accepted):
-        await services.changes.wait(started.job.id, ended, services.settings.galaxy_wait_seconds)
-        started = await run_sync(_finish, services, started)
-    return await run_sync(deliver, request, started, FOREVER)
+    accepted = await submit(request, partial(_order, services, query.body(model, seed, format_), card, envelope))
+    if not accepted.job.phase.ended:
+        await services.changes.wait(accepted.job.id, ended, services.settings.galaxy_wait_seconds)
+    response: Response = await request.app.state.answers(partial(_finish, request, services, accepted))
+    return response
 
 
-def _start(services: Services, body: dict[str, Any], card: ModelCard, envelope: Envelope) -> Opened | Accepted:
-    """The galaxy where it is stored already (then no job is recorded), else the job that makes it."""
+def _order(services: Services, body: dict[str, Any], card: ModelCard, envelope: Envelope) -> Order:
+    """The job that makes the galaxy; where it is stored already, no job is recorded."""
     try:
-        request = parse_request("generate", body)
-        job = prepare(services, request, card, envelope)
+        job = prepare(services, parse_request("generate", body), card, envelope)
     except (Problem, BadInput, Unsupported) as error:
         raise _as_query(error if isinstance(error, Problem) else problem_of(error)) from None
-    if job.phase is Phase.COMPLETED:
-        return open_result(services, job)
-    return record(services, job, envelope.caller)
+    return Order(job, envelope.caller, stored_too=False)
 
 
-def _finish(services: Services, accepted: Accepted) -> Opened:
-    job = current(services, accepted.job.id, accepted.job.owner)
+def _finish(request: Request, services: Services, accepted: Accepted) -> Response:
+    job = as_it_is(services, accepted.job)
     if not job.phase.ended:
         raise Problem(503, "the galaxy is still in the queue; ask again", "Not ready yet", "not-ready")
     if job.phase is not Phase.COMPLETED:
         raise problem_of_job(job)
-    return open_result(services, job)
+    return deliver(request, open_result(services, job), FOREVER)
 
 
 def _as_query(problem: Problem) -> Problem:

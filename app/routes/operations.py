@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import JSONResponse, Response
 
@@ -19,7 +19,7 @@ from app.examples import COMPLETED, JOB_ID, QUEUED
 from app.negotiation import Preferences, preferences, quality
 from app.openapi import answer, bytes_of, problems, request_body
 from app.services import Services, services_of
-from app.submission import Accepted, Envelope, submit
+from app.submission import Accepted, Envelope, order, submit
 from app.waiting import ended
 from galaxies.cards import Operation
 from galaxies.jobs import Job, Phase
@@ -60,7 +60,7 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
         accept = ",".join(request.headers.getlist("accept")) or None
         caller, request_id = caller_of(request), request.state.request_id
         envelope = Envelope(caller, accept, idempotency_key, preferred.bulk, request_id)
-        accepted = await run_sync(submit, services, operation, body, envelope)
+        accepted = await submit(request, partial(order, services, operation, body, envelope))
         if preferred.wait is None:
             return accepted_response(services, accepted, preferred)
         return await waited(request, services, accepted, preferred, accept)
@@ -76,12 +76,13 @@ async def waited(
     """The answer to a request that waits for its job: the result, the job as it is then, or why it has none."""
     if not accepted.job.phase.ended:
         await services.changes.wait(accepted.job.id, ended, preferred.wait or 0)
-    return await run_sync(_after, request, services, accepted, preferred, accept)
+    response: Response = await request.app.state.answers(partial(_after, request, services, accepted, preferred, accept))
+    return response
 
 
 def _after(request: Request, services: Services, accepted: Accepted, preferred: Preferences, accept: str | None) -> Response:
     applied = {"preference-applied": preferred.applied, "vary": VARY}
-    job = accepted.job if accepted.job.phase.ended else current(services, accepted.job.id, accepted.job.owner)
+    job = as_it_is(services, accepted.job)
     if not job.phase.ended:
         return accepted_response(services, Accepted(job, services.records.place(job.id)), preferred)
     if job.phase is not Phase.COMPLETED or job.result is None:
@@ -89,9 +90,21 @@ def _after(request: Request, services: Services, accepted: Accepted, preferred: 
     address = f"/v1/jobs/{job.id}"
     only_json = quality(accept, job.result.media_type) == 0 and quality(accept, "application/json") > 0
     if only_json and not accepted.format_named:
-        return JSONResponse(job_document(job), 200, {"content-location": address, **applied})
+        whole = current(services, job.id, job.owner)
+        return JSONResponse(job_document(whole), 200, {"content-location": address, **applied})
     headers = {"content-location": f"{address}/result", "cache-control": "no-store", **applied}
     return deliver(request, open_result(services, job), headers, conditional=False)
+
+
+def as_it_is(services: Services, job: Job) -> Job:
+    """``job`` as it is now. Of one that was announced as COMPLETED the stored result tells all but its times, without Redis."""
+    if job.phase.ended:
+        return job
+    if services.changes.latest(job.id) is Phase.COMPLETED:
+        result = services.results.find(job.result_key)
+        if result is not None:
+            return job.model_copy(update={"phase": Phase.COMPLETED, "result": result, "done": job.total})
+    return current(services, job.id, job.owner)
 
 
 def current(services: Services, job_id: str, owner: str) -> Job:

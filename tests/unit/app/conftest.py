@@ -82,8 +82,9 @@ class FakeWorker:
             lists = [] if self.paused else [name for name in LISTS if self.client.type(name) == "list"]
             message = self.client.rpop(lists[0]) if lists else None
             if message is not None:
-                (job_id,), _, _ = json.loads(base64.b64decode(json.loads(str(message))["body"]))
-                self.render(job_id)
+                job_ids, _, _ = json.loads(base64.b64decode(json.loads(str(message))["body"]))
+                for job_id in job_ids:
+                    self.render(job_id)
 
 
 def publish_card(root: Path, card: ModelCard) -> None:
