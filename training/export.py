@@ -79,6 +79,7 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     config = TrainConfig.from_json(state["config"])
     generator, _ = build(config.network)
     generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
+    generator.advance(state["images_seen"] / 1000)
     generator.eval().requires_grad_(False)
     aside = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)

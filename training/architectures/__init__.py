@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from galaxies.errors import BadInput
-from training.architectures import dcgan, stylegan2
+from training.architectures import dcgan, stylegan, stylegan2
 from training.architectures.base import Architecture, Discriminator, Generator, NetworkConfig, StyleConfig, StyleGenerator
 
 __all__ = ["ARCHITECTURES", "Discriminator", "Generator", "NetworkConfig", "StyleConfig", "StyleGenerator", "build"]
 
 ARCHITECTURES: dict[str, Architecture] = {
     "stylegan2": Architecture(stylegan2.StyleGAN2Config, stylegan2.Generator, stylegan2.Discriminator),
+    "stylegan": Architecture(stylegan.StyleGANConfig, stylegan.Generator, stylegan.Discriminator),
     "dcgan": Architecture(dcgan.DCGANConfig, dcgan.Generator, dcgan.Discriminator),
 }
 

@@ -149,6 +149,10 @@ class Discriminator(nn.Module, ABC):
     def advance(self, kimg: float) -> None:
         """As `Generator.advance`."""
 
+    def real_images(self, images: Tensor) -> Tensor:
+        """Real images (N, bands, H, W) as this network is to see them in training, before any augmentation."""
+        return images
+
 
 @dataclass(frozen=True)
 class Architecture:

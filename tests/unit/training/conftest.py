@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from training.architectures.dcgan import DCGANConfig
+from training.architectures.stylegan import StyleGANConfig
 from training.architectures.stylegan2 import StyleGAN2Config
 from training.config import TrainConfig
 from training.data.archive import Archive
@@ -48,6 +49,11 @@ def tiny_config(architecture: str, classes: int = 6) -> TrainConfig:
     if architecture == "stylegan2":
         network = StyleGAN2Config(resolution=16, z_dim=8, w_dim=8, classes=classes, channel_base=64, channel_max=8)
         return TrainConfig("tiny", "stylegan2", network, batch=4, r1_interval=2, ema_kimg=0.01, snapshot_kimg=0.008)
+    if architecture == "stylegan":
+        sizes = StyleGANConfig(
+            resolution=16, z_dim=8, w_dim=8, classes=classes, channel_base=64, channel_max=8, stable_kimg=0.008, fade_kimg=0.016
+        )
+        return TrainConfig("tiny", "stylegan", sizes, batch=4, loss="wgan-gp", r1_gamma=0.0, ema_kimg=0.01, snapshot_kimg=0.008)
     base = TrainConfig("tiny", "dcgan", DCGANConfig(z_dim=8, width=4), batch=4, r1_gamma=0.0, ema_kimg=0.01, snapshot_kimg=0.008)
     return replace(base, lr_generator=2e-4, lr_discriminator=2e-4, beta1=0.5, beta2=0.999, dihedral=False, flips=True)
 

@@ -21,6 +21,10 @@ def networks(request: pytest.FixtureRequest) -> tuple[Generator, Discriminator]:
     return build(tiny_config(request.param).network)
 
 
+GROWTH = (0.0, 0.016, 1.0)
+"""Thousands of images after which progressive networks are small, growing and whole."""
+
+
 def onehot(config: object, n: int) -> torch.Tensor | None:
     classes: int = config.classes  # type: ignore[attr-defined]
     return F.one_hot(torch.arange(n) % classes, classes).float() if classes else None
@@ -43,8 +47,11 @@ def test_every_parameter_gets_a_gradient(networks: tuple[Generator, Discriminato
             if isinstance(module, ModulatedConv):
                 torch.nn.init.ones_(module.noise_strength)
     draw = generator.draw(8, torch.Generator().manual_seed(0))
-    fake = generator.training_images(draw, onehot(config, 8), torch.float32)
-    generator_loss(discriminator(fake, onehot(config, 8))).backward()
+    for kimg in GROWTH:
+        for network in (generator, discriminator):
+            network.advance(kimg)
+        fake = generator.training_images(draw, onehot(config, 8), torch.float32)
+        generator_loss(discriminator(fake, onehot(config, 8))).backward()
     for network in (generator, discriminator):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name

@@ -18,7 +18,7 @@ from training.export import ExportOptions, export, layer_groups
 from training.loop import train
 
 pytestmark = pytest.mark.slow  # the ONNX exporter takes seconds
-RESOLUTION = {"stylegan2": 16, "dcgan": 64}
+RESOLUTION = {"stylegan2": 16, "stylegan": 16, "dcgan": 64}
 OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
 
 
@@ -38,7 +38,7 @@ def test_exported_model_is_published_and_serves_what_torch_makes(exported: Path,
     assert card.parity["max_abs_difference"] < 1e-4
     assert card.training["images_seen"] == 8
     assert card.bands[0].name == "red"
-    assert card.has_w == (card.architecture == "stylegan2")
+    assert card.has_w == card.architecture.startswith("stylegan")
     generator = OnnxGenerator(version)
     z = np.random.default_rng(0).standard_normal((3, card.z_dim)).astype(np.float32)
     if card.has_w:

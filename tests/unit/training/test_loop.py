@@ -20,7 +20,7 @@ from training.data.archive import read
 from training.launch import launch
 from training.loop import DivergedError, Trainer, train
 
-RESOLUTION = {"stylegan2": 16, "dcgan": 64}
+RESOLUTION = {"stylegan2": 16, "stylegan": 16, "dcgan": 64}
 CPU = torch.device("cpu")
 
 

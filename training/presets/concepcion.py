@@ -1,0 +1,51 @@
+"""Concepción thesis (2023): StyleGAN at 256 px with progressive growing and WGAN-GP (row C1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from training.architectures.stylegan import StyleGANConfig
+from training.config import TrainConfig
+from training.presets.preset import Preset
+
+ILLUSTRIS = "6,897 simulated Illustris galaxies, then 149 SDSS galaxies, 256 px"
+
+C1 = TrainConfig(
+    preset="stylegan-c1",
+    architecture="stylegan",
+    network=StyleGANConfig(),
+    kimg=12_000.0,
+    batch=32,
+    lr_generator=0.0015,
+    lr_discriminator=0.0015,
+    loss="wgan-gp",
+    r1_gamma=0.0,
+    ema_kimg=10.0,
+    dihedral=False,
+    augment="concepcion",
+    augment_p=1.0,
+    precision="bfloat16",
+)
+"""Network, loss and augmentation of the thesis; rates, batch and schedule, which it does not print, of Karras et al. (2018, 2019)
+but for one learning rate at all sizes. Turned training images with black corners leave visible edges: set ``augment=galaxy``
+for a model to use.
+"""
+
+C1_CPU = replace(
+    C1,
+    preset="stylegan-c1-cpu",
+    network=StyleGANConfig(
+        resolution=64, z_dim=128, w_dim=128, channel_base=1024, channel_max=128, stable_kimg=20.0, fade_kimg=20.0
+    ),
+    kimg=300.0,
+    batch=16,
+    dihedral=True,
+    augment="none",
+    augment_p=None,
+    processes=2,
+)
+
+PRESETS: dict[str, Preset] = {
+    "stylegan-c1": Preset(C1, "Concepción thesis (2023), row C1", ILLUSTRIS),
+    "stylegan-c1-cpu": Preset(C1_CPU, "this project: row C1, narrow, 64 px", "SDSS galaxies, or any archive"),
+}
