@@ -21,13 +21,13 @@ const TILE_PIXELS = 128;
 export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, given }) {
   const page = usePage();
   const used = setting ?? page.setting;
-  const { value, error, retry } = useLoaded(() => (given ? Promise.resolve(given) : picture(used, point, size)), [used.model, used.psi, formatPoint(point), size, given?.url]);
+  const { value, error, busy, retry } = useLoaded(() => (given ? Promise.resolve(given) : picture(used, point, size)), [used.model, used.psi, formatPoint(point), size, given?.url]);
   useEffect(() => void (value && onLoad?.(value)), [value]);
   if (error) {
     return html`<span class="well failed"><span class="failed-text">${error}</span>
       <button class="button small" onClick=${(event) => { event.preventDefault(); event.stopPropagation(); retry(); }}>Try again</button></span>`;
   }
-  return html`<span class=${value?.url ? "well" : "well loading"}>
+  return html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
     ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`} width=${size} height=${size} decoding="async" />` : null}
   </span>`;
 }
