@@ -10,11 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from app.logs import configure_logging
 from app.main import create_app
 from app.services import Services
 from app.settings import Settings, check_exposure
 from galaxies.errors import BadInput
+from telemetry.logs import configure_logging
 
 GRACE_SECONDS = 10
 STARTUP_FAILURE = 3

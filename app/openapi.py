@@ -101,7 +101,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         made["components"]["securitySchemes"] = SECURITY
         for path, item in made["paths"].items():
             for operation in item.values():
-                if path.startswith("/v1/"):
+                if path.startswith("/v1/") or path == "/metrics":
                     operation["responses"] |= {str(s): response for s, response in problems(401, 429).items()}
                     operation["security"] = [{"bearer": []}, {"apiKey": []}, {}]
                 if MEDIA_TYPE not in operation["responses"].get("422", {"content": {MEDIA_TYPE: {}}})["content"]:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from app.catalogue import Catalogue
 from app.keys.store import KeyFile
+from app.metrics import Metrics
 from app.queue import RenderQueue
 from app.settings import Settings
 from app.speed import Speed
@@ -23,6 +24,7 @@ from jobstore.results import ResultStore
 from jobstore.scripts import RATE
 from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore
+from telemetry.traces import Traces, traces_to
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
 
@@ -42,6 +44,8 @@ class Services:
     changes: Changes
     keys: KeyFile
     speed: Speed
+    metrics: Metrics
+    traces: Traces
     _rate: Any
     loop: asyncio.AbstractEventLoop | None = None
     unsent: deque[Job] = field(default_factory=deque)
@@ -52,16 +56,21 @@ class Services:
         options: dict[str, Any] = {"decode_responses": True, "socket_connect_timeout": CONNECT_SECONDS}
         client = redis.Redis.from_url(settings.redis_url, socket_timeout=ANSWER_SECONDS, **options)
         listener = redis.asyncio.Redis.from_url(settings.redis_url, health_check_interval=30, **options)
+        records, metrics, changes = JobRecords(client), Metrics(), Changes(listener, settings.poll_seconds)
+        metrics.see(records, settings.results_dir)
+        metrics.watch("galsynth_event_streams", "Event streams that are open", lambda: changes.watched)
         store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
         return cls(
             settings=settings,
             catalogue=Catalogue(store, settings.models_refresh_seconds),
-            records=JobRecords(client),
+            records=records,
             results=ResultStore(settings.results_dir),
             queue=RenderQueue(settings.redis_url),
-            changes=Changes(listener, settings.poll_seconds),
+            changes=changes,
             keys=KeyFile(settings.keys_file),
             speed=Speed(WorkerBeacons(client)),
+            metrics=metrics,
+            traces=traces_to(settings.otlp_endpoint, "galsynth-api"),
             _rate=listener.register_script(RATE),
         )
 
@@ -76,6 +85,7 @@ class Services:
 
     def close(self) -> None:
         """Close the connections."""
+        self.traces.close()
         self.queue.close()
         self.records.client.close()
 

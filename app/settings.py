@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         default=1.0, gt=0, description="how often waiting requests look again although no change was announced"
     )
     models_refresh_seconds: float = Field(default=2.0, ge=0, description="how soon a newly published model is noticed")
+    otlp_endpoint: str | None = Field(
+        default=None, description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level that is logged")
     log_json: bool = Field(default=False, description="log lines as JSON objects instead of text")
 

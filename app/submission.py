@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request as HttpRequest
 
 from app.body import parse_object
-from app.callers import ANYBODY, Caller
+from app.callers import ANYBODY, Caller, caller_of
 from app.errors import Problem
 from app.negotiation import choose_format
 from app.queue import messages
@@ -51,6 +51,13 @@ class Envelope:
     key: str | None = None
     bulk: bool = False
     request_id: str = ""
+    traceparent: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest, **more: Any) -> Envelope:
+        """What ``request`` says."""
+        state = request.state
+        return cls(caller_of(request), request_id=state.request_id, traceparent=state.traceparent, **more)
 
 
 @dataclass(frozen=True)
@@ -168,6 +175,7 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
         pixels=pixels,
         priority="bulk" if envelope.bulk or pixels > services.settings.bulk_pixels else "interactive",
         request_id=envelope.request_id,
+        traceparent=envelope.traceparent,
     )
     result = services.results.find(job.result_key)
     if result is None:
@@ -194,11 +202,15 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
     answers = [_recorded(services, each, found) for each, found in zip(orders, created, strict=True)]
     new = [a.job for a, o in zip(answers, orders, strict=True) if isinstance(a, Accepted) and a.job is o.job]
     unsent = _send(services, [job for job in new if job.phase is Phase.QUEUED])
+    for job in new:
+        if job.id not in unsent:
+            services.metrics.accepted(job)
     return [unsent.get(a.job.id, a) if isinstance(a, Accepted) else a for a in answers]
 
 
 def _recorded(services: Services, asked: Order, created: Created | Refused) -> Accepted | Exception:
     if isinstance(created, Refused):
+        services.metrics.refused(created.why)
         return _refusal(services, asked.job, asked.caller, created)
     if created.job_id == asked.job.id:
         return Accepted(asked.job, created.place, asked.format_named)

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from app.body import read_body
-from app.callers import caller_of
 from app.delivery import deliver, open_result
 from app.documents import JobDocument, job_document
 from app.errors import Problem, problem_of_job
@@ -58,9 +57,9 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
         body = await read_body(request, services.settings.max_body_bytes)
         preferred = preferences(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
         accept = ",".join(request.headers.getlist("accept")) or None
-        caller, request_id = caller_of(request), request.state.request_id
-        envelope = Envelope(caller, accept, idempotency_key, preferred.bulk, request_id)
+        envelope = Envelope.of(request, accept=accept, key=idempotency_key, bulk=preferred.bulk)
         accepted = await submit(request, partial(order, services, operation, body, envelope))
+        request.state.job = accepted.job.id
         if preferred.wait is None:
             return accepted_response(services, accepted, preferred)
         return await waited(request, services, accepted, preferred, accept)

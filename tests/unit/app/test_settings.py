@@ -57,7 +57,7 @@ def test_the_program_says_what_is_wrong_and_ends_with_2(
 
 
 def test_logs_go_to_standard_error() -> None:
-    program = "import logging; from app.logs import *; configure_logging('info', as_json=True); logging.warning('heard')"
+    program = "import logging; from telemetry.logs import *; configure_logging('info', as_json=True); logging.warning('heard')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     assert "heard" in done.stderr
