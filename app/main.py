@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from app import errors, openapi
 from app.callers import Doorkeeper
 from app.middleware import Frame
+from app.queue import MOST_JOBS
 from app.routes import ROUTERS
 from app.services import Services
 from app.settings import Settings
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
         services = Services.open(settings)
         services.loop = asyncio.get_running_loop()
         app.state.services = services
-        app.state.orders = Together(partial(submit_many, services), "orders")
+        app.state.orders = Together(partial(submit_many, services), "orders", enough=MOST_JOBS, patience=services.patience)
         app.state.answers = Together(each, "answers")
         async with services.changes:
             yield

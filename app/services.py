@@ -27,6 +27,8 @@ from models.store import BUNDLED, ModelStore
 from telemetry.traces import Traces, traces_to
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
+BUSY_WAITERS = 16
+"""With so many requests waiting for their jobs the workers have enough to do while the next ones gather."""
 
 
 @dataclass
@@ -82,6 +84,10 @@ class Services:
         """Let whoever waits go on, as the service stops. May be called from a signal handler."""
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.changes.release)
+
+    def patience(self) -> float:
+        """Seconds for which a new job may wait for others to share its message: none unless many wait for their jobs already."""
+        return self.settings.gather_ms / 1000 if self.changes.waiting >= BUSY_WAITERS else 0.0
 
     def close(self) -> None:
         """Close the connections."""

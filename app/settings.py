@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         default=1.0, gt=0, description="how often waiting requests look again although no change was announced"
     )
+    gather_ms: float = Field(
+        default=5,
+        ge=0,
+        le=100,
+        description="how long new jobs wait for others to share a message, while many clients wait for theirs",
+    )
     models_refresh_seconds: float = Field(default=2.0, ge=0, description="how soon a newly published model is noticed")
     otlp_endpoint: str | None = Field(
         default=None, description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318"

@@ -18,6 +18,7 @@ import shutil
 import struct
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -42,6 +43,7 @@ class ResultStore:
         self.root = root
         (root / "scratch").mkdir(parents=True, exist_ok=True)
         (root / "locks").mkdir(exist_ok=True)
+        self._spare: list[Path] = []
 
     def path(self, key: str) -> Path:
         """Where the bytes of ``key`` lie, or would lie."""
@@ -85,26 +87,40 @@ class ResultStore:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for files on their way, on the same file system; removed at the end, whatever happens.
+        """A folder for files on their way, on the same file system; emptied at the end, whatever happens.
 
-        A lock on one file in it says that its process lives; see `clear_scratch`.
+        A lock on one file in it says that its process lives; see `clear_scratch`. The folder is kept for the next one who needs
+        one: making and removing it takes longer than writing a small result.
 
         Raises
         ------
         Transient : no folder can be made.
         """
         try:
-            folder = tempfile.TemporaryDirectory(dir=self.root / "scratch", ignore_cleanup_errors=True)
+            folder = self._spare_scratch() or self._new_scratch()
         except OSError as error:
             raise self._refusal(error) from None
-        with folder as name:
-            try:
-                lock = (Path(name) / _ALIVE).open("wb")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError as error:
-                raise self._refusal(error) from None
-            with lock:
-                yield Path(name)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                for entry in os.scandir(folder):
+                    if entry.name != _ALIVE:
+                        os.unlink(entry.path)
+                self._spare.append(folder)
+
+    def _spare_scratch(self) -> Path | None:
+        with contextlib.suppress(IndexError):  # several threads take from the list
+            folder = self._spare.pop()
+            return folder if (folder / _ALIVE).exists() else None
+        return None
+
+    def _new_scratch(self) -> Path:
+        folder = Path(tempfile.mkdtemp(dir=self.root / "scratch"))
+        lock = (folder / _ALIVE).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        weakref.finalize(self, _remove, folder, lock)
+        return folder
 
     def clear_scratch(self) -> int:
         """Remove the scratch folders of processes that were killed; returns their number.
@@ -177,6 +193,11 @@ class ResultStore:
 
     def _refusal(self, error: OSError) -> Transient:
         return Transient(f"the result store {self.root} cannot be written: {error.strerror}")
+
+
+def _remove(folder: Path, lock: BinaryIO) -> None:
+    with lock:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _description(stream: BinaryIO) -> Result | None:

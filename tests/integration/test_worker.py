@@ -36,7 +36,7 @@ from jobstore.workers import WorkerBeacons
 from models.store import ModelStore
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
-from tests.worker_fakes import make_job, wait_until
+from tests.worker_fakes import make_job, unfinished, wait_until
 
 COMMAND = [sys.executable, "-m", "worker"]
 SHORT_OF_TIME = [sys.executable, "-c", "import worker.main as m; m.FINISH_SECONDS = 0.2; import worker.__main__ as w; w.main()"]
@@ -211,7 +211,7 @@ def test_progress_moves_and_cancel_stops_at_once(place: Place, worker: Any) -> N
     assert time.monotonic() - begun < 2
     assert 0 < ended.done < 2000
     assert place.results.find(job.result_key) is None
-    wait_until(lambda: list((place.folder / "results" / "scratch").iterdir()) == [])
+    wait_until(lambda: unfinished(place.folder / "results") == [])
 
 
 def test_a_deleted_job_stops(place: Place, worker: Any) -> None:
