@@ -39,6 +39,7 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["prepare", "nowhere", "--out", "x"], "error: nowhere is neither a folder nor a zip file"),
+        (["augmentations", "nowhere"], "error: nowhere is not a data set archive"),
         (["train", "run", "--data", "nowhere"], "error: nowhere is not a data set archive"),
         (["export", "nowhere", "--out", "x", "--name", "n"], "error: nowhere holds no checkpoint; train first"),
         (["publish", "nowhere"], "error: nowhere is not an exported model"),
@@ -54,5 +55,5 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     done = training("--help", cwd=tmp_path)
-    for command in ("prepare", "train", "export", "evaluate", "publish", "presets"):
+    for command in ("prepare", "train", "export", "evaluate", "publish", "presets", "augmentations"):
         assert command in done.stdout
