@@ -41,7 +41,7 @@ export function Link({ to, replace = false, children, ...rest }) {
  */
 export function useLoaded(make, dependencies) {
   const key = JSON.stringify(dependencies);
-  const [loaded, setLoaded] = useState({ value: null, error: "", key: "" });
+  const [loaded, setLoaded] = useState({ value: /** @type {T | null} */ (null), error: "", key: "" });
   const [attempt, setAttempt] = useState(0);
   const { recoveries } = useConnection();
   const failed = useRef(false);

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.browser import Visit, launch, visiting
+from tests.e2e.browser import SHOTS, Visit, launch, visiting
 from tests.programs import Up, start_up
 
 
@@ -17,6 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.integration)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the screenshots are."""
+    if SHOTS.is_dir():
+        terminalreporter.write_line(f"screenshots of the page: {SHOTS}")
 
 
 @pytest.fixture(scope="session")
