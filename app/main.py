@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from app import errors, openapi
 from app.callers import Doorkeeper
+from app.housekeeping import Housekeeper
 from app.middleware import Frame
 from app.queue import MOST_JOBS
 from app.routes import ROUTERS
@@ -39,8 +41,11 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.services = services
         app.state.orders = Together(partial(submit_many, services), "orders", enough=MOST_JOBS, patience=services.patience)
         app.state.answers = Together(each, "answers")
+        housekeeper = Housekeeper(services)
+        housekeeper.start()
         async with services.changes:
             yield
+        await run_sync(housekeeper.stop)
         for together in (app.state.orders, app.state.answers):
             together.close()
         services.close()

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     max_streams: int = Field(
         default=1000, ge=0, description="event streams that one API process keeps open; more is answered 503"
     )
+    housekeeping_seconds: float = Field(
+        default=10, gt=0, description="how often one API process looks for jobs whose message was lost"
+    )
+    sweep_seconds: float = Field(default=300, gt=0, description="how often it removes expired results")
     poll_seconds: float = Field(
         default=1.0, gt=0, description="how often waiting requests look again although no change was announced"
     )

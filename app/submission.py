@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -201,7 +201,8 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
         return [error] * len(orders)
     answers = [_recorded(services, each, found) for each, found in zip(orders, created, strict=True)]
     new = [a.job for a, o in zip(answers, orders, strict=True) if isinstance(a, Accepted) and a.job is o.job]
-    unsent = _send(services, [job for job in new if job.phase is Phase.QUEUED])
+    answers, revived = _still_stored(services, answers)
+    unsent = _send(services, [*(job for job in new if job.phase is Phase.QUEUED), *revived])
     for job in new:
         if job.id not in unsent:
             services.metrics.accepted(job)
@@ -215,6 +216,20 @@ def _recorded(services: Services, asked: Order, created: Created | Refused) -> A
     if created.job_id == asked.job.id:
         return Accepted(asked.job, created.place, asked.format_named)
     return _claimed(services, asked, created)
+
+
+def _still_stored(services: Services, answers: list[Accepted | Exception]) -> tuple[list[Accepted | Exception], list[Job]]:
+    """``answers``, and those jobs of them that were COMPLETED by a stored result which is gone: they wait for a worker again.
+
+    Once a job is recorded nobody deletes its result any more, so one look is enough.
+    """
+    revived: dict[str, Job] = {}
+    for answer in answers:
+        job = answer.job if isinstance(answer, Accepted) else None
+        if job and job.result and job.expires > now() and services.results.find(job.result.key) is None:
+            revived[job.id] = services.records.revive(job)
+    changed = [replace(a, job=revived[a.job.id]) if isinstance(a, Accepted) and a.job.id in revived else a for a in answers]
+    return changed, list(revived.values())
 
 
 def _send(services: Services, jobs: Sequence[Job]) -> dict[str, Exception]:

@@ -19,7 +19,7 @@ import struct
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +30,7 @@ FRESH_SECONDS = 60.0
 """A scratch folder as young as this may not have its lock yet."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-_ALIVE = "alive"
+_ALIVE, _GONE = "alive", ".gone"
 _END = struct.Struct(">I8s")
 _MAGIC = b"galsynth"
 _READ_AHEAD = 1024
@@ -139,6 +139,10 @@ class ResultStore:
             except OSError:  # in use, or another worker clears it too
                 continue
             removed += 1
+        for left in (self.root / "scratch").glob(f"*{_GONE}"):  # whoever deleted it was killed
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > FRESH_SECONDS:
+                    left.unlink()
         return removed
 
     def put(self, key: str, source: Path, describe: Result) -> Result:
@@ -174,9 +178,31 @@ class ResultStore:
                 source.replace(target)
         return first or result
 
-    def delete(self, key: str) -> None:
-        """Remove a result; nothing happens where there is none."""
-        self.path(key).unlink(missing_ok=True)
+    def delete(self, key: str, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Remove a result; returns whether one is gone.
+
+        ``unless`` is asked when nobody finds the result any more: where it says that the result is needed after all, by a job
+        that came at this very moment, it comes back.
+        """
+        aside = self.root / "scratch" / f"{key}.{os.urandom(8).hex()}{_GONE}"
+        try:
+            self.path(key).rename(aside)
+        except FileNotFoundError:
+            return False
+        needed = unless()
+        if needed:
+            _linked(aside, self.path(key))
+        aside.unlink()
+        return not needed
+
+    def entries(self) -> Iterator[tuple[str, float]]:
+        """Every result's key and when it was written (POSIX seconds), in no order."""
+        for folder in self.root.glob("[0-9a-f][0-9a-f]"):
+            with contextlib.suppress(OSError), os.scandir(folder) as files:
+                for file in files:
+                    if _KEY.fullmatch(file.name):
+                        with contextlib.suppress(FileNotFoundError):
+                            yield file.name, file.stat().st_mtime
 
     def check_writable(self) -> None:
         """For readiness.

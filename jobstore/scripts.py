@@ -139,6 +139,20 @@ return redis.call('HGETALL', KEYS[1])
 """
 )
 
+# KEYS job, waiting, open, load; ARGV channel, id, pixels, priority, owner, place. A job that was COMPLETED by a
+# result that is gone waits after all.
+REVIVE = """
+if redis.call('HGET', KEYS[1], 'phase') ~= 'COMPLETED' then return 0 end
+redis.call('HDEL', KEYS[1], 'result', 'started', 'ended')
+redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0)
+redis.call('ZADD', KEYS[2], ARGV[6], ARGV[2])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
+redis.call('HINCRBY', KEYS[4], 'waiting:' .. ARGV[4], ARGV[3])
+redis.call('HINCRBY', KEYS[4], 'jobs:' .. ARGV[5], 1)
+redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' QUEUED')
+return 1
+"""
+
 # KEYS job; ARGV channel, id, run or '', done. Returns 1 where the work is to stop.
 PROGRESS = """
 local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'done', 'run')
