@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from galaxies.errors import BadInput
 from models.store import publish as publish_version
 from training import checkpoints
 
@@ -28,11 +27,8 @@ def export(
     from training.export import ExportOptions
     from training.export import export as export_model
 
-    found = [run] if (run / "state.json").is_file() else checkpoints.list_checkpoints(run)
-    if not found:
-        raise BadInput(f"{run} holds no checkpoint; train first")
     options = ExportOptions(name, version, title or name, description, licence, truncation)
-    card = export_model(found[-1], out, options)
+    card = export_model(checkpoints.newest(run), out, options)
     print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
 
 
