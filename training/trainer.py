@@ -136,6 +136,8 @@ class Trainer:
         self._advance()
         rate = rates(config, self.images_seen)
         batch = self.feed.batch(step, self.generator, self.augmentation, self.loss)
+        if self.discriminator is not None:
+            batch.real = self.discriminator.real_images(batch.real)
         draw = batch.draw | self.generator.given(batch.real)
         moves = rate.generator > 0 and (step + 1) % config.critic_steps == 0
         logs: Logs = {}
@@ -230,8 +232,8 @@ class Trainer:
     def _look_at_held_out(self, batch: Batch, step: int, logs: Logs) -> None:
         """The discriminator's mean logit of a held-out batch, augmented alike: what r_v compares with."""
         found = self.feed.held_out(step)
-        if found is not None:
-            images, onehot = found
+        if found is not None and self.discriminator is not None:
+            images, onehot = self.discriminator.real_images(found[0]), found[1]
             logs["logit_held_out"] = self._logits(self._augment(images, batch.real_draw), onehot, self.dtype).mean()
 
     def _mean_over_processes(self, value: Tensor) -> Tensor:

@@ -44,7 +44,13 @@ EVERYTHING = {
 
 @pytest.mark.parametrize(
     ("architecture", "settings"),
-    [("stylegan2", {}), ("stylegan2", EVERYTHING), ("stylegan2", {"loss": "wgan-gp", "critic_steps": 2}), ("dcgan", {})],
+    [
+        ("stylegan2", {}),
+        ("stylegan2", EVERYTHING),
+        ("stylegan2", {"loss": "wgan-gp", "critic_steps": 2}),
+        ("stylegan", {"loss": "bce-smooth", "augment": "concepcion"}),  # the break falls into the fading of 16 pixels
+        ("dcgan", {}),
+    ],
 )
 def test_resumed_run_equals_the_unbroken_one_bit_for_bit(
     architecture: str, settings: dict[str, object], tmp_path: Path, archives: dict[int, Path]
@@ -63,7 +69,7 @@ def test_resumed_run_equals_the_unbroken_one_bit_for_bit(
     states = [checkpoints.read_state(run / "checkpoints" / "000000032") for run in (whole, broken)]
     assert states[0]["strength"] == states[1]["strength"]
     assert states[0]["path_mean"] == states[1]["path_mean"]
-    if settings.get("augment"):
+    if settings.get("augment") == "galaxy":
         assert states[0]["strength"]["controller"]["p"] > 0
 
 
@@ -109,6 +115,16 @@ def test_ema_follows_the_generator_and_starts_fast(tmp_path: Path, archives: dic
     after, live = trainer.ema.state_dict()["synthesis.const"], trainer.generator.state_dict()["synthesis.const"]
     weight = 1 - 0.5 ** (4 / (4 * 0.05))
     torch.testing.assert_close(after, before + weight * (live - before))
+
+
+def test_progressive_networks_grow_with_the_images_seen(tmp_path: Path, archives: dict[int, Path]) -> None:
+    trainer = Trainer(tiny_config("stylegan"), read(archives[16]), tmp_path, 0, CPU)
+    levels = []
+    for _ in range(8):
+        trainer.one_step()
+        assert trainer.ema.synthesis.level == trainer.generator.synthesis.level == trainer.discriminator.level  # type: ignore[union-attr]
+        levels.append(trainer.ema.synthesis.level)  # type: ignore[union-attr]
+    assert levels == [3, 3, 3, 3.25, 3.5, 3.75, 4, 4]
 
 
 def test_only_training_images_are_shown(tmp_path: Path, archives: dict[int, Path]) -> None:
