@@ -21,6 +21,7 @@ from app.services import Services
 from app.settings import Settings
 from app.submission import submit_many
 from app.together import Together, each
+from app.webhooks import Deliverer
 
 TAGS = [
     {"name": "operations", "description": "A request becomes a job; with `Prefer: wait` its result."},
@@ -41,10 +42,12 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.services = services
         app.state.orders = Together(partial(submit_many, services), "orders", enough=MOST_JOBS, patience=services.patience)
         app.state.answers = Together(each, "answers")
-        housekeeper = Housekeeper(services)
+        housekeeper, deliverer = Housekeeper(services), Deliverer(services)
         housekeeper.start()
+        deliverer.start()
         async with services.changes:
             yield
+        await run_sync(deliverer.stop)
         await run_sync(housekeeper.stop)
         for together in (app.state.orders, app.state.answers):
             together.close()

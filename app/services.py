@@ -16,6 +16,7 @@ from app.keys.store import KeyFile
 from app.metrics import Metrics
 from app.queue import RenderQueue
 from app.settings import Settings
+from app.signing import read_secret
 from app.speed import Speed
 from app.waiting import Changes
 from galaxies.jobs import Job
@@ -48,6 +49,7 @@ class Services:
     speed: Speed
     metrics: Metrics
     traces: Traces
+    webhook_secret: bytes | None
     _rate: Any
     loop: asyncio.AbstractEventLoop | None = None
     unsent: deque[Job] = field(default_factory=deque)
@@ -72,6 +74,7 @@ class Services:
             keys=KeyFile(settings.keys_file),
             speed=Speed(WorkerBeacons(client)),
             metrics=metrics,
+            webhook_secret=read_secret(settings.webhook_secret_file),
             traces=traces_to(settings.otlp_endpoint, "galsynth-api"),
             _rate=listener.register_script(RATE),
         )

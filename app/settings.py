@@ -79,6 +79,15 @@ class Settings(BaseSettings):
         description="how long new jobs wait for others to share a message, while many clients wait for theirs",
     )
     models_refresh_seconds: float = Field(default=2.0, ge=0, description="how soon a newly published model is noticed")
+    webhook_secret_file: Path | None = Field(
+        default=None,
+        description="file with the secret that webhooks are signed with (at least 24 bytes); without it there are none",
+    )
+    webhook_private_addresses: bool = Field(
+        default=False, description="call webhooks at private, loopback and link-local addresses too"
+    )
+    webhook_tries: int = Field(default=8, ge=1, le=100, description="tries to deliver a webhook, over about four hours")
+    webhook_timeout_seconds: float = Field(default=10, gt=0, le=60, description="how long the receiver of a webhook may take")
     otlp_endpoint: str | None = Field(
         default=None, description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318"
     )

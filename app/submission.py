@@ -18,12 +18,13 @@ from app.body import parse_object
 from app.callers import ANYBODY, Caller, caller_of
 from app.errors import Problem
 from app.negotiation import choose_format
+from app.outbound import check_url
 from app.queue import messages
 from app.services import Services
 from app.together import each
 from app.validation import body_errors, shown
 from galaxies.cards import ModelCard, Operation
-from galaxies.errors import NotFound, Transient
+from galaxies.errors import BadInput, NotFound, Transient
 from galaxies.jobs import Job, ModelRef, Phase
 from galaxies.requests import OPERATIONS, image_count
 from galaxies.resolve import AnyRequest, check, pixel_count, resolve
@@ -52,6 +53,7 @@ class Envelope:
     bulk: bool = False
     request_id: str = ""
     traceparent: str = ""
+    callback: str = ""
 
     @classmethod
     def of(cls, request: HttpRequest, **more: Any) -> Envelope:
@@ -176,12 +178,31 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
         priority="bulk" if envelope.bulk or pixels > services.settings.bulk_pixels else "interactive",
         request_id=envelope.request_id,
         traceparent=envelope.traceparent,
+        callback=_callback(services, envelope.callback),
     )
     result = services.results.find(job.result_key)
     if result is None:
         return job
     done = {"phase": Phase.COMPLETED, "result": result, "done": job.total, "started": created, "ended": created}
     return job.model_copy(update=done)
+
+
+def _callback(services: Services, url: str) -> str:
+    """The address to call when the job has ended; empty where none is wanted.
+
+    Raises
+    ------
+    Problem : 422 where it may not be called, or the service makes no calls.
+    """
+    if not url:
+        return ""
+    try:
+        if services.webhook_secret is None:
+            raise BadInput("this service makes no calls: whoever runs it sets GALSYNTH_WEBHOOK_SECRET_FILE for them")
+        check_url(url, private=services.settings.webhook_private_addresses)
+    except BadInput as error:
+        raise Problem(422, error.message, errors=[{"pointer": "/header/X-Callback-URL", "detail": error.message}]) from None
+    return url
 
 
 def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | Exception]:

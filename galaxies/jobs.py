@@ -82,7 +82,7 @@ class Job(_Frozen):
     ``owner`` is the caller, named as its API key, empty where the service asks for none; ``pixels`` is the work of the whole
     job; ``request_id`` names the HTTP request that it came with, for the logs, and ``traceparent`` its span where requests are
     traced. ``run`` grows with every begin, so a worker that has lost the job and does not know it yet can be told from the one
-    that has it.
+    that has it. ``callback`` is the address to call when the job has ended, if any.
     """
 
     id: str
@@ -94,6 +94,7 @@ class Job(_Frozen):
     priority: Priority = "interactive"
     request_id: str = ""
     traceparent: str = ""
+    callback: str = ""
     phase: Phase = Phase.QUEUED
     created: datetime
     expires: datetime

@@ -283,6 +283,7 @@ def _creation(job: Job, claim: Claim | None, bounds: Bounds) -> _Call:
         "forget": str(int(expires) + RECORD_GRACE),
         "place": fields["place"],
         "prefix": _key(""),
+        "callback": bool(job.callback),
         **vars(bounds),
         "body": claim.body_digest if claim else "",
         "seconds": str(claim.seconds if claim else 0),

@@ -45,6 +45,7 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
         ("HOST", "0.0.0.0", "needs API keys"),
         ("MAX_IMAGES", "0", "max_images"),
         ("MODELS_DIRS", "[x", "GALSYNTH_MODELS_DIRS is '[x'"),
+        ("WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
     ],
 )
 def test_the_program_says_what_is_wrong_and_ends_with_2(
