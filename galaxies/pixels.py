@@ -6,6 +6,7 @@ levels for display-trained models) and *display* (uint8 pictures).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from galaxies.cards import (
     AsinhNormalisation,
     AsinhStretch,
+    Band,
     IdentityStretch,
     LinearNormalisation,
     LinearStretch,
@@ -32,6 +34,7 @@ RESAMPLING: dict[str, Image.Resampling] = {
     "nearest": Image.Resampling.NEAREST,
 }
 PERCENTILES = (0.5, 99.5)
+DISPLAY_LEVELS = 255.0
 
 _RGB = 3
 _LUPTON_SLOPE_AT = 0.1
@@ -69,6 +72,26 @@ def physical(images: Floats, normalisation: LinearNormalisation | AsinhNormalisa
         return values.astype(np.float32)
 
 
+def signed_from_physical(values: Floats, normalisation: LinearNormalisation | AsinhNormalisation) -> Floats:
+    """Inverse of `physical`: values in the units of the bands → what networks see, about -1 … 1.
+
+    Parameters
+    ----------
+    values : (…, bands, H, W) float32. Values outside the constants' range are not clipped; NaN stays NaN.
+    normalisation : one constant a band.
+
+    Returns
+    -------
+    float32 of the same shape, computed in float64.
+    """
+    low, high = _per_band(normalisation.low), _per_band(normalisation.high)
+    wide = values.astype(np.float64)
+    if isinstance(normalisation, AsinhNormalisation):
+        wide = np.arcsinh(wide / _per_band(normalisation.scale))
+    signed: Floats = ((wide - low) / (high - low) * 2.0 - 1.0).astype(np.float32)
+    return signed
+
+
 def display(
     image: Floats,
     card: ModelCard,
@@ -95,23 +118,33 @@ def display(
     (size, size) or (size, size, 3) uint8. Values that are not finite become 0 in their channel.
     """
     if card.display:
-        levels = uint8_from_signed(_channels(np.where(np.isfinite(image), image, -1.0), card))
+        picture = _picture(uint8_from_signed(_channels(np.where(np.isfinite(image), image, -1.0), card.bands, display=True)))
     else:
-        levels = _stretched(_channels(physical(image, card.normalisation), card), stretch)
-    picture = levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1)
-    return _resized(np.ascontiguousarray(picture), size, resample)
+        picture = flux_picture(physical(image, card.normalisation), card.bands, stretch)
+    return _resized(picture, size, resample)
+
+
+def flux_picture(
+    values: Floats, bands: Sequence[Band], stretch: IdentityStretch | LinearStretch | AsinhStretch | LuptonStretch
+) -> Picture:
+    """Fluxes (bands, H, W) as a picture (H, W) or (H, W, 3) of the same size; bands are chosen as `display` says."""
+    return _picture(_stretched(_channels(values, bands, display=False), stretch))
+
+
+def _picture(levels: Picture) -> Picture:
+    return np.ascontiguousarray(levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1))
 
 
 def _per_band(values: list[float]) -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)[:, None, None]
 
 
-def _channels(values: Floats, card: ModelCard) -> Floats:
+def _channels(values: Floats, bands: Sequence[Band], *, display: bool) -> Floats:
     """(bands, H, W) → (1, H, W) or (3, H, W): the bands that are shown, red first."""
-    count = len(card.bands)
-    if count == 1 or (card.display and count == _RGB):
+    count = len(bands)
+    if count == 1 or (display and count == _RGB):
         return values
-    wavelengths = [band.wavelength_um for band in card.bands if band.wavelength_um is not None]
+    wavelengths = [band.wavelength_um for band in bands if band.wavelength_um is not None]
     order = np.argsort(wavelengths, kind="stable") if len(wavelengths) == count else np.arange(count)
     blue, red = values[order[0]], values[order[-1]]
     green = (blue + red) / np.float32(2) if count == _RGB - 1 else values[order[count // 2]]

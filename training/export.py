@@ -20,26 +20,19 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from galaxies.cards import (
-    Band,
-    CardFile,
-    GalaxyClass,
-    IdentityStretch,
-    LinearNormalisation,
-    ModelCard,
-)
+from galaxies.cards import CardFile, GalaxyClass, ModelCard
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
 from models.store import Version, describe
 from training import checkpoints
 from training.architectures import Generator, StyleConfig, StyleGenerator, build
 from training.config import TrainConfig
+from training.data.describe import describe as describe_data
 
 OPSET = 18
 W_MEAN_SAMPLES = 50_000
 PARITY_SEEDS = 64
-DISPLAY_LEVELS = 255.0
-COARSE_DOUBLINGS, MIDDLE_DOUBLINGS = 1, 3
+COARSE_SIDE, MIDDLE_SIDE = 8, 32
 
 Say = Callable[[str], None]
 
@@ -178,8 +171,8 @@ def parity(version: Version, generator: Generator) -> dict[str, Any]:
 
 def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ModelCard:
     network, dataset = config.network, state["dataset"]
+    about = describe_data(dataset)
     style = isinstance(network, StyleConfig)
-    bands = [Band(name=name) for name in dataset["bands"]]
     return ModelCard(
         name=options.name,
         version=options.version,
@@ -191,11 +184,11 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
         licence=options.licence,
         files=files,
         resolution=network.resolution,
-        bands=bands,
-        pixel_scale_arcsec=dataset["pixel_scale_arcsec"],
-        normalisation=LinearNormalisation(low=[0.0] * len(bands), high=[DISPLAY_LEVELS] * len(bands)),
-        stretch=IdentityStretch(),
-        display=True,
+        bands=about.bands,
+        pixel_scale_arcsec=about.pixel_scale_arcsec,
+        normalisation=about.normalisation,
+        stretch=about.stretch,
+        display=about.display,
         z_dim=network.z_dim,
         w_dim=network.w_dim if isinstance(network, StyleConfig) else None,
         num_ws=network.num_ws if isinstance(network, StyleConfig) else None,
@@ -220,12 +213,10 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
 def layer_groups(config: StyleConfig) -> dict[str, list[int]]:
     """Style layers by the side of the block that they steer: coarse to 8, middle to 32 pixels, fine beyond (Karras et al. 2019).
 
-    At 64 px: 0 … 2, 3 … 6 and 7 … 9. Where the first block is not 4 pixels wide, the limits are as many times wider.
+    At 64 px: 0 … 2, 3 … 6 and 7 … 9.
     """
     groups: dict[str, list[int]] = {"coarse": [], "middle": [], "fine": []}
-    first = config.style_sides[0]
     for layer, side in enumerate(config.style_sides):
-        doublings = (side // first).bit_length() - 1
-        name = "coarse" if doublings <= COARSE_DOUBLINGS else "middle" if doublings <= MIDDLE_DOUBLINGS else "fine"
+        name = "coarse" if side <= COARSE_SIDE else "middle" if side <= MIDDLE_SIDE else "fine"
         groups[name].append(layer)
     return groups

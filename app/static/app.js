@@ -42,8 +42,7 @@ export function App() {
   const card = useLoaded((signal) => (model ? askJson(`/v1/models/${encodeURIComponent(model)}`, signal) : Promise.resolve(null)), [model]);
   const pinned = card.value && `${card.value.name}@${card.value.version}`;
   useEffect(() => {
-    const open = !state.model || pinned?.startsWith(`${state.model}@`);
-    if (pinned && open) go({ model: pinned }, { replace: true });
+    if (pinned && pinned !== state.model) go({ model: pinned }, { replace: true });
   }, [pinned, state.model]);
   useRecovery();
   const main = useFocusOnNewView(state);

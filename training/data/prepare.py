@@ -1,183 +1,250 @@
-"""``prepare``: images in a folder or a zip, with class labels from a CSV → one archive (see `training.data.archive`)."""
+"""``prepare``: a source of galaxies → one archive (see `training.data.archive`)."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import zipfile
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
+from galaxies.cards import Band
 from galaxies.errors import BadInput
-from training.data.archive import Archive, sha256, write
+from training.data.archive import Archive, Constants, normalisation_of, read_manifest, sha256
+from training.data.describe import with_zero_point
+from training.data.items import Facts, Item
+from training.data.normalise import normalisation, stretch_of
+from training.data.options import PrepareOptions
+from training.data.pictures import save_pictures
+from training.data.pool import ordered
+from training.data.process import Outcome, process
+from training.data.sources import objects
+from training.data.table import read_table
+from training.data.write import ImageWriter, aside, publish, write_index, write_table
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 HELD_OUT_BINS = 1000
-GREY_MODES = ("1", "L", "LA")
-COLOUR_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
-DISPLAY_BANDS = {1: ("grey",), 3: ("red", "green", "blue")}
+INPUT_COLUMNS = ["file", "object", "class", "outcome", "detail", "sha256"]
+SCALE_TOLERANCE = 0.01
+
+Progress = Callable[[int, int], None]
+Work = Callable[[Item], Outcome]
 
 
-@dataclass(frozen=True)
-class PrepareOptions:
-    """What ``prepare`` is asked to do; file and column names refer to the CSV's header."""
+@dataclass
+class _Kept:
+    """What has been gathered, in the order of the source."""
 
-    source: Path
-    out: Path
-    resolution: int = 64
-    csv: Path | None = None
-    file_column: str = "file"
-    class_column: str | None = None
-    object_column: str | None = None
-    held_out: float = 0.1
-    on_error: str = "fail"
-    name: str = ""
-    credits: str = ""
-    band_names: tuple[str, ...] = ()
-    pixel_scale_arcsec: float | None = None
-    mirror_pairs: tuple[tuple[str, str], ...] = ()
-    max_column: str | None = None
-    max_value: float = 0.0
+    items: list[Item] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    noise: list[tuple[float, ...]] = field(default_factory=list)
+    parameters: list[dict[str, float | str]] = field(default_factory=list)
+    facts: Facts | None = None
+    seen: dict[bytes, str] = field(default_factory=dict)
+    inputs: list[list[str]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    file: str
-    label: str | None
-    object_id: str
-
-
-def prepare(options: PrepareOptions, progress: Callable[[int, int], None]) -> Archive:
-    """Read, downsample by area, label, split and write. ``progress(done, total)`` is called for every image.
+def prepare(options: PrepareOptions, progress: Progress) -> Archive:
+    """Select, read, downsample, judge, split, normalise and write. ``progress(done, total)`` is called for every object.
 
     Raises
     ------
-    BadInput : the source, the CSV or a column is missing; a file is broken and ``on_error`` is ``"fail"``; the images have
-        different numbers of bands; an image is smaller than the resolution.
+    BadInput : the source, the table or a column is missing or wrong; a file is broken and ``on_error`` is ``"fail"``; nothing is
+        left.
+    Transient : the disk is full.
     """
-    contents = dict(_open_source(options.source))
-    entries = _entries(options, contents)
-    images: list[NDArray[np.uint8]] = []
-    kept: list[_Entry] = []
-    broken: list[str] = []
-    for done, entry in enumerate(entries, 1):
-        try:
-            images.append(_load(entry.file, contents[entry.file](), options.resolution))
-            kept.append(entry)
-        except BadInput as error:
-            if options.on_error == "fail":
-                raise
-            broken.append(error.message)
-        progress(done, len(entries))
-    if not images:
-        raise BadInput(f"{options.source} holds no usable image ({', '.join(sorted(SUFFIXES))})", field="source")
-    bands = Counter(len(image) for image in images)
-    if len(bands) > 1:
-        raise BadInput(f"{options.source} mixes images of {sorted(bands)} bands; all must have the same", field="source")
-    archive = _assemble(options, kept, np.stack(images), broken)
-    return Archive(archive.images, archive.labels, archive.held_out, archive.files, write(options.out, archive))
+    with aside(options.out) as folder:
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        items, problems = _selected(options, objects(options, scratch))
+        return gather(options, items, partial(process, reading=options.reading), folder, progress, problems)
 
 
-def _open_source(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    if source.is_dir():
-        for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
-            yield path.relative_to(source).as_posix(), path.read_bytes
-    elif zipfile.is_zipfile(source):
-        container = zipfile.ZipFile(source)
-        for name in sorted(n for n in container.namelist() if Path(n).suffix.lower() in SUFFIXES):
-            yield name, lambda name=name: container.read(name)  # type: ignore[misc]
+def gather(
+    options: PrepareOptions, items: list[Item], work: Work, folder: Path, progress: Progress, problems: Sequence[str] = ()
+) -> Archive:
+    """Do ``work`` on every item and write the archive; of ``items`` that come from a simulator as from files."""
+    kept, writer = _Kept(broken=list(problems)), ImageWriter(folder)
+    for done, (item, outcome) in enumerate(zip(items, ordered(work, items, options.jobs), strict=True), 1):
+        _take(options, kept, writer, item, outcome)
+        progress(done, len(items))
+    shutil.rmtree(folder / "scratch", ignore_errors=True)
+    if not writer.count:
+        reasons = ", ".join(f"{count} {name}" for name, count in kept.rejected.items()) or f"{len(kept.broken)} broken"
+        raise BadInput(f"{options.source} leaves no image: {reasons}", field="source")
+    archive = _assembled(options, kept, writer)
+    write_index(folder, archive)
+    write_table(folder / "inputs.csv", INPUT_COLUMNS, kept.inputs)
+    if any(kept.parameters):
+        write_table(folder / "catalogue.csv", ["file", "held_out", *kept.parameters[0]], _catalogue(kept, archive))
+    save_pictures(folder, archive)
+    return publish(folder, options.out, archive.manifest)
+
+
+def _selected(options: PrepareOptions, items: list[Item]) -> tuple[list[Item], list[str]]:
+    """The items that the table takes, with its labels; without a table all of them."""
+    if options.selection.csv is None:
+        return items, []
+    table, found = read_table(options.selection), {item.name: item for item in items}
+    problems = list(table.problems)
+    missing = [row.file for row in table.rows if row.file not in found]
+    if missing:
+        problems.append(f"{len(missing)} files of {options.selection.csv} are not in {options.source}, the first is {missing[0]}")
+    if problems and options.on_error == "fail":
+        raise BadInput(problems[-1], field="csv")
+    chosen = [replace(found[row.file], object_id=row.object_id, label=row.label) for row in table.rows if row.file in found]
+    return chosen, problems
+
+
+def _take(options: PrepareOptions, kept: _Kept, writer: ImageWriter, item: Item, outcome: Outcome) -> None:
+    """One object: kept, rejected or broken, and named in any case."""
+    problem = outcome.problem or (_mismatch(item, outcome, kept, writer) if outcome.pixels is not None else "")
+    verdict, detail = "kept", ""
+    if problem:
+        if options.on_error == "fail":
+            raise BadInput(problem)
+        kept.broken.append(problem)
+        verdict, detail = "broken", problem
+    elif outcome.pixels is None:
+        kept.rejected.update(outcome.rejected.keys())
+        verdict, detail = "rejected", " ".join(f"{name}={score:.4g}" for name, score in outcome.rejected.items())
     else:
-        raise BadInput(f"{source} is neither a folder nor a zip file", field="source")
+        twin = kept.seen.setdefault(hashlib.sha256(outcome.pixels.data).digest(), item.name)
+        if twin != item.name:
+            kept.rejected["duplicate"] += 1
+            verdict, detail = "rejected", f"duplicate of {twin}"
+        else:
+            _keep(options, kept, writer, item, outcome)
+    kept.inputs.append([item.name, item.object_id, item.label or "", verdict, detail, outcome.digest])
 
 
-def _entries(options: PrepareOptions, contents: dict[str, Callable[[], bytes]]) -> list[_Entry]:
-    if options.csv is None:
-        return [_Entry(file, None, Path(file).stem) for file in contents]
-    try:
-        with options.csv.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{options.csv} cannot be read as CSV: {error}", field="csv") from None
-    wanted = [c for c in (options.file_column, options.class_column, options.object_column, options.max_column) if c]
-    for column in wanted:
-        if not rows or column not in rows[0]:
-            raise BadInput(
-                f"{options.csv} has no column {column!r}; it has {', '.join(rows[0]) if rows else 'no rows'}", field="csv"
-            )
-    if options.max_column:
-        rows = [row for row in rows if _number(row, options.max_column, options) <= options.max_value]
-    missing = [row[options.file_column] for row in rows if row[options.file_column] not in contents]
-    if missing and options.on_error == "fail":
-        raise BadInput(
-            f"{len(missing)} files of {options.csv} are not in {options.source}, the first is {missing[0]}", field="csv"
+def _keep(options: PrepareOptions, kept: _Kept, writer: ImageWriter, item: Item, outcome: Outcome) -> None:
+    assert outcome.pixels is not None
+    kept.facts = kept.facts or outcome.facts
+    writer.add(outcome.pixels)
+    kept.items.append(item)
+    column = options.selection.class_column
+    kept.labels.append(str(outcome.parameters[column]) if column and outcome.parameters else item.label)
+    kept.noise.append(outcome.noise)
+    kept.parameters.append(outcome.parameters)
+    if outcome.nonfinite:
+        kept.mended.update(images=1, pixels=outcome.nonfinite)
+
+
+def _mismatch(item: Item, outcome: Outcome, kept: _Kept, writer: ImageWriter) -> str:
+    """Why the image cannot lie beside the first one, or nothing."""
+    first, facts = kept.facts, outcome.facts
+    assert outcome.pixels is not None
+    if first is None:
+        return ""
+    found, known = _traits(facts, outcome.pixels.dtype), _traits(first, writer.dtype)
+    for trait, value in found.items():
+        if value != known[trait]:
+            return f"{item.name} has {value}; the set has {known[trait]} since {kept.items[0].name}: all must have the same"
+    a, b = facts.pixel_scale_arcsec, first.pixel_scale_arcsec
+    if a is not None and b is not None and abs(a / b - 1) > SCALE_TOLERANCE:
+        return (
+            f"{item.name} has pixels of {a:g} arcsec; the set has {b:g} since {kept.items[0].name}: bring them to one scale first"
         )
-    return [
-        _Entry(
-            file=row[options.file_column],
-            label=row[options.class_column] if options.class_column else None,
-            object_id=row[options.object_column] if options.object_column else Path(row[options.file_column]).stem,
-        )
-        for row in rows
-        if row[options.file_column] in contents
-    ]
+    return ""
 
 
-def _number(row: dict[str, str], column: str, options: PrepareOptions) -> float:
-    try:
-        return float(row[column])
-    except ValueError:
-        raise BadInput(f"{options.csv}: {row[column]!r} in column {column!r} is not a number", field="csv") from None
+def _traits(facts: Facts, dtype: np.dtype[Any]) -> dict[str, str]:
+    """What all images of a set must share, in words."""
+    return {
+        "bands": f"{len(facts.bands)} bands ({', '.join(band.name for band in facts.bands)})",
+        "dtype": f"{dtype} pixels",
+        "units": f"units ({', '.join(band.unit or 'not known' for band in facts.bands)})",
+        "zero points": f"zero points ({', '.join(str(band.zero_point) for band in facts.bands)})",
+    }
 
 
-def _load(name: str, data: bytes, resolution: int) -> NDArray[np.uint8]:
-    try:
-        with Image.open(io.BytesIO(data)) as stored:
-            if stored.mode not in GREY_MODES + COLOUR_MODES:
-                raise BadInput(f"{name} has pixel mode {stored.mode}; 8-bit grey or colour is needed")
-            image = stored.convert("L" if stored.mode in GREY_MODES else "RGB")
-            side = min(image.size)
-            if side < resolution:
-                raise BadInput(f"{name} is {image.width} × {image.height}; at least {resolution} × {resolution} is needed")
-            left, top = (image.width - side) // 2, (image.height - side) // 2
-            box = (left, top, left + side, top + side)
-            pixels = np.asarray(image.resize((resolution, resolution), Image.Resampling.BOX, box=box))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{name} cannot be read as an image: {error}") from None
-    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
-
-
-def _assemble(options: PrepareOptions, kept: list[_Entry], images: NDArray[np.uint8], broken: list[str]) -> Archive:
-    bands = options.band_names or DISPLAY_BANDS[images.shape[1]]
-    if len(bands) != images.shape[1]:
-        raise BadInput(f"{len(bands)} band names ({', '.join(bands)}) for images of {images.shape[1]} bands", field="bands")
-    names = sorted({entry.label for entry in kept if entry.label is not None})
-    labels = np.array([names.index(entry.label) if entry.label is not None else -1 for entry in kept], dtype=np.int64)
-    held_out = np.array([_is_held_out(entry.object_id, options.held_out) for entry in kept])
+def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Archive:
+    images = writer.close()
+    assert kept.facts is not None
+    names = sorted({label for label in kept.labels if label is not None})
+    labels = np.array([-1 if label is None else names.index(label) for label in kept.labels], dtype=np.int64)
+    held_out = np.array([is_held_out(item.object_id, options.held_out) for item in kept.items])
+    if held_out.all():
+        raise BadInput(f"all {len(images)} images are held out of training; lower --held-out or add images", field="held_out")
+    scale = options.pixel_scale_arcsec or kept.facts.pixel_scale_arcsec
+    bands = [with_zero_point(band, scale) for band in kept.facts.bands]
+    noise = np.array(kept.noise)
     manifest = {
         "name": options.name or options.out.name,
         "credits": options.credits,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": {"file": options.source.name, "digest": sha256(options.source) if options.source.is_file() else None},
-        "selection": f"{options.max_column} <= {options.max_value:g}" if options.max_column else None,
-        "resolution": options.resolution,
-        "bands": list(bands),
-        "pixel_scale_arcsec": options.pixel_scale_arcsec,
+        "selection": ", ".join(options.selection.texts()) or None,
+        "resolution": options.reading.resolution,
+        "bands": [band.name for band in bands],
+        "band_details": [band.model_dump(exclude_none=True) for band in bands],
+        "pixel_scale_arcsec": scale,
+        "dtype": str(images.dtype),
+        "display": images.dtype == np.uint8,
         "count": len(images),
         "training_count": int((~held_out).sum()),
         "held_out_count": int(held_out.sum()),
         "classes": [{"name": name, "count": int((labels[~held_out] == i).sum())} for i, name in enumerate(names)],
         "mirrored_class": _mirrored(names, options.mirror_pairs),
-        "broken": broken,
+        "noise": [float(f"{value:.4g}") for value in np.median(noise, axis=0)],
+        "rejected": dict(sorted(kept.rejected.items())),
+        "nonfinite": {"policy": options.reading.nan, **kept.mended},
+        "options": _resolved(options),
+        "broken": kept.broken,
     }
-    return Archive(images, labels, held_out, np.array([entry.file for entry in kept]), manifest)
+    archive = Archive(images, labels, held_out, np.array([item.name for item in kept.items]), manifest)
+    _add_constants(options, archive, bands, noise)
+    return archive
+
+
+def _add_constants(options: PrepareOptions, archive: Archive, bands: list[Band], noise: np.ndarray[Any, Any]) -> None:
+    manifest, training = archive.manifest, archive.training()
+    if options.like is not None:
+        other = read_manifest(options.like)
+        manifest["normalisation"] = _of_other(options.like, other, manifest).model_dump()
+        manifest["stretch"] = other.get("stretch")
+        manifest["normalised_like"] = other["digest"]
+        return
+    images = archive.images[training]
+    constants = normalisation(options.normalisation, images, noise[training], options.softening)
+    manifest["normalisation"] = constants.model_dump()
+    manifest["stretch"] = stretch_of(images, bands, display=manifest["display"]).model_dump()
+
+
+def _of_other(folder: Path, other: dict[str, Any], own: dict[str, Any]) -> Constants:
+    """The constants of another archive, if its bands and units are the same."""
+    if other.get("display", True) != own["display"]:
+        raise BadInput(f"{folder} and this set are not both levels or both fluxes; its constants mean nothing here", field="like")
+    theirs = [(band["name"], band.get("unit")) for band in other.get("band_details", [{"name": name} for name in other["bands"]])]
+    ours = [(band["name"], band.get("unit")) for band in own["band_details"]]
+    if theirs != ours:
+        raise BadInput(f"{folder} has bands {theirs}; this set has {ours}: names and units must be the same", field="like")
+    return normalisation_of(other)
+
+
+def _resolved(options: PrepareOptions) -> dict[str, Any]:
+    """What decides the content, without where things lie and how many processes work."""
+    document = asdict(options)
+    for key in ("source", "out", "jobs", "like", "name", "credits"):
+        del document[key]
+    document["selection"]["csv"] = options.selection.csv.name if options.selection.csv else None
+    document["reading"]["bands"] = [band.model_dump(exclude_none=True) for band in options.reading.bands]
+    return document
+
+
+def _catalogue(kept: _Kept, archive: Archive) -> list[list[str]]:
+    rows = zip(kept.items, archive.held_out, kept.parameters, strict=True)
+    return [
+        [item.name, str(int(out)), *(value if isinstance(value, str) else f"{value:.6g}" for value in parameters.values())]
+        for item, out, parameters in rows
+    ]
 
 
 def _mirrored(names: list[str], pairs: tuple[tuple[str, str], ...]) -> list[int]:
@@ -192,7 +259,7 @@ def _mirrored(names: list[str], pairs: tuple[tuple[str, str], ...]) -> list[int]
     return mirror
 
 
-def _is_held_out(object_id: str, share: float) -> bool:
+def is_held_out(object_id: str, share: float) -> bool:
     """The split follows the object's name, so it never changes when images are added."""
     number = int.from_bytes(hashlib.sha256(object_id.encode()).digest()[:8], "big")
     return number % HELD_OUT_BINS < share * HELD_OUT_BINS

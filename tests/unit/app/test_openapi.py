@@ -35,7 +35,6 @@ ROUTES = {
     "/v1/models/{reference}/samples.png": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
-    "/metrics": {"get"},
 }
 
 

@@ -12,7 +12,8 @@ from training.architectures.stylegan import StyleGANConfig
 from training.architectures.stylegan2 import StyleGAN2Config
 from training.config import TrainConfig
 from training.data.archive import Archive
-from training.data.prepare import PrepareOptions, prepare
+from training.data.options import PrepareOptions, Reading, Selection
+from training.data.prepare import prepare
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -33,10 +34,8 @@ def sdss_options(out: Path, resolution: int) -> PrepareOptions:
     return PrepareOptions(
         source=DATA / "galaxies.zip",
         out=out,
-        resolution=resolution,
-        csv=DATA / "galaxies.csv",
-        class_column="gz1_class",
-        object_column="sdss_dr7_objid",
+        selection=Selection(csv=DATA / "galaxies.csv", class_column="gz1_class", object_column="sdss_dr7_objid"),
+        reading=Reading(resolution=resolution),
         held_out=0.2,
         mirror_pairs=(("spiral_cw", "spiral_acw"),),
         pixel_scale_arcsec=51.2 / resolution,

@@ -1,12 +1,16 @@
-"""Images and a CSV become one archive, or one clear error."""
+"""Galaxies become one archive, or one clear error."""
 
 from __future__ import annotations
 
 import io
 import json
+import resource
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +18,9 @@ from PIL import Image
 
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import DATA, sdss_options
-from training.data.archive import dihedral, read
-from training.data.prepare import PrepareOptions, prepare
+from training.data.archive import FORMAT_1, dihedral, read, sha256
+from training.data.options import PrepareOptions, Reading, Selection
+from training.data.prepare import prepare
 
 
 def quiet(done: int, total: int) -> None:
@@ -27,6 +32,19 @@ def save(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path)
 
 
+def simple(folder: Path, resolution: int = 16, **reading: Any) -> PrepareOptions:
+    """Options for ``folder/in`` → ``folder/out`` without held-out objects."""
+    return PrepareOptions(folder / "in", folder / "out", reading=Reading(resolution=resolution, **reading), held_out=0)
+
+
+def selecting(options: PrepareOptions, **change: Any) -> PrepareOptions:
+    return replace(options, selection=replace(options.selection, **change))
+
+
+def noisy(seed: int, side: int = 16) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
+
+
 def test_archive_round_trips(archives: dict[int, Path]) -> None:
     archive = read(archives[16])
     assert archive.images.shape == (36, 3, 16, 16)
@@ -35,33 +53,69 @@ def test_archive_round_trips(archives: dict[int, Path]) -> None:
     assert [archive.classes[label] for label in archive.labels] == folder_of
     assert 0 < archive.held_out.sum() < 36
     assert sum(c["count"] for c in archive.manifest["classes"]) == len(archive.training())
+    assert sorted([*archive.training(), *archive.held_out_indices()]) == list(range(36))
 
 
-def test_same_input_gives_the_same_digest(tmp_path: Path, archives: dict[int, Path]) -> None:
-    again = prepare(sdss_options(tmp_path / "again", 16), quiet)
-    assert again.manifest["digest"] == read(archives[16]).manifest["digest"]
+def test_same_input_gives_the_same_bytes_with_one_process_and_with_two(tmp_path: Path, archives: dict[int, Path]) -> None:
+    for jobs in (1, 2):
+        prepare(replace(sdss_options(tmp_path / "16", 16), jobs=jobs), quiet)
+        for path in sorted(archives[16].iterdir()):
+            assert (tmp_path / "16" / path.name).read_bytes() == path.read_bytes(), path.name
+        (tmp_path / "16").rename(tmp_path / f"done-{jobs}")
 
 
-def test_downsampling_averages_area(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
-    save(tmp_path / "in" / "a.png", pixels)
-    archive = prepare(PrepareOptions(tmp_path / "in", tmp_path / "out", resolution=8, held_out=0), quiet)
-    oracle = pixels.reshape(8, 4, 8, 4).mean(axis=(1, 3))
-    assert np.abs(archive.images[0, 0] - oracle).max() <= 1.01
-    assert archive.manifest["bands"] == ["grey"]
+def test_every_input_is_listed_with_its_digest(archives: dict[int, Path]) -> None:
+    lines = (archives[16] / "inputs.csv").read_text().splitlines()
+    assert lines[0] == "file,object,class,outcome,detail,sha256"
+    assert len(lines) == 37
+    file, _, _, outcome, _, digest = lines[1].split(",")
+    with zipfile.ZipFile(DATA / "galaxies.zip") as container:
+        content = container.read(file)
+    assert outcome == "kept"
+    assert digest == sha256_of(content)
+    manifest = read(archives[16]).manifest
+    assert manifest["files"]["inputs.csv"] == sha256(archives[16] / "inputs.csv")
+    assert manifest["source"]["digest"] == sha256(DATA / "galaxies.zip")
+
+
+def sha256_of(content: bytes) -> str:
+    import hashlib
+
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def test_there_is_something_to_look_at(archives: dict[int, Path]) -> None:
+    with Image.open(archives[16] / "sheet.png") as sheet, Image.open(archives[16] / "histograms.png") as histograms:
+        assert sheet.width == 160
+        assert np.asarray(sheet).std() > 10
+        assert histograms.height == 600
+
+
+def test_archives_of_the_first_format_are_still_read(tmp_path: Path, archives: dict[int, Path]) -> None:
+    new = read(archives[16])
+    (tmp_path / "old").mkdir()
+    arrays = {"images": new.images, "labels": new.labels, "held_out": new.held_out, "files": new.files}
+    np.savez(tmp_path / "old" / "images.npz", **arrays)
+    keys = ("classes", "mirrored_class", "bands", "resolution", "pixel_scale_arcsec")
+    manifest = {"format": FORMAT_1, **{key: new.manifest[key] for key in keys}}
+    manifest["digest"] = sha256(tmp_path / "old" / "images.npz")
+    (tmp_path / "old" / "manifest.json").write_text(json.dumps(manifest))
+    old, indices, symmetry = read(tmp_path / "old"), np.arange(8), np.arange(8)
+    assert all((a == b).all() for a, b in zip(old.batch(indices, symmetry), new.batch(indices, symmetry), strict=True))
 
 
 def test_oblong_images_are_cropped_to_their_centre(tmp_path: Path) -> None:
     pixels = np.zeros((16, 48, 3), dtype=np.uint8)
     pixels[:, 16:32] = (10, 20, 30)
     save(tmp_path / "in" / "a.png", pixels)
-    archive = prepare(PrepareOptions(tmp_path / "in", tmp_path / "out", resolution=16, held_out=0), quiet)
+    archive = prepare(simple(tmp_path), quiet)
     assert (archive.images[0] == np.array([10, 20, 30]).reshape(3, 1, 1)).all()
 
 
 def test_split_follows_the_object_not_the_set(tmp_path: Path) -> None:
     whole = prepare(sdss_options(tmp_path / "whole", 16), quiet)
-    part = prepare(replace(sdss_options(tmp_path / "part", 16), mirror_pairs=(), max_column="mean_luma", max_value=6.0), quiet)
+    fewer = selecting(sdss_options(tmp_path / "part", 16), maximum=(("mean_luma", 6.0),))
+    part = prepare(replace(fewer, mirror_pairs=()), quiet)
     held = dict(zip(whole.files, whole.held_out, strict=True))
     assert 0 < len(part.files) < len(whole.files)
     assert all(held[file] == out for file, out in zip(part.files, part.held_out, strict=True))
@@ -88,13 +142,16 @@ def test_the_eight_symmetries_differ_and_keep_the_pixels() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"csv": DATA / "absent.csv"}, "absent.csv cannot be read"),
-        ({"class_column": "kind"}, "no column 'kind'; it has file"),
         ({"source": DATA / "README.md"}, "neither a folder nor a zip"),
-        ({"max_column": "gz1_class", "max_value": 1.0}, "'edge_on' in column 'gz1_class' is not a number"),
         ({"mirror_pairs": (("spiral_cw", "round"),)}, "class 'round' is unknown"),
-        ({"resolution": 256}, "at least 256 × 256 is needed"),
-        ({"band_names": ("g",)}, "1 band names"),
+        ({"reading": Reading(resolution=256)}, "at least 256 × 256 is needed"),
+        (
+            {"selection": Selection(csv=DATA / "galaxies.csv", maximum=(("mean_luma", -1.0),))},
+            "no row of .* is selected by mean_luma",
+        ),
+        ({"selection": Selection(csv=DATA / "galaxies.csv", file_pattern="x/{}")}, "36 files of .* are not in .*galaxies.zip"),
+        ({"reading": Reading(resolution=16, limit_bytes=1000)}, "unpacks to more than .* raise --max-megabytes"),
+        ({"held_out": 1.0}, "all 36 images are held out"),
     ],
 )
 def test_bad_input_is_one_clear_error_and_leaves_nothing(tmp_path: Path, change: dict[str, object], message: str) -> None:
@@ -105,31 +162,84 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(tmp_path: Path, change:
 
 
 def test_a_broken_file_is_fatal_or_skipped_as_asked(tmp_path: Path) -> None:
-    source = tmp_path / "in.zip"
+    source = tmp_path / "in"
     buffer = io.BytesIO()
-    Image.fromarray(np.zeros((16, 16), np.uint8)).save(buffer, "PNG")
+    Image.fromarray(noisy(0)).save(buffer, "PNG")
     with zipfile.ZipFile(source, "w") as container:
         container.writestr("good.png", buffer.getvalue())
         container.writestr("bad.png", buffer.getvalue()[:40])
-    options = PrepareOptions(source, tmp_path / "out", resolution=16, held_out=0)
     with pytest.raises(BadInput, match=r"bad\.png cannot be read"):
-        prepare(options, quiet)
-    archive = prepare(replace(options, on_error="skip"), quiet)
+        prepare(simple(tmp_path), quiet)
+    archive = prepare(replace(simple(tmp_path), on_error="skip"), quiet)
     assert list(archive.files) == ["good.png"]
     assert "bad.png" in archive.manifest["broken"][0]
+    assert "bad.png,bad,,broken," in (tmp_path / "out" / "inputs.csv").read_text()
 
 
-def test_sixteen_bit_images_are_refused_not_clipped(tmp_path: Path) -> None:
-    save(tmp_path / "in" / "a.png", np.full((16, 16), 40_000, dtype=np.uint16))
-    with pytest.raises(BadInput, match="8-bit"):
-        prepare(PrepareOptions(tmp_path / "in", tmp_path / "out", resolution=16), quiet)
+def test_images_of_other_bands_or_types_do_not_mix(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.png", noisy(0))
+    save(tmp_path / "in" / "b.png", np.stack([noisy(1)] * 3, axis=-1))
+    save(tmp_path / "in" / "c.png", noisy(2).astype(np.uint16) * 200)
+    with pytest.raises(BadInput, match=r"b\.png has 3 bands \(red, green, blue\); the set has 1 bands \(grey\) since a\.png"):
+        prepare(simple(tmp_path), quiet)
+    archive = prepare(replace(simple(tmp_path), on_error="skip"), quiet)
+    assert [text.split()[0] for text in archive.manifest["broken"]] == ["b.png", "c.png"]
+    assert "float32 pixels" in archive.manifest["broken"][1]
+
+
+def test_sixteen_bits_keep_their_values(tmp_path: Path) -> None:
+    pixels = noisy(0).astype(np.uint16) * 256 + 7
+    save(tmp_path / "in" / "a.png", pixels)
+    archive = prepare(simple(tmp_path), quiet)
+    assert archive.images.dtype == np.float32
+    assert (archive.images[0, 0] == pixels).all()
+    assert archive.manifest["normalisation"]["kind"] == "asinh"
+    assert not archive.manifest["display"]
+
+
+def test_the_same_picture_twice_is_kept_once_and_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "in" / f"{name}.png", noisy(0))
+    archive = prepare(simple(tmp_path), quiet)
+    assert list(archive.files) == ["a.png"]
+    assert archive.manifest["rejected"] == {"duplicate": 1}
+    assert "b.png,b,,rejected,duplicate of a.png" in (tmp_path / "out" / "inputs.csv").read_text()
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path; from galaxies.errors import Transient\n"
+        "from tests.unit.training.conftest import sdss_options; from training.data.prepare import prepare\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "try: prepare(sdss_options(Path(sys.argv[1]), 16), lambda done, total: None)\n"
+        "except Transient as error: print(error.message)\n"
+    )
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", program, str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert "is full" in done.stdout, done.stderr
+    assert "nothing was written" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 9000
+
+
+def test_what_killed_runs_left_is_swept_away(tmp_path: Path) -> None:
+    (tmp_path / ".out.999999999").mkdir()
+    (tmp_path / ".out.1").mkdir()
+    save(tmp_path / "in" / "a.png", noisy(0))
+    prepare(simple(tmp_path), quiet)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.1", "in", "out"]
 
 
 def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     prepare(sdss_options(tmp_path / "a", 16), quiet)
-    images = tmp_path / "a" / "images.npz"
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps({**manifest, "mirrored_class": [0, 1, 2, 3, 4, 5]}))
+    with pytest.raises(BadInput, match=r"manifest\.json is missing or damaged"):
+        read(tmp_path / "a")
+    images = tmp_path / "a" / "images.npy"
     images.write_bytes(images.read_bytes()[:-100])
-    with pytest.raises(BadInput, match="damaged"):
+    with pytest.raises(BadInput, match=r"images\.npy is missing or damaged"):
         read(tmp_path / "a")
     (tmp_path / "a" / "manifest.json").write_text(json.dumps({"format": "other"}))
     with pytest.raises(BadInput, match="format 'other'"):

@@ -1,0 +1,99 @@
+"""Normalisation constants of a set, from its training images only, and the stretch that shows it best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxies.cards import (
+    AsinhNormalisation,
+    AsinhStretch,
+    Band,
+    IdentityStretch,
+    LinearNormalisation,
+    LuptonStretch,
+    Stretch,
+)
+from galaxies.errors import BadInput
+from galaxies.pixels import DISPLAY_LEVELS
+from training.data.archive import Constants
+from training.data.items import Pixels
+from training.data.options import Kind
+
+SAMPLE = 2000
+CHUNK = 64
+TAILS = (0.1, 99.9)
+LUPTON_Q = 8.0
+LUPTON_BRIGHT = 98.0
+
+
+def normalisation(kind: Kind, images: Pixels, noise: NDArray[np.float64], softening: float) -> Constants:
+    """Constants, one a band, rounded to six digits.
+
+    Parameters
+    ----------
+    kind : ``display`` keeps 0 … 255; ``asinh`` softens at ``softening`` times the noise and spans the set (Lupton et al. 1999);
+        ``minmax`` spans the set without a curve (row C2's per-band form); ``linear`` spans its 0.1 to 99.9 percentiles;
+        ``auto`` is ``display`` for levels and ``asinh`` for floats.
+    images : (N, bands, H, W), the training images.
+    noise : (N, bands), of each image in its units.
+
+    Raises
+    ------
+    BadInput : levels are asked of floats, or a band has one value only.
+    """
+    bands = images.shape[1]
+    if kind == "auto":
+        kind = "display" if images.dtype == np.uint8 else "asinh"
+    if kind == "display":
+        if images.dtype != np.uint8:
+            raise BadInput("--normalisation display is for 8-bit images; these are floats: asinh, minmax or linear")
+        return LinearNormalisation(low=[0.0] * bands, high=[DISPLAY_LEVELS] * bands)
+    low, high = _percentiles(images) if kind == "linear" else _extremes(images)
+    if not (high > low).all():
+        raise BadInput(f"band {int(np.argmin(high > low)) + 1} has the same value in every pixel of the set")
+    if kind != "asinh":
+        return LinearNormalisation(low=_rounded(low), high=_rounded(high))
+    scale = _rounded(np.maximum(np.median(noise, axis=0) * softening, (high - low) * 1e-6))
+    return AsinhNormalisation(
+        scale=scale, low=_rounded(np.arcsinh(low / np.array(scale))), high=_rounded(np.arcsinh(high / np.array(scale)))
+    )
+
+
+def stretch_of(images: Pixels, bands: Sequence[Band], *, display: bool) -> Stretch:
+    """The stretch a viewer starts with: none for levels, Lupton for three bands, asinh with the set's percentiles for others.
+
+    Lupton's scale is the median over images of a bright percentile of the mean band, so that a typical galaxy is well exposed.
+    """
+    if display:
+        return IdentityStretch()
+    if len(bands) != 3:
+        return AsinhStretch()
+    grey = images[_spread(len(images))].astype(np.float64).mean(axis=1).reshape(-1, images.shape[2] * images.shape[3])
+    black = float(np.median(np.percentile(grey, 10.0, axis=1)))
+    bright = float(np.median(np.percentile(grey, LUPTON_BRIGHT, axis=1)))
+    return LuptonStretch(minimum=float(f"{black:.3g}"), stretch=float(f"{max(bright - black, 1e-30):.3g}"), q=LUPTON_Q)
+
+
+def _extremes(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+    low = np.min([part.min(axis=(0, 2, 3)) for part in parts], axis=0)
+    high = np.max([part.max(axis=(0, 2, 3)) for part in parts], axis=0)
+    return low.astype(np.float64), high.astype(np.float64)
+
+
+def _percentiles(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    sample = np.moveaxis(images[_spread(len(images))], 1, 0).reshape(images.shape[1], -1)
+    low, high = np.percentile(sample.astype(np.float64), TAILS, axis=1)
+    return low, high
+
+
+def _spread(count: int) -> NDArray[np.int64]:
+    """At most `SAMPLE` indices, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]

@@ -1,0 +1,97 @@
+"""What ``prepare`` is asked to do: one frozen document, written into the manifest as it was resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from galaxies.cards import Band
+from galaxies.errors import BadInput
+
+Resampling = Literal["area", "sum", "nearest"]
+NanPolicy = Literal["fail", "zero", "median"]
+OnError = Literal["fail", "skip"]
+Layout = Literal["bands", "objects"]
+BandAxis = Literal["auto", "first", "last"]
+Kind = Literal["auto", "display", "asinh", "minmax", "linear"]
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of the table are taken and what they say; columns by name or 0-based number."""
+
+    csv: Path | None = None
+    header: bool = True
+    file_column: str = "file"
+    file_pattern: str = "{}"
+    class_column: str | None = None
+    object_column: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    minimum: tuple[tuple[str, float], ...] = ()
+    maximum: tuple[tuple[str, float], ...] = ()
+    rename: tuple[tuple[str, str], ...] = ()
+
+    def texts(self) -> list[str]:
+        """The conditions as the manifest shows them."""
+        return (
+            [f"{column} = {value}" for column, value in self.where]
+            + [f"{column} >= {value:g}" for column, value in self.minimum]
+            + [f"{column} <= {value:g}" for column, value in self.maximum]
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one object's pixels become a square of the archive."""
+
+    resolution: int = 64
+    crop: int | None = None
+    resample: Resampling = "area"
+    nan: NanPolicy = "fail"
+    band_axis: BandAxis = "auto"
+    hdu: tuple[str, ...] = ()
+    key: str = "images"
+    bands: tuple[Band, ...] = ()
+    saturation: float | None = None
+    reject: tuple[tuple[str, float], ...] = ()
+    limit_bytes: int = 512 * MEGABYTE
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """The source and where the archive goes, what is selected, how it is read, how it is normalised."""
+
+    source: Path
+    out: Path
+    selection: Selection = Selection()
+    reading: Reading = Reading()
+    pattern: str | None = None
+    layout: Layout = "bands"
+    label_key: str | None = None
+    object_key: str | None = None
+    held_out: float = 0.1
+    on_error: OnError = "fail"
+    jobs: int = 1
+    name: str = ""
+    credits: str = ""
+    pixel_scale_arcsec: float | None = None
+    mirror_pairs: tuple[tuple[str, str], ...] = ()
+    normalisation: Kind = "auto"
+    softening: float = 3.0
+    like: Path | None = None
+
+
+def choice(option: str, text: str, allowed: object) -> str:
+    """``text``, if the literal type ``allowed`` has it.
+
+    Raises
+    ------
+    BadInput : it has not.
+    """
+    names = get_args(allowed)
+    if text not in names:
+        raise BadInput(f"{option} {text!r}: {', '.join(names)} are allowed")
+    return text

@@ -1,0 +1,70 @@
+"""``prepare --simulate``: galaxies made with GalSim through the same crop, downsampling, filters and constants as real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from galaxies.cards import Band
+from galaxies.errors import BadInput
+from training.data.archive import Archive
+from training.data.items import Facts, Item, Raw
+from training.data.options import PrepareOptions, Reading
+from training.data.prepare import Progress, gather
+from training.data.process import Outcome, finish
+from training.data.sim_presets import PRESETS
+from training.data.write import aside
+
+__all__ = ["PRESETS", "Simulation", "simulate"]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """``count`` galaxies as ``preset`` has them; image i follows from ``seed`` and i alone."""
+
+    preset: str
+    count: int
+    seed: int = 0
+
+
+def simulate(options: PrepareOptions, simulation: Simulation, progress: Progress) -> Archive:
+    """Make and write an archive with the true parameters in ``catalogue.csv``.
+
+    ``options.selection.class_column`` may name a column of the catalogue (``kind``) whose values become classes.
+
+    Raises
+    ------
+    BadInput : the preset is unknown, or a table is given.
+    """
+    if simulation.preset not in PRESETS:
+        raise BadInput(f"--simulate {simulation.preset!r}: {', '.join(PRESETS)} are allowed", field="simulate")
+    if options.selection.csv is not None:
+        raise BadInput("--simulate makes its own catalogue; --csv does not go with it", field="csv")
+    family = f"{simulation.preset}-{simulation.seed}"
+    items = [Item(f"simulated-{index:06d}", f"{family}-{index}") for index in range(simulation.count)]
+    work = partial(_simulated, simulation=simulation, reading=options.reading, column=options.selection.class_column)
+    with aside(options.out) as folder:
+        return gather(options, items, work, folder, progress)
+
+
+def _simulated(item: Item, simulation: Simulation, reading: Reading, column: str | None) -> Outcome:
+    from training.data.sim_draw import draw_galaxy  # noqa: PLC0415 - GalSim takes a second that only simulating needs
+
+    preset = PRESETS[simulation.preset]
+    rng = np.random.default_rng([simulation.seed, int(item.name.rpartition("-")[2])])
+    pixels, parameters = draw_galaxy(preset, rng)
+    if column is not None and column not in parameters:
+        raise BadInput(f"the catalogue has no column {column!r}; it has {', '.join(parameters)}", field="class_column")
+    bands = tuple(
+        Band(name=band.name, unit=preset.unit, zero_point=band.zero_point, wavelength_um=band.wavelength_um)
+        for band in preset.bands
+    )
+    raw = Raw(pixels, Facts(bands, preset.pixel_scale_arcsec), "")
+    try:
+        outcome = finish(item.name, raw, reading)
+    except BadInput as error:
+        return Outcome(problem=error.message)
+    outcome.parameters.update(parameters)
+    return outcome

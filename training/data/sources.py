@@ -1,0 +1,169 @@
+"""What a source holds: a folder, a zip, an npz or HDF5 of many objects, or a FITS file. ``READERS`` lists the kinds of file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from galaxies.errors import BadInput
+from training.data import read_arrays, read_fits, read_pictures
+from training.data.items import Item, Part, PartKind, Raw, stem
+from training.data.options import PrepareOptions, Reading
+from training.data.read_bytes import ZIP_ERRORS, within_limit
+
+READERS: dict[PartKind, tuple[tuple[str, ...], Callable[[Part, Reading], Raw]]] = {
+    "picture": (read_pictures.SUFFIXES, read_pictures.read_picture),
+    "fits": (read_fits.SUFFIXES, read_fits.read_fits),
+    "array": (read_arrays.SUFFIXES, read_arrays.read_array),
+    "hdf5": (read_arrays.HDF5_SUFFIXES, read_arrays.read_hdf5),
+}
+ROWS = "rows.npy"
+
+
+def kind_of(name: str) -> PartKind | None:
+    """The kind of file that a name tells, or None."""
+    return next((kind for kind, (suffixes, _) in READERS.items() if name.lower().endswith(suffixes)), None)
+
+
+def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
+    """The objects of ``options.source`` in the order of their names; ``scratch`` may take an unpacked array.
+
+    Raises
+    ------
+    BadInput : the source is missing, of no known kind, damaged as a whole, or holds nothing that is read.
+    """
+    source = options.source
+    try:
+        if source.is_dir():
+            parts = [Part(path, kind) for path in sorted(source.rglob("*")) if (kind := kind_of(path.name))]
+            items = _grouped(options, parts, [part.path.relative_to(source).as_posix() for part in parts])
+        elif source.is_file() and kind_of(source.name):
+            items = _rows(options, scratch)
+        elif source.is_file() and zipfile.is_zipfile(source):
+            with zipfile.ZipFile(source) as container:
+                names = sorted(name for name in container.namelist() if kind_of(name))
+            parts = [Part(source, kind, name) for name in names if (kind := kind_of(name))]
+            items = _grouped(options, parts, names)
+        else:
+            raise BadInput(f"{source} is neither a folder nor a zip file nor one of FITS, npy, npz or HDF5", field="source")
+    except (*ZIP_ERRORS, ValueError, KeyError) as error:
+        raise BadInput(f"{source} cannot be read: {error}", field="source") from None
+    if not items:
+        suffixes = ", ".join(suffix for known, _ in READERS.values() for suffix in known)
+        raise BadInput(f"{source} holds no file that is read ({suffixes})", field="source")
+    return items
+
+
+def _grouped(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str]) -> list[Item]:
+    """A file an object, a HDU an object, or the files of one object joined by the pattern."""
+    if options.pattern is not None:
+        return _by_pattern(options, parts, names)
+    items = []
+    for part, name in zip(parts, names, strict=True):
+        if options.layout == "objects" and part.kind == "fits":
+            if part.member is not None:
+                raise BadInput(f"{name} lies in a zip; --layout objects reads files on disk: unpack it", field="layout")
+            items += _hdus(part, name)
+        else:
+            items.append(Item(name, stem(name), (part,)))
+    return items
+
+
+def _by_pattern(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str]) -> list[Item]:
+    assert options.pattern is not None
+    if options.pattern.count("{id}") != 1 or options.pattern.count("{band}") != 1:
+        raise BadInput(f"--pattern {options.pattern!r}: {{id}} and {{band}} are needed, once each", field="pattern")
+    text = re.escape(options.pattern).replace(r"\{id\}", "(?P<id>.+)").replace(r"\{band\}", "(?P<band>[^/]+)")
+    found: dict[str, dict[str, Part]] = defaultdict(dict)
+    for part, name in zip(parts, names, strict=True):
+        if match := re.fullmatch(text, name):
+            found[match["id"]][match["band"]] = replace(part, band=match["band"])
+    order = [band.name for band in options.reading.bands] or _all_bands(found)
+    return [
+        Item(
+            name,
+            PurePosixPath(name).name,
+            tuple(bands[band] for band in order if band in bands),
+            missing=tuple(band for band in order if band not in bands),
+        )
+        for name, bands in sorted(found.items())
+    ]
+
+
+def _all_bands(found: dict[str, dict[str, Part]]) -> list[str]:
+    return sorted({band for bands in found.values() for band in bands})
+
+
+def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
+    """The rows of one array file, or the objects of one FITS file."""
+    source, kind = options.source, kind_of(options.source.name)
+    if kind == "fits" and options.layout == "objects":
+        return _hdus(Part(source, kind), source.name)
+    if kind in ("fits", "picture"):
+        assert kind is not None
+        return [Item(source.name, stem(source.name), (Part(source, kind),))]
+    reading = options.reading
+    if kind == "hdf5":
+        part, length = Part(source, kind), len(read_arrays.hdf5_set(source, reading.key))
+    else:
+        path = source if source.suffix == ".npy" else _unpacked(source, reading, scratch)
+        part, length = Part(path, "array"), len(read_arrays.mapped(path))
+    labels, ids = (_column(source, key, length) for key in (options.label_key, options.object_key))
+    return [
+        Item(
+            name=f"{source.name}[{index}]",
+            object_id=str(index) if ids is None else str(ids[index]),
+            parts=(replace(part, index=index),),
+            label=None if labels is None else _word(labels[index]),
+        )
+        for index in range(length)
+    ]
+
+
+def _hdus(part: Part, name: str) -> list[Item]:
+    try:
+        with fits.open(part.path, memmap=True) as hdus:
+            numbers = read_fits.image_hdus(name, hdus)
+    except read_fits.FITS_ERRORS as error:
+        raise BadInput(f"{name} cannot be read as FITS: {error}", field="source") from None
+    return [Item(f"{name}[{number}]", f"{stem(name)}[{number}]", (replace(part, index=number),)) for number in numbers]
+
+
+def _unpacked(source: Path, reading: Reading, scratch: Path) -> Path:
+    """The array of an npz as a file that can be mapped into memory."""
+    with zipfile.ZipFile(source) as container:
+        key = read_arrays.one_key(source.name, [name.removesuffix(".npy") for name in container.namelist()], reading.key)
+        size, free = container.getinfo(f"{key}.npy").file_size, shutil.disk_usage(scratch).free
+        within_limit(f"{source.name} ({key})", size, free)
+        with container.open(f"{key}.npy") as packed, (scratch / ROWS).open("wb") as plain:
+            shutil.copyfileobj(packed, plain, 2**20)
+    return scratch / ROWS
+
+
+def _column(source: Path, key: str | None, length: int) -> Sequence[Any] | None:
+    """One value an object from the same file."""
+    if key is None:
+        return None
+    if source.suffix == ".npz":
+        with np.load(source, allow_pickle=False) as data:
+            values = data[key]
+    elif kind_of(source.name) == "hdf5":
+        values = np.asarray(read_arrays.hdf5_set(source, key)[()])
+    else:
+        raise BadInput(f"{source.name} holds one array and no labels; use --csv", field="label_key")
+    if values.shape != (length,):
+        raise BadInput(f"{source.name}: {key} has shape {values.shape}; one value an object, ({length},), is needed", field="key")
+    return list(values)
+
+
+def _word(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

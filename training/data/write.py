@@ -1,0 +1,124 @@
+"""Writes an archive aside, image by image, and renames it when it is whole: what is half-written is never found."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+
+from galaxies.errors import BadInput, Transient
+from training.data.archive import FORMAT, IMAGES, INDEX, MANIFEST, Archive, digest_of, read, sha256
+from training.data.items import Pixels
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def aside(out: Path) -> Iterator[Path]:
+    """A folder beside ``out`` that is removed if anything fails; folders that killed runs left are removed first.
+
+    Raises
+    ------
+    BadInput : ``out`` exists.
+    Transient : the disk is full; nothing is left behind.
+    """
+    if out.exists():
+        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
+    folder = out.with_name(f".{out.name}.{os.getpid()}")
+    _sweep(out)
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        if error.errno in FULL:
+            raise Transient(f"the disk of {out.parent} is full ({error.strerror}); nothing was written") from None
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, out: Path, manifest: dict[str, Any]) -> Archive:
+    """Name every file in ``folder`` in the manifest, write it, move the folder to ``out`` and read it back."""
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    whole = {"format": FORMAT, **manifest, "files": files}
+    whole["digest"] = digest_of(whole)
+    (folder / MANIFEST).write_text(json.dumps(whole, indent=1) + "\n")
+    for path in folder.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    folder.rename(out)
+    return read(out)
+
+
+class ImageWriter:
+    """``images.npy`` that grows: numpy leaves room in the header for the count."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / IMAGES
+        self.stream = self.path.open("wb")
+        self.shape: tuple[int, ...] = ()
+        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
+        self.count = 0
+
+    def add(self, pixels: Pixels) -> None:
+        """Append one image (bands, H, W); all have one shape and type."""
+        if not self.count:
+            self.shape, self.dtype = pixels.shape, pixels.dtype
+            self._header()
+        assert (pixels.shape, pixels.dtype) == (self.shape, self.dtype)
+        self.stream.write(np.ascontiguousarray(pixels, dtype=self.dtype.newbyteorder("<")).data)
+        self.count += 1
+
+    def close(self) -> Pixels:
+        """Finish the file; returns the images mapped into memory."""
+        self.stream.seek(0)
+        self._header()
+        self.stream.close()
+        return cast(Pixels, np.load(self.path, mmap_mode="r", allow_pickle=False))
+
+    def _header(self) -> None:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (self.count, *self.shape),
+        }
+        np.lib.format.write_array_header_1_0(cast(BinaryIO, self.stream), header)
+
+
+def write_index(folder: Path, archive: Archive) -> None:
+    """``index.npz``; numpy gives its entries a fixed date, so the same arrays are the same bytes."""
+    np.savez(folder / INDEX, labels=archive.labels, held_out=archive.held_out, files=archive.files)
+
+
+def write_table(path: Path, columns: list[str], rows: list[list[str]]) -> None:
+    """A CSV with a header."""
+    with path.open("w", newline="") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows(rows)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what runs that were killed have left beside ``out``."""
+    for left in out.parent.glob(f".{out.name}.*"):
+        number = left.name.rpartition(".")[2]
+        if number.isdecimal() and not _runs(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
