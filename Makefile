@@ -6,12 +6,12 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-PACKAGES := galaxies jobstore models app worker training galsynth $(wildcard benchmarks)
+PACKAGES := galaxies jobstore models telemetry app worker training galsynth $(wildcard benchmarks)
 
 # What `make run` installs. With an NVIDIA GPU: make run RUN_EXTRAS=api,gpu,local
 # torch is not among them: only training needs it, and a plain `pip install torch` brings gigabytes.
 RUN_EXTRAS ?= api,worker,local
-ALL_EXTRAS := api,worker,local,training,dev
+ALL_EXTRAS := api,worker,otel,local,training,dev
 RUN_STAMP := $(VENV)/.run-$(RUN_EXTRAS)
 ALL_STAMP := $(VENV)/.all
 

@@ -10,11 +10,13 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from app.logs import configure_logging
 from app.main import create_app
 from app.services import Services
 from app.settings import Settings, check_exposure
+from app.signing import read_secret
 from galaxies.errors import BadInput
+from telemetry.logs import configure_logging
+from telemetry.traces import traces_to
 
 GRACE_SECONDS = 10
 STARTUP_FAILURE = 3
@@ -25,6 +27,8 @@ def main() -> int:
     try:
         settings = Settings()
         check_exposure(settings)
+        read_secret(settings.webhook_secret_file)
+        traces_to(settings.otlp_endpoint, "galsynth-api").close()
     except ValidationError as error:
         for each in error.errors():
             sys.stderr.write(f"setting {'.'.join(map(str, each['loc']))}: {each['msg']}\n")

@@ -19,6 +19,7 @@ from app.keys.store import Key
 from app.services import Services
 from jobstore.records import Bounds
 
+TOO_MANY_REQUESTS = 429
 CHALLENGE = 'Bearer realm="galsynth"'
 
 
@@ -57,6 +58,7 @@ class Doorkeeper:
             key = _key(services, scope)
             await _count(services, key)
         except Problem as problem:
+            services.metrics.refused("rate" if problem.status == TOO_MANY_REQUESTS else "key")
             await problem.response(scope["path"])(scope, receive, send)
             return
         caller = Caller(key.name, key.unfinished_jobs, key.daily_pixels)

@@ -156,3 +156,8 @@ CARD: dict[str, Any] = {
 REPORT: dict[str, Any] = {"model": "gz1-64@1", "metrics": CARD["metrics"]}
 HEALTH = {"status": "ok"}
 READY = {"status": "ready", "checks": {"redis": "ok", "results": "ok", "worker": "ok"}}
+METRICS = """# HELP galsynth_queue_jobs Jobs that wait
+# TYPE galsynth_queue_jobs gauge
+galsynth_queue_jobs{priority="interactive"} 3.0
+galsynth_queue_jobs{priority="bulk"} 0.0
+"""

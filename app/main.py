@@ -8,16 +8,20 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from app import errors, openapi
 from app.callers import Doorkeeper
+from app.housekeeping import Housekeeper
 from app.middleware import Frame
+from app.queue import MOST_JOBS
 from app.routes import ROUTERS
 from app.services import Services
 from app.settings import Settings
 from app.submission import submit_many
 from app.together import Together, each
+from app.webhooks import Deliverer
 
 TAGS = [
     {"name": "operations", "description": "A request becomes a job; with `Prefer: wait` its result."},
@@ -36,10 +40,15 @@ def create_app(settings: Settings) -> FastAPI:
         services = Services.open(settings)
         services.loop = asyncio.get_running_loop()
         app.state.services = services
-        app.state.orders = Together(partial(submit_many, services), "orders")
+        app.state.orders = Together(partial(submit_many, services), "orders", enough=MOST_JOBS, patience=services.patience)
         app.state.answers = Together(each, "answers")
+        housekeeper, deliverer = Housekeeper(services), Deliverer(services)
+        housekeeper.start()
+        deliverer.start()
         async with services.changes:
             yield
+        await run_sync(deliverer.stop)
+        await run_sync(housekeeper.stop)
         for together in (app.state.orders, app.state.answers):
             together.close()
         services.close()

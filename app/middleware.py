@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import unforeseen
+from app.services import Services
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+SERVER_ERROR = 500
 log = structlog.get_logger("app.access")
 
 
@@ -42,10 +45,14 @@ class Frame:
                 message = {**message, "body": b""}
             await send(message)
 
-        scope = {**scope, "state": {**scope.get("state", {}), "head": head, "request_id": request_id}}
+        state: dict[str, Any] = {**scope.get("state", {}), "head": head, "request_id": request_id, "traceparent": ""}
+        method, scope = scope["method"], {**scope, "state": state}
         if head:
             scope["method"] = "GET"
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        services: Services = scope["app"].state.services
+        bound = structlog.contextvars.bound_contextvars(request_id=request_id)
+        with bound, services.traces.request(method, _header(scope, b"traceparent")) as span:
+            state["traceparent"] = span.traceparent
             try:
                 await self.app(scope, receive, framed)
             except Exception as error:
@@ -53,13 +60,22 @@ class Frame:
                 if status == 0:
                     await unforeseen(error, scope["path"])(scope, receive, framed)
             finally:
-                elapsed, method = round((time.perf_counter() - begun) * 1000, 1), "HEAD" if head else scope["method"]
-                log.info("request", method=method, path=scope["path"], status=int(status), ms=elapsed)
+                seconds, route = time.perf_counter() - begun, getattr(scope.get("route"), "path", "none")
+                services.metrics.answered(method, route, int(status), seconds)
+                span.end(f"{method} {route}", {"http.response.status_code": int(status)}, failed=status >= SERVER_ERROR)
+                told = {name: state[name] for name in ("job",) if name in state}
+                if "caller" in state:
+                    told["caller"] = state["caller"].owner
+                line = {"method": method, "path": scope["path"], "status": int(status), "ms": round(seconds * 1000, 1)}
+                log.info("request", **line, **told)
 
 
 def _request_id(scope: Scope) -> str:
     """The client's ``X-Request-ID`` where it is a plain word, else a fresh one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value.decode())
-    return uuid.uuid4().hex
+    value = _header(scope, b"x-request-id")
+    return value if _REQUEST_ID.fullmatch(value) else uuid.uuid4().hex
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """The first header of that name; empty where there is none."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.errors import MEDIA_TYPE, STATUSES, Problem
-from app.examples import REQUESTS
+from app.examples import COMPLETED, REQUESTS
 from galaxies.requests import MEDIA_TYPES, OPERATIONS
 
 JSON = "application/json"
@@ -40,6 +40,47 @@ contract leaves it open:
 SECURITY: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, where the service asks for keys"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same key in another header"},
+}
+CALLED_BACK = """Signed as Standard Webhooks has it: `webhook-signature` is `v1,` and the base64 of the HMAC-SHA256 of
+`<webhook-id>.<webhook-timestamp>.<body>` with the caller's secret, which whoever runs the service hands out. Tried again, later
+each time, until the answer is 2xx; redirects are not followed. The same call may come twice, with the same `webhook-id`."""
+CALLBACKS: dict[str, Any] = {
+    "callbacks": {
+        "jobEnded": {
+            "{$request.header.X-Callback-URL}": {
+                "post": {
+                    "summary": "The job has ended",
+                    "description": CALLED_BACK,
+                    "parameters": [
+                        {"name": name, "in": "header", "required": True, "schema": {"type": "string", "examples": [example]}}
+                        for name, example in (
+                            ("webhook-id", COMPLETED["id"]),
+                            ("webhook-timestamp", "1772368215"),
+                            ("webhook-signature", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
+                        )
+                    ],
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            JSON: {
+                                "schema": {
+                                    "type": "object",
+                                    "required": ["type", "timestamp", "data"],
+                                    "properties": {
+                                        "type": {"const": "job.ended"},
+                                        "timestamp": {"type": "integer"},
+                                        "data": {"$ref": "#/components/schemas/JobDocument"},
+                                    },
+                                },
+                                "example": {"type": "job.ended", "timestamp": 1772368215, "data": COMPLETED},
+                            }
+                        },
+                    },
+                    "responses": {"2XX": {"description": "It was heard"}},
+                }
+            }
+        }
+    }
 }
 REASONS = {
     400: "The body is not JSON in UTF-8",
@@ -101,7 +142,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         made["components"]["securitySchemes"] = SECURITY
         for path, item in made["paths"].items():
             for operation in item.values():
-                if path.startswith("/v1/"):
+                if path.startswith("/v1/") or path == "/metrics":
                     operation["responses"] |= {str(s): response for s, response in problems(401, 429).items()}
                     operation["security"] = [{"bearer": []}, {"apiKey": []}, {}]
                 if MEDIA_TYPE not in operation["responses"].get("422", {"content": {MEDIA_TYPE: {}}})["content"]:

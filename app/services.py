@@ -13,8 +13,10 @@ from starlette.requests import Request
 
 from app.catalogue import Catalogue
 from app.keys.store import KeyFile
+from app.metrics import Metrics
 from app.queue import RenderQueue
 from app.settings import Settings
+from app.signing import read_secret
 from app.speed import Speed
 from app.waiting import Changes
 from galaxies.jobs import Job
@@ -23,8 +25,11 @@ from jobstore.results import ResultStore
 from jobstore.scripts import RATE
 from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore
+from telemetry.traces import Traces, traces_to
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
+BUSY_WAITERS = 16
+"""With so many requests waiting for their jobs the workers have enough to do while the next ones gather."""
 
 
 @dataclass
@@ -42,6 +47,9 @@ class Services:
     changes: Changes
     keys: KeyFile
     speed: Speed
+    metrics: Metrics
+    traces: Traces
+    webhook_secret: bytes | None
     _rate: Any
     loop: asyncio.AbstractEventLoop | None = None
     unsent: deque[Job] = field(default_factory=deque)
@@ -52,16 +60,22 @@ class Services:
         options: dict[str, Any] = {"decode_responses": True, "socket_connect_timeout": CONNECT_SECONDS}
         client = redis.Redis.from_url(settings.redis_url, socket_timeout=ANSWER_SECONDS, **options)
         listener = redis.asyncio.Redis.from_url(settings.redis_url, health_check_interval=30, **options)
+        records, metrics, changes = JobRecords(client), Metrics(), Changes(listener, settings.poll_seconds)
+        metrics.see(records, settings.results_dir)
+        metrics.watch("galsynth_event_streams", "Event streams that are open", lambda: changes.watched)
         store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
         return cls(
             settings=settings,
             catalogue=Catalogue(store, settings.models_refresh_seconds),
-            records=JobRecords(client),
+            records=records,
             results=ResultStore(settings.results_dir),
             queue=RenderQueue(settings.redis_url),
-            changes=Changes(listener, settings.poll_seconds),
+            changes=changes,
             keys=KeyFile(settings.keys_file),
             speed=Speed(WorkerBeacons(client)),
+            metrics=metrics,
+            webhook_secret=read_secret(settings.webhook_secret_file),
+            traces=traces_to(settings.otlp_endpoint, "galsynth-api"),
             _rate=listener.register_script(RATE),
         )
 
@@ -74,8 +88,13 @@ class Services:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.changes.release)
 
+    def patience(self) -> float:
+        """Seconds for which a new job may wait for others to share its message: none unless many wait for their jobs already."""
+        return self.settings.gather_ms / 1000 if self.changes.waiting >= BUSY_WAITERS else 0.0
+
     def close(self) -> None:
         """Close the connections."""
+        self.traces.close()
         self.queue.close()
         self.records.client.close()
 

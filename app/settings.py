@@ -65,10 +65,32 @@ class Settings(BaseSettings):
     max_streams: int = Field(
         default=1000, ge=0, description="event streams that one API process keeps open; more is answered 503"
     )
+    housekeeping_seconds: float = Field(
+        default=10, gt=0, description="how often one API process looks for jobs whose message was lost"
+    )
+    sweep_seconds: float = Field(default=300, gt=0, description="how often it removes expired results")
     poll_seconds: float = Field(
         default=1.0, gt=0, description="how often waiting requests look again although no change was announced"
     )
+    gather_ms: float = Field(
+        default=5,
+        ge=0,
+        le=100,
+        description="how long new jobs wait for others to share a message, while many clients wait for theirs",
+    )
     models_refresh_seconds: float = Field(default=2.0, ge=0, description="how soon a newly published model is noticed")
+    webhook_secret_file: Path | None = Field(
+        default=None,
+        description="file with the secret that webhooks are signed with (at least 24 bytes); without it there are none",
+    )
+    webhook_private_addresses: bool = Field(
+        default=False, description="call webhooks at private, loopback and link-local addresses too"
+    )
+    webhook_tries: int = Field(default=8, ge=1, le=100, description="tries to deliver a webhook, over about four hours")
+    webhook_timeout_seconds: float = Field(default=10, gt=0, le=60, description="how long the receiver of a webhook may take")
+    otlp_endpoint: str | None = Field(
+        default=None, description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level that is logged")
     log_json: bool = Field(default=False, description="log lines as JSON objects instead of text")
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,15 +15,16 @@ from redis.exceptions import RedisError
 from starlette.requests import Request as HttpRequest
 
 from app.body import parse_object
-from app.callers import ANYBODY, Caller
+from app.callers import ANYBODY, Caller, caller_of
 from app.errors import Problem
 from app.negotiation import choose_format
+from app.outbound import check_url
 from app.queue import messages
 from app.services import Services
 from app.together import each
 from app.validation import body_errors, shown
 from galaxies.cards import ModelCard, Operation
-from galaxies.errors import NotFound, Transient
+from galaxies.errors import BadInput, NotFound, Transient
 from galaxies.jobs import Job, ModelRef, Phase
 from galaxies.requests import OPERATIONS, image_count
 from galaxies.resolve import AnyRequest, check, pixel_count, resolve
@@ -51,6 +52,14 @@ class Envelope:
     key: str | None = None
     bulk: bool = False
     request_id: str = ""
+    traceparent: str = ""
+    callback: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest, **more: Any) -> Envelope:
+        """What ``request`` says."""
+        state = request.state
+        return cls(caller_of(request), request_id=state.request_id, traceparent=state.traceparent, **more)
 
 
 @dataclass(frozen=True)
@@ -168,12 +177,32 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
         pixels=pixels,
         priority="bulk" if envelope.bulk or pixels > services.settings.bulk_pixels else "interactive",
         request_id=envelope.request_id,
+        traceparent=envelope.traceparent,
+        callback=_callback(services, envelope.callback),
     )
     result = services.results.find(job.result_key)
     if result is None:
         return job
     done = {"phase": Phase.COMPLETED, "result": result, "done": job.total, "started": created, "ended": created}
     return job.model_copy(update=done)
+
+
+def _callback(services: Services, url: str) -> str:
+    """The address to call when the job has ended; empty where none is wanted.
+
+    Raises
+    ------
+    Problem : 422 where it may not be called, or the service makes no calls.
+    """
+    if not url:
+        return ""
+    try:
+        if services.webhook_secret is None:
+            raise BadInput("this service makes no calls: whoever runs it sets GALSYNTH_WEBHOOK_SECRET_FILE for them")
+        check_url(url, private=services.settings.webhook_private_addresses)
+    except BadInput as error:
+        raise Problem(422, error.message, errors=[{"pointer": "/header/X-Callback-URL", "detail": error.message}]) from None
+    return url
 
 
 def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | Exception]:
@@ -193,16 +222,35 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
         return [error] * len(orders)
     answers = [_recorded(services, each, found) for each, found in zip(orders, created, strict=True)]
     new = [a.job for a, o in zip(answers, orders, strict=True) if isinstance(a, Accepted) and a.job is o.job]
-    unsent = _send(services, [job for job in new if job.phase is Phase.QUEUED])
+    answers, revived = _still_stored(services, answers)
+    unsent = _send(services, [*(job for job in new if job.phase is Phase.QUEUED), *revived])
+    for job in new:
+        if job.id not in unsent:
+            services.metrics.accepted(job)
     return [unsent.get(a.job.id, a) if isinstance(a, Accepted) else a for a in answers]
 
 
 def _recorded(services: Services, asked: Order, created: Created | Refused) -> Accepted | Exception:
     if isinstance(created, Refused):
+        services.metrics.refused(created.why)
         return _refusal(services, asked.job, asked.caller, created)
     if created.job_id == asked.job.id:
         return Accepted(asked.job, created.place, asked.format_named)
     return _claimed(services, asked, created)
+
+
+def _still_stored(services: Services, answers: list[Accepted | Exception]) -> tuple[list[Accepted | Exception], list[Job]]:
+    """``answers``, and those jobs of them that were COMPLETED by a stored result which is gone: they wait for a worker again.
+
+    Once a job is recorded nobody deletes its result any more, so one look is enough.
+    """
+    revived: dict[str, Job] = {}
+    for answer in answers:
+        job = answer.job if isinstance(answer, Accepted) else None
+        if job and job.result and job.expires > now() and services.results.find(job.result.key) is None:
+            revived[job.id] = services.records.revive(job)
+    changed = [replace(a, job=revived[a.job.id]) if isinstance(a, Accepted) and a.job.id in revived else a for a in answers]
+    return changed, list(revived.values())
 
 
 def _send(services: Services, jobs: Sequence[Job]) -> dict[str, Exception]:

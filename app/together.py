@@ -1,7 +1,7 @@
 """Requests that come while others are being served are served together: one thread, one round trip, one message for all.
 
-A lone request waits for nobody. Under load, what comes while one call runs makes up the next, so the more there is to do, the
-less each costs.
+A lone request waits for nobody. Under load, what comes while one call runs makes up the next, and where more is to be gained a
+call waits a few milliseconds for others: the more there is to do, the less each costs.
 """
 
 from __future__ import annotations
@@ -19,14 +19,24 @@ class Together(Generic[Item, Answer]):
     """Calls ``work`` with all the items of one moment, on a thread of its own, one call at a time.
 
     ``work`` answers each item in its place; an answer that is an exception is raised where the item came from, and what ``work``
-    itself raises is raised everywhere. At most ``most`` items go into one call.
+    itself raises is raised everywhere. At most ``most`` items go into one call. ``patience`` says how many seconds a call of
+    fewer than ``enough`` items waits for more.
     """
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Answer | Exception]], name: str, most: int = 256) -> None:
-        self._work, self._most = work, most
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Answer | Exception]],
+        name: str,
+        *,
+        most: int = 256,
+        enough: int = 1,
+        patience: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._work, self._most, self._enough, self._patience = work, most, enough, patience
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._working = False
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, item: Item) -> Answer:
         """The answer to ``item``."""
@@ -35,14 +45,27 @@ class Together(Generic[Item, Answer]):
         self._waiting.append((item, future))
         if not self._working:
             self._working = True
-            loop.call_soon(self._go_on)  # not at once: others of this turn of the loop come along
+            loop.call_soon(self._begin)  # not at once: others of this turn of the loop come along
+        elif self._timer is not None and len(self._waiting) >= self._enough:
+            self._go_on()
         return await future
 
     def close(self) -> None:
         """End the thread, after the call that runs."""
         self._thread.shutdown(wait=True)
 
+    def _begin(self) -> None:
+        """Begin the next call, now or a little later."""
+        seconds = self._patience() if 0 < len(self._waiting) < self._enough else 0.0
+        if seconds > 0:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._go_on)
+        else:
+            self._go_on()
+
     def _go_on(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._waiting = [(item, future) for item, future in self._waiting if not future.done()]
         if not self._waiting:
             self._working = False
@@ -63,7 +86,7 @@ class Together(Generic[Item, Answer]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._go_on()
+        self._begin()
 
 
 def each(calls: Sequence[Callable[[], Answer]]) -> list[Answer | Exception]:

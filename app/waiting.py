@@ -75,6 +75,11 @@ class Changes:
             left = (await asyncio.wait(left, timeout=CANCEL_SECONDS))[1]
         await self._client.aclose()
 
+    @property
+    def waiting(self) -> int:
+        """For how many jobs somebody waits."""
+        return len(self._waiters)
+
     def latest(self, job_id: str) -> Phase | None:
         """The phase that was announced last, if that was lately."""
         return self._latest.get(job_id)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.augmentation import augmentation
 from benchmarks.films import film
 from benchmarks.memory import memory
 from benchmarks.requests import latency, saturation
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[int], dict[str, Any]]] = {
     "saturation": saturation,
     "film": film,
     "memory": memory,
+    "augmentation": augmentation,
 }
 
 

@@ -79,9 +79,10 @@ class Result(_Frozen):
 class Job(_Frozen):
     """One accepted request. ``request`` is resolved; ``total`` counts galaxies to synthesise, ``done`` those made.
 
-    ``owner`` is the id of the caller's API key, empty where the service asks for none; ``pixels`` is the work of the whole job;
-    ``request_id`` names the HTTP request that it came with, for the logs. ``run`` grows with every begin, so a worker that has
-    lost the job and does not know it yet can be told from the one that has it.
+    ``owner`` is the caller, named as its API key, empty where the service asks for none; ``pixels`` is the work of the whole
+    job; ``request_id`` names the HTTP request that it came with, for the logs, and ``traceparent`` its span where requests are
+    traced. ``run`` grows with every begin, so a worker that has lost the job and does not know it yet can be told from the one
+    that has it. ``callback`` is the address to call when the job has ended, if any.
     """
 
     id: str
@@ -92,6 +93,8 @@ class Job(_Frozen):
     pixels: int = 0
     priority: Priority = "interactive"
     request_id: str = ""
+    traceparent: str = ""
+    callback: str = ""
     phase: Phase = Phase.QUEUED
     created: datetime
     expires: datetime

@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from galaxies.errors import BadInput, Transient
@@ -85,10 +85,18 @@ def service_plan(
         server=server.program() if server else None,
         server_answers=server.answers if server else lambda: True,
         api=Program("api", python_module("app"), environ),
-        workers=tuple(Program(f"worker-{n}", python_module("worker"), environ) for n in range(1, workers + 1)),
+        workers=tuple(
+            Program(f"worker-{n}", python_module("worker"), environ | _metrics_port(environ, n)) for n in range(1, workers + 1)
+        ),
         api_lacks=lambda: api_lacks(host, port),
         announce=lambda seconds: console.block(welcome(host, port, seconds)),
     )
+
+
+def _metrics_port(environ: Mapping[str, str], number: int) -> dict[str, str]:
+    """A port of its own for the metrics of each worker, counted on from the one that is set."""
+    first = environ.get("GALSYNTH_METRICS_PORT", "")
+    return {"GALSYNTH_METRICS_PORT": str(int(first) + number - 1)} if first.isdecimal() else {}
 
 
 def api_lacks(host: str, port: int) -> str | None:

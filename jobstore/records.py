@@ -119,6 +119,7 @@ class JobRecords:
         self._cancel = client.register_script(scripts.CANCEL)
         self._create = client.register_script(scripts.CREATE)
         self._delete = client.register_script(scripts.DELETE)
+        self._revive = client.register_script(scripts.REVIVE)
         self._place = client.register_script(scripts.PLACE)
 
     def create(self, job: Job, claim: Claim | None = None, bounds: Bounds | None = None) -> Created | Refused:
@@ -218,12 +219,20 @@ class JobRecords:
         self._cancel(keys=_keys(job_id), args=[CHANGES, job_id, _text(now())])
 
     def delete(self, job: Job) -> bool:
-        """Forget a job; a worker that runs it finds it gone and stops. Returns whether no other job shares its result.
-
-        A job created between this answer and the removal of the bytes finds its result gone, as after an expiry.
-        """
+        """Forget a job; a worker that runs it finds it gone and stops. Returns whether no other job shares its result."""
         keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD]
         return bool(self._delete(keys=keys, args=[CHANGES, job.id, now().timestamp()]) == 0)
+
+    def shared(self, result_key: str) -> bool:
+        """Whether a job that has not expired needs this result."""
+        return bool(self.client.zcount(_users(result_key), now().timestamp(), "+inf"))
+
+    def revive(self, job: Job) -> Job:
+        """COMPLETED → QUEUED, where the result that ``job`` was recorded with was deleted at the same moment."""
+        place = repr(_place_of(job))
+        self._revive(keys=_keys(job.id), args=[CHANGES, job.id, job.pixels, job.priority, job.owner, place])
+        update = {"phase": Phase.QUEUED, "result": None, "done": 0, "started": None, "ended": None}
+        return job.model_copy(update=update)
 
     def forget_ids(self, owner: str, job_ids: list[str]) -> None:
         """Take ids of expired jobs out of the index."""
@@ -258,7 +267,7 @@ def _creation(job: Job, claim: Claim | None, bounds: Bounds) -> _Call:
     """What `scripts.CREATE` wants."""
     fields = {key: _text(value) for key in sorted(_MUTABLE) if (value := getattr(job, key)) is not None}
     fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
-    fields["place"] = repr(job.created.timestamp() + (BULK_PLACE if job.priority == "bulk" else 0))
+    fields["place"] = repr(_place_of(job))
     keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD, f"{PREFIX}budget:{job.owner}"]
     if claim is not None:
         keys.append(f"{PREFIX}idempotency:{job.owner}:{claim.key}")
@@ -274,6 +283,7 @@ def _creation(job: Job, claim: Claim | None, bounds: Bounds) -> _Call:
         "forget": str(int(expires) + RECORD_GRACE),
         "place": fields["place"],
         "prefix": _key(""),
+        "callback": bool(job.callback),
         **vars(bounds),
         "body": claim.body_digest if claim else "",
         "seconds": str(claim.seconds if claim else 0),
@@ -295,6 +305,10 @@ def _ending(job_id: str, allowed: list[Phase], new: Phase, run: int | None, **fi
 
 def _key(job_id: str) -> str:
     return f"{PREFIX}job:{job_id}"
+
+
+def _place_of(job: Job) -> float:
+    return job.created.timestamp() + (BULK_PLACE if job.priority == "bulk" else 0)
 
 
 def _keys(job_id: str) -> list[str]:

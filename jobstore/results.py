@@ -18,7 +18,8 @@ import shutil
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +30,7 @@ FRESH_SECONDS = 60.0
 """A scratch folder as young as this may not have its lock yet."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-_ALIVE = "alive"
+_ALIVE, _GONE = "alive", ".gone"
 _END = struct.Struct(">I8s")
 _MAGIC = b"galsynth"
 _READ_AHEAD = 1024
@@ -42,6 +43,7 @@ class ResultStore:
         self.root = root
         (root / "scratch").mkdir(parents=True, exist_ok=True)
         (root / "locks").mkdir(exist_ok=True)
+        self._spare: list[Path] = []
 
     def path(self, key: str) -> Path:
         """Where the bytes of ``key`` lie, or would lie."""
@@ -85,26 +87,40 @@ class ResultStore:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for files on their way, on the same file system; removed at the end, whatever happens.
+        """A folder for files on their way, on the same file system; emptied at the end, whatever happens.
 
-        A lock on one file in it says that its process lives; see `clear_scratch`.
+        A lock on one file in it says that its process lives; see `clear_scratch`. The folder is kept for the next one who needs
+        one: making and removing it takes longer than writing a small result.
 
         Raises
         ------
         Transient : no folder can be made.
         """
         try:
-            folder = tempfile.TemporaryDirectory(dir=self.root / "scratch", ignore_cleanup_errors=True)
+            folder = self._spare_scratch() or self._new_scratch()
         except OSError as error:
             raise self._refusal(error) from None
-        with folder as name:
-            try:
-                lock = (Path(name) / _ALIVE).open("wb")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError as error:
-                raise self._refusal(error) from None
-            with lock:
-                yield Path(name)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                for entry in os.scandir(folder):
+                    if entry.name != _ALIVE:
+                        os.unlink(entry.path)
+                self._spare.append(folder)
+
+    def _spare_scratch(self) -> Path | None:
+        with contextlib.suppress(IndexError):  # several threads take from the list
+            folder = self._spare.pop()
+            return folder if (folder / _ALIVE).exists() else None
+        return None
+
+    def _new_scratch(self) -> Path:
+        folder = Path(tempfile.mkdtemp(dir=self.root / "scratch"))
+        lock = (folder / _ALIVE).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        weakref.finalize(self, _remove, folder, lock)
+        return folder
 
     def clear_scratch(self) -> int:
         """Remove the scratch folders of processes that were killed; returns their number.
@@ -123,6 +139,10 @@ class ResultStore:
             except OSError:  # in use, or another worker clears it too
                 continue
             removed += 1
+        for left in (self.root / "scratch").glob(f"*{_GONE}"):  # whoever deleted it was killed
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > FRESH_SECONDS:
+                    left.unlink()
         return removed
 
     def put(self, key: str, source: Path, describe: Result) -> Result:
@@ -158,9 +178,31 @@ class ResultStore:
                 source.replace(target)
         return first or result
 
-    def delete(self, key: str) -> None:
-        """Remove a result; nothing happens where there is none."""
-        self.path(key).unlink(missing_ok=True)
+    def delete(self, key: str, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Remove a result; returns whether one is gone.
+
+        ``unless`` is asked when nobody finds the result any more: where it says that the result is needed after all, by a job
+        that came at this very moment, it comes back.
+        """
+        aside = self.root / "scratch" / f"{key}.{os.urandom(8).hex()}{_GONE}"
+        try:
+            self.path(key).rename(aside)
+        except FileNotFoundError:
+            return False
+        needed = unless()
+        if needed:
+            _linked(aside, self.path(key))
+        aside.unlink()
+        return not needed
+
+    def entries(self) -> Iterator[tuple[str, float]]:
+        """Every result's key and when it was written (POSIX seconds), in no order."""
+        for folder in self.root.glob("[0-9a-f][0-9a-f]"):
+            with contextlib.suppress(OSError), os.scandir(folder) as files:
+                for file in files:
+                    if _KEY.fullmatch(file.name):
+                        with contextlib.suppress(FileNotFoundError):
+                            yield file.name, file.stat().st_mtime
 
     def check_writable(self) -> None:
         """For readiness.
@@ -177,6 +219,11 @@ class ResultStore:
 
     def _refusal(self, error: OSError) -> Transient:
         return Transient(f"the result store {self.root} cannot be written: {error.strerror}")
+
+
+def _remove(folder: Path, lock: BinaryIO) -> None:
+    with lock:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _description(stream: BinaryIO) -> Result | None:

@@ -7,8 +7,13 @@ Each announces ``<id> <phase>``, phase GONE for a job that is forgotten. What ha
 
 from __future__ import annotations
 
+WEBHOOKS, CALLBACKS = "galsynth:webhooks", "galsynth:callbacks"
+"""Jobs that have ended and whose callers are to be called, by time; and jobs that have not ended and whose callers want that."""
+
 # Takes a job's pixels from where its phase before counted them to where its next phase does; an ended job is not counted.
-COUNT = """
+COUNT = (
+    f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
+    + """
 local function count(open, load, id, before, after)
   local text = redis.call('HGET', open, id)
   if not text then return end
@@ -20,15 +25,21 @@ local function count(open, load, id, before, after)
   else
     redis.call('HDEL', open, id)
     redis.call('HINCRBY', load, 'jobs:' .. owner, -1)
+    if redis.call('SREM', CALLBACKS, id) == 1 and after ~= '' then
+      redis.call('ZADD', WEBHOOKS, redis.call('TIME')[1], id)
+    end
   end
 end
 """
+)
 
 # KEYS job, index, waiting, users of the result, open, load, budget of the owner, [idempotency entry]; ARGV channel, JSON (see
 # `JobRecords.create`), then field, value …  Returns body digest and job of the entry, queue position, pixels ahead; or
 # 'refused', why, and what it would take (pixels too many, or seconds).
 # Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists.
-CREATE = """
+CREATE = (
+    f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
+    + """
 local new = cjson.decode(ARGV[2])
 if KEYS[8] then
   local held = redis.call('HMGET', KEYS[8], 'body', 'job')
@@ -71,8 +82,12 @@ if new.phase == 'QUEUED' then
   redis.call('ZADD', KEYS[3], new.place, new.id)
   rank = redis.call('ZRANK', KEYS[3], new.id)
 end
+if new.callback then
+  if new.phase == 'QUEUED' then redis.call('SADD', CALLBACKS, new.id) else redis.call('ZADD', WEBHOOKS, new.created, new.id) end
+end
 return {new.body, new.id, rank, ahead}
 """
+)
 
 # KEYS job, index, waiting, users of the result, open, load; ARGV channel, id, now. Returns how many other jobs share the result.
 DELETE = (
@@ -138,6 +153,20 @@ redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' EXECUTING')
 return redis.call('HGETALL', KEYS[1])
 """
 )
+
+# KEYS job, waiting, open, load; ARGV channel, id, pixels, priority, owner, place. A job that was COMPLETED by a
+# result that is gone waits after all.
+REVIVE = """
+if redis.call('HGET', KEYS[1], 'phase') ~= 'COMPLETED' then return 0 end
+redis.call('HDEL', KEYS[1], 'result', 'started', 'ended')
+redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0)
+redis.call('ZADD', KEYS[2], ARGV[6], ARGV[2])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
+redis.call('HINCRBY', KEYS[4], 'waiting:' .. ARGV[4], ARGV[3])
+redis.call('HINCRBY', KEYS[4], 'jobs:' .. ARGV[5], 1)
+redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' QUEUED')
+return 1
+"""
 
 # KEYS job; ARGV channel, id, run or '', done. Returns 1 where the work is to stop.
 PROGRESS = """

@@ -126,6 +126,11 @@ def bench(store: Path, results: Path, *, batch_size: int = 4, memory_images: int
         engine.stop()
 
 
+def unfinished(results: Path) -> list[Path]:
+    """Files that are being made in a result store."""
+    return [path for path in (results / "scratch").glob("*/*") if path.name != "alive"]
+
+
 def wait_until(condition: Any, seconds: float = 10.0) -> None:
     """Fail where ``condition()`` does not become true in time."""
     deadline = time.monotonic() + seconds

@@ -13,29 +13,49 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, GalaxyError
+from training.config import TrainConfig
 
 FULL_CHECKPOINTS_KEPT = 2
 
 
+class UnwrittenError(GalaxyError):
+    """A checkpoint could not be written, e.g. on a full disk; nothing of it is left."""
+
+
 def save(run: Path, images_seen: int, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> Path:
-    """Write one checkpoint of ``tensors`` (file stem → name → tensor) and ``state``; thins out the older ones."""
+    """Write one checkpoint of ``tensors`` (file stem → name → tensor) and ``state``; thins out the older ones.
+
+    Raises
+    ------
+    UnwrittenError : the disk is full or cannot be written; the earlier checkpoints are untouched.
+    """
     folder = run / "checkpoints" / f"{images_seen:09d}"
+    for left_over in folder.parent.glob(".[0-9]*"):  # of a process that was killed while it wrote
+        shutil.rmtree(left_over, ignore_errors=True)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for stem, group in tensors.items():
-        save_file({k: v.detach().cpu().clone().contiguous() for k, v in group.items()}, aside / f"{stem}.safetensors")
-    (aside / "state.json").write_text(json.dumps(state, indent=1) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    try:
+        aside.mkdir(parents=True)
+        for stem, group in tensors.items():
+            _write(aside / f"{stem}.safetensors", group)
+        (aside / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise UnwrittenError(f"checkpoint {folder} cannot be written: {error}; the earlier ones are good") from None
     for old in list_checkpoints(run)[:-FULL_CHECKPOINTS_KEPT]:
         for stem in ("networks", "optimisers"):
             (old / f"{stem}.safetensors").unlink(missing_ok=True)
     return folder
+
+
+def _write(path: Path, tensors: dict[str, Tensor]) -> None:
+    save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, path)
 
 
 def list_checkpoints(run: Path) -> list[Path]:
@@ -64,6 +84,47 @@ def read_state(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BadInput(f"checkpoint {folder} cannot be read: {error}") from None
     return state
+
+
+def newest(path: Path) -> Path:
+    """``path`` itself where it is a checkpoint, else the newest checkpoint of the run ``path``.
+
+    Raises
+    ------
+    BadInput : it is neither.
+    """
+    if (path / "state.json").is_file():
+        return path
+    found = list_checkpoints(path)
+    if not found:
+        raise BadInput(f"{path} holds no checkpoint; train first")
+    return found[-1]
+
+
+def check_same_network(folder: Path, state: dict[str, Any], config: TrainConfig) -> None:
+    """Refuse to resume with another architecture or other sizes.
+
+    Raises
+    ------
+    BadInput : the checkpoint in ``folder`` is of another network.
+    """
+    before, now = TrainConfig.from_json(state["config"]).to_json(), config.to_json()
+    for key in ("architecture", "network"):
+        if before[key] != now[key]:
+            raise BadInput(f"{folder} is of a run with {key} {before[key]}; it cannot go on with {now[key]}: use another folder")
+
+
+def load_into(network: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
+    """Give ``network`` the weights ``tensors`` of the checkpoint ``folder``.
+
+    Raises
+    ------
+    BadInput : names or shapes are not those of the network.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BadInput(f"checkpoint {folder} does not fit this network: {' '.join(str(error).split())}") from None
 
 
 def flatten(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

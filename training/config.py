@@ -9,10 +9,24 @@ from typing import Any
 
 from galaxies.errors import BadInput
 from training.architectures import NetworkConfig, find
+from training.augment import PRESETS as AUGMENTATIONS
+from training.losses import LOSSES
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float16")
 FIXED = ("preset", "architecture", "network")
-POSITIVE = ("batch", "processes", "threads", "r1_interval", "kimg", "snapshot_kimg", "critic_steps")
+POSITIVE = (
+    "batch",
+    "processes",
+    "threads",
+    "r1_interval",
+    "pl_interval",
+    "augment_interval",
+    "kimg",
+    "snapshot_kimg",
+    "critic_steps",
+    "metrics_images",
+)
+NOT_NEGATIVE = ("freeze_generator", "freeze_discriminator", "generator_from_kimg", "lr_decay_kimg", "metrics_kimg", "pl_weight")
 
 
 @dataclass(frozen=True)
@@ -38,32 +52,50 @@ class TrainConfig:
     """Updates of the discriminator for each update of the generator."""
     r1_gamma: float = 0.0256
     r1_interval: int = 16
+    pl_weight: float = 0.0
+    """Weight of path-length regularisation (style generators); 0 is off, 2 as published."""
+    pl_interval: int = 4
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05
     dihedral: bool = True
     flips: bool = False
+    mirror: bool = False
     augment: str = "none"
     augment_p: float | None = None
     """A fixed strength; None adapts it to ``augment_target``."""
     augment_target: float = 0.6
+    augment_interval: int = 4
     augment_cap: float = 0.8
     augment_speed_kimg: float = 100.0
     transfer: str = ""
     """Checkpoint, run or published model whose weights the run starts from."""
+    freeze_generator: int = 0
+    """So many layers of the generator, from its input, keep their weights."""
+    freeze_discriminator: int = 0
+    """So many layers of the discriminator, from the image, keep their weights."""
     generator_from_kimg: float = 0.0
     """The discriminator learns alone until then; the generator's rate then rises from 5 % over 10 kimg."""
     precision: str = "float32"
+    compile: bool = False
+    """torch.compile for the plain passes; those of R1 and path lengths stay as they are."""
     processes: int = 1
     threads: int = 1
     snapshot_kimg: float = 20.0
+    metrics_kimg: float = 0.0
+    """FID of ``metrics_images`` samples every so many thousand images; 0 is never."""
+    metrics_images: int = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision {self.precision!r}: one of {', '.join(PRECISIONS)} is allowed")
+        for name, allowed in (("precision", PRECISIONS), ("loss", LOSSES), ("augment", AUGMENTATIONS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} {getattr(self, name)!r}: one of {', '.join(allowed)} is allowed")
         for name in POSITIVE:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} {getattr(self, name)}: more than 0 is needed")
+        for name in NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} {getattr(self, name)}: 0 or more is needed")
         if self.batch % self.processes:
             raise ValueError(f"batch {self.batch} is not a multiple of processes {self.processes}")
 

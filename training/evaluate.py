@@ -1,15 +1,14 @@
-"""``evaluate``: FID and KID of an exported model against its training images, beside a real-versus-real floor.
+"""``evaluate``: how good an exported model is, and whether it copies, beside what real galaxies score among themselves.
 
 The exported ONNX is judged, through the class that serves, without truncation and with fresh noise an image. Image i is that of
-seed i, so the numbers follow from the model and the count. Features are kept under a cache folder: nothing is done
-twice.
+seed i, so the numbers follow from the model, the counts and one seed. Measurements are kept under a cache folder: nothing is
+done twice, and a killed evaluation goes on where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,43 +18,79 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxies.cards import ModelCard
+from galaxies.cards import ModelCard, Role
 from galaxies.errors import BadInput
-from galaxies.latents import class_from_seed, noise_from_seed, z_from_seed
-from galaxies.pixels import uint8_from_signed
-from models.generator import OnnxGenerator
+from models.generator import OnnxGenerator, choose_device
 from models.store import Version, describe
 from training.data.archive import Archive
-from training.metrics.distances import frechet_distance, kernel_distance
-from training.metrics.inception import features, load_network
+from training.metrics import memorisation
+from training.metrics.chunks import Chunks, Progress
+from training.metrics.inception import FeatureNetwork
+from training.metrics.inception_score import inception_score, load_last_layer
+from training.metrics.neighbours import nearest_mse
+from training.metrics.perceptual import perceptual
+from training.metrics.samples import Samples, generate, generated, pictures, real, rendering
 
-BATCH = 32
 CHUNK = 512
-SAMPLING = 2  # raised when `seeded_images` draws otherwise, so that kept features are not taken for new ones
+GATE_IMAGES = 2000
 SAMPLE_GRID = (6, 10)
 
-Progress = Callable[[str, int, int], None]
 Features = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """``count`` images are generated; features are kept under ``cache``; ``network`` is the FID network's file."""
+    """``count`` images are generated; measurements are kept under ``cache``; ``network`` is the FID network's file.
+
+    ``full_network`` is the official Inception file with its last layer, for the Inception Score. ``seed`` decides random splits
+    and bootstraps, never the generated images.
+    """
 
     count: int
     cache: Path
     network: Path
     device: str = "cpu"
+    precision: str = "bfloat16"
+    threads: int = 2
+    full_network: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model under evaluation and the images that it is compared with."""
+
+    card: ModelCard
+    generator: OnnxGenerator
+    archive: Archive
+    generated: Samples
+    training: Samples
+    held_out: Samples
 
 
 def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress: Progress) -> dict[str, Any]:
-    """Measure the exported model in ``folder``, write the figures into its card and a sample sheet beside it.
+    """Measure the exported model in ``folder``; write its report, a sample sheet and the figures of its card.
+
+    Returns the report. The folder changes only at the end.
 
     Raises
     ------
     BadInput : the folder holds no exported model, or the archive is not the one that the model was trained on.
     """
+    subject = _subject(folder, archive, options)
+    chunks = Chunks(options.cache, progress)
+    clock = _Clock()
+    report: dict[str, Any] = {"seed": options.seed, "psi": 1.0}
+    report["perceptual"] = _perceptual(subject, options, chunks)
+    clock.lap("perceptual")
+    report["memorisation"] = _memorisation(subject, options, chunks)
+    clock.lap("memorisation")
+    report["seconds"] = clock.laps
+    _write(folder, subject, report)
+    return report
+
+
+def _subject(folder: Path, archive: Archive, options: EvaluateOptions) -> Subject:
     try:
         card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
     except (OSError, ValueError) as error:
@@ -65,105 +100,97 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
             f"{folder} was trained on {card.training.get('dataset_digest')}, the archive is {archive.manifest['digest']}; "
             "give the archive of its training"
         )
-    generator = OnnxGenerator(Version(card, folder))
-    measure = _Measure(options, progress)
-    files = {path: entry.sha256 for path, entry in card.files.items() if entry.role != "samples"}
-    name = hashlib.sha256(json.dumps([SAMPLING, files]).encode()).hexdigest()
-    fake = measure.features("generated images", name, options.count, lambda a, b: seeded_images(generator, range(a, b)))
-    training = archive.training()
-    real = measure.features(
-        "training images", archive.manifest["digest"], len(training), lambda a, b: archive.levels(training[a:b])
+    device = choose_device("cuda" if options.device == "cuda" else "cpu", options.threads)
+    generator = OnnxGenerator(Version(card, folder), device)
+    return Subject(
+        card,
+        generator,
+        archive,
+        generated(generator, options.count),
+        real("training images", archive, archive.training()),
+        real("held-out images", archive, np.flatnonzero(archive.held_out)),
     )
-    metrics = {**card.metrics, **_figures(real, fake)}
-    sheet = folder / "samples.png"
-    sample_sheet(generator).save(sheet, optimize=True)
-    update = {"metrics": metrics, "files": {**card.files, "samples.png": describe(sheet, "samples")}}
-    card = card.model_copy(update=update)
+
+
+def _perceptual(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> dict[str, Any]:
+    network = FeatureNetwork(options.network, torch.device(options.device), options.precision, options.threads)
+
+    def features(samples: Samples) -> Features:
+        def make(start: int, stop: int, tick: Any) -> Features:
+            return network.features(pictures(samples.signed(start, stop), subject.card), tick)
+
+        follows_from = [samples.name, rendering(subject.card), network.name]
+        return chunks.rows(samples.what, follows_from, samples.count, CHUNK, make).astype(np.float32)
+
+    fake, train = features(subject.generated), features(subject.training)
+    held_out = features(subject.held_out) if subject.held_out.count else train[:0]
+    found = perceptual(fake, train, held_out, options.seed, chunks.progress)
+    if options.full_network is not None:
+        mean, deviation = inception_score(fake, load_last_layer(options.full_network))
+        found["inception_score"] = {"value": mean, "deviation": deviation, "n_generated": len(fake)}
+    return found
+
+
+def _memorisation(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> dict[str, Any]:
+    """The gate on the first `GATE_IMAGES` generated images."""
+    training = subject.training.signed(0, subject.training.count)
+    k = min(memorisation.NEIGHBOURS, len(training))
+
+    def distances(what: str, samples: Samples, count: int, k: int) -> Features:
+        def make(start: int, stop: int, tick: Any) -> Features:
+            return nearest_mse(samples.signed(start, stop), training, k, tick).distance
+
+        follows_from = ["nearest-mse", samples.name, subject.training.name, rendering(subject.card), k]
+        return chunks.rows(what, follows_from, count, CHUNK, make).astype(np.float32)
+
+    if subject.held_out.count >= memorisation.FEWEST_HELD_OUT:
+        unseen = distances("held-out to training", subject.held_out, subject.held_out.count, k)
+        reference = memorisation.Reference(unseen, "held-out images")
+    else:  # every image finds itself first
+        count = min(subject.training.count, GATE_IMAGES)
+        others = distances("training to training", subject.training, count, min(k + 1, len(training)))[:, 1:]
+        reference = memorisation.Reference(others, "training images, each against the others, because too few are held out")
+    fake = distances("generated to training", subject.generated, min(options.count, GATE_IMAGES), reference.distances.shape[1])
+    return memorisation.gate(fake, reference, options.seed)
+
+
+def _write(folder: Path, subject: Subject, report: dict[str, Any]) -> None:
+    """Report, sample sheet and card, the card last: it names the others by their digests."""
+    (folder / "report").mkdir(exist_ok=True)
+    (folder / "report" / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    sample_sheet(subject.generator).save(folder / "samples.png", optimize=True)
+    roles: dict[str, Role] = {"samples.png": "samples", "report/report.json": "report_json"}
+    files = {**subject.card.files, **{name: describe(folder / name, role) for name, role in roles.items()}}
+    metrics = {**subject.card.metrics, **card_metrics(report)}
+    card = subject.card.model_copy(update={"metrics": metrics, "files": files})
     card = card.model_copy(update={"digest": card.compute_digest()})
     aside = folder / ".card.json"
     aside.write_text(card.model_dump_json(indent=1) + "\n")
     aside.replace(folder / "card.json")
-    return metrics
 
 
-def _figures(real: Features, fake: Features) -> dict[str, Any]:
-    order = np.random.default_rng(0).permutation(len(real))
-    half = len(real) // 2
-    first, second = real[order[:half]], real[order[half:]]
-    kid, kid_deviation = kernel_distance(fake, real)
-    floor_kid, floor_deviation = kernel_distance(first, second)
-    counts = {"n_generated": len(fake), "n_reference": len(real)}
-    size = f"{len(fake) // 1000}k" if len(fake) % 1000 == 0 else str(len(fake))
-    return {
-        f"fid{size}_train": {"value": frechet_distance(fake, real), **counts},
-        f"kid{size}_train": {"value": kid, "deviation": kid_deviation, **counts},
-        "floor": {
-            "meaning": "training images against training images, random halves",
-            "fid": frechet_distance(first, second),
-            "kid": floor_kid,
-            "kid_deviation": floor_deviation,
-            "n_first": len(first),
-            "n_second": len(second),
-        },
-    }
+def card_metrics(report: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a report that belong on the card."""
+    verdict = report["memorisation"]
+    kept = ("passed", "failures", "reference", "n_generated", "n_reference")
+    return {**report["perceptual"], "memorisation": {key: verdict[key] for key in kept}}
 
 
-class _Measure:
-    """Features of images in chunks that are kept, so that a killed run goes on where it was."""
+class _Clock:
+    """Seconds of wall time and of processor time, stage by stage (child processes included once they ended)."""
 
-    def __init__(self, options: EvaluateOptions, progress: Progress) -> None:
-        self.options, self.progress = options, progress
-        self.device = torch.device(options.device)
-        self.network: torch.jit.ScriptModule | None = None
+    def __init__(self) -> None:
+        self.laps: dict[str, dict[str, float]] = {}
+        self._last = self._now()
 
-    def features(self, what: str, name: str, count: int, images: Callable[[int, int], Pixels]) -> Features:
-        folder = self.options.cache / name.removeprefix("sha256:")[:24]
-        folder.mkdir(parents=True, exist_ok=True)
-        parts = []
-        for start in range(0, count, CHUNK):
-            stop = min(start + CHUNK, count)
-            path = folder / f"{start}-{stop}.npy"
-            if not path.exists():
-                self._compute(path, what, count, start, images(start, stop))
-            parts.append(np.load(path, allow_pickle=False))
-            self.progress(what, stop, count)
-        return np.concatenate(parts)
+    def lap(self, stage: str) -> None:
+        now = self._now()
+        self.laps[stage] = {key: round(now[key] - self._last[key], 1) for key in now}
+        self._last = now
 
-    def _compute(self, path: Path, what: str, count: int, start: int, pixels: Pixels) -> None:
-        if self.network is None:
-            self.network = load_network(self.options.network, self.device)
-        found = []
-        for offset in range(0, len(pixels), BATCH):
-            found.append(features(self.network, pixels[offset : offset + BATCH], self.device))
-            self.progress(what, start + offset, count)
-        aside = path.with_suffix(".tmp.npy")
-        np.save(aside, np.concatenate(found))
-        aside.replace(path)
-
-
-def seeded_images(generator: OnnxGenerator, seeds: range, class_index: int | None = None) -> Pixels:
-    """Images (N, bands, H, W) uint8 of ``seeds`` without truncation; classes as the service draws them, unless given."""
-    return np.concatenate([_batch(generator, part, class_index) for part in _split(seeds)])
-
-
-def _split(seeds: range) -> Iterator[range]:
-    for start in range(0, len(seeds), BATCH):
-        yield seeds[start : start + BATCH]
-
-
-def _batch(generator: OnnxGenerator, seeds: range, class_index: int | None) -> Pixels:
-    card = generator.card
-    z = np.stack([z_from_seed(seed, card.z_dim) for seed in seeds])
-    if not card.has_w:
-        return uint8_from_signed(generator.generate(z))
-    onehot = None
-    if card.classes:
-        counts = [c.count for c in card.classes]
-        drawn = [class_from_seed(seed, counts) if class_index is None else class_index for seed in seeds]
-        onehot = np.eye(len(counts), dtype=np.float32)[drawn]
-    ws = np.repeat(generator.map(z, onehot)[:, None], card.num_ws or 1, axis=1)
-    noise = np.stack([noise_from_seed(seed, card.noise_size) for seed in seeds])
-    return uint8_from_signed(generator.synthesize(ws, noise))
+    @staticmethod
+    def _now() -> dict[str, float]:
+        return {"wall": time.monotonic(), "processor": time.process_time()}
 
 
 def sample_sheet(generator: OnnxGenerator) -> Image.Image:
@@ -171,9 +198,11 @@ def sample_sheet(generator: OnnxGenerator) -> Image.Image:
     rows, columns = SAMPLE_GRID
     classes = len(generator.card.classes)
     if classes:
-        images = np.concatenate([seeded_images(generator, range(columns), k) for k in range(classes)])
+        images = np.concatenate([generate(generator, range(columns), k) for k in range(classes)])
     else:
-        images = seeded_images(generator, range(rows * columns))
-    n, bands, side, _ = images.shape
-    sheet = images.reshape(n // columns, columns, bands, side, side).transpose(0, 3, 1, 4, 2).reshape(-1, columns * side, bands)
-    return Image.fromarray(sheet if bands == 3 else sheet[..., 0])
+        images = generate(generator, range(rows * columns))
+    shown = pictures(images, generator.card)
+    n, channels, side, _ = shown.shape
+    sheet = shown.reshape(n // columns, columns, channels, side, side).transpose(0, 3, 1, 4, 2)
+    sheet = sheet.reshape(-1, columns * side, channels)
+    return Image.fromarray(sheet if channels == 3 else sheet[..., 0])

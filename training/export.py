@@ -32,7 +32,7 @@ from training.data.describe import describe as describe_data
 OPSET = 18
 W_MEAN_SAMPLES = 50_000
 PARITY_SEEDS = 64
-COARSE_SIDE, MIDDLE_SIDE = 8, 32
+COARSE_DOUBLINGS, MIDDLE_DOUBLINGS = 1, 3
 
 Say = Callable[[str], None]
 
@@ -213,10 +213,12 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
 def layer_groups(config: StyleConfig) -> dict[str, list[int]]:
     """Style layers by the side of the block that they steer: coarse to 8, middle to 32 pixels, fine beyond (Karras et al. 2019).
 
-    At 64 px: 0 … 2, 3 … 6 and 7 … 9.
+    At 64 px: 0 … 2, 3 … 6 and 7 … 9. Where the first block is not 4 pixels wide, the limits are as many times wider.
     """
     groups: dict[str, list[int]] = {"coarse": [], "middle": [], "fine": []}
+    first = config.style_sides[0]
     for layer, side in enumerate(config.style_sides):
-        name = "coarse" if side <= COARSE_SIDE else "middle" if side <= MIDDLE_SIDE else "fine"
+        doublings = (side // first).bit_length() - 1
+        name = "coarse" if doublings <= COARSE_DOUBLINGS else "middle" if doublings <= MIDDLE_DOUBLINGS else "fine"
         groups[name].append(layer)
     return groups

@@ -1,4 +1,7 @@
-"""Starts the processes of one training run; with one process, in a child all the same, so that signals are handled alike."""
+"""Starts the processes of one training run; with one process, in a child all the same, so that signals are handled alike.
+
+Under torchrun, which has started the processes already, each joins the others.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
+import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
@@ -17,9 +23,10 @@ from galaxies.errors import GalaxyError
 from training.config import TrainConfig
 from training.data import archive
 from training.loop import train
+from training.settings import Place, place_of_torchrun, set_malloc
 
-# glibc's allocator costs eager torch up to half its speed; it reads these when a process starts.
-MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
+TIMEOUT = timedelta(hours=2)
+"""How long processes wait for the one that saves or measures."""
 
 
 def launch(config: TrainConfig, data: Path, run: Path) -> None:
@@ -29,40 +36,67 @@ def launch(config: TrainConfig, data: Path, run: Path) -> None:
     ------
     GalaxyError : with the message of the process that failed.
     """
-    os.environ.update(MALLOC)
+    place = place_of_torchrun()
+    if place is not None:
+        with _joined(config, place, "env://"):
+            train(config, archive.read(data), run, place)
+        return
+    set_malloc()
     with tempfile.TemporaryDirectory() as folder:
         arguments = (config, data, run, Path(folder))
         context = start_processes(_child, arguments, config.processes, join=False, start_method="spawn")  # type: ignore[no-untyped-call]
-        _pass_on_signals(context)
-        try:
-            while not context.join():
-                pass
-        except ProcessExitedException:
-            messages = sorted(Path(folder).glob("error-*"))
-            if not messages:
-                raise
-            raise GalaxyError(messages[0].read_text()) from None
+        with _signals_passed_on(context) as passed_on:
+            try:
+                while not context.join():
+                    pass
+            except ProcessExitedException as error:
+                messages = sorted(Path(folder).glob("error-*"))
+                if not messages and error.signal_name in passed_on:
+                    return  # told to stop before it had begun: there is nothing to save
+                if not messages:
+                    raise
+                raise GalaxyError(messages[0].read_text()) from None
 
 
-def _pass_on_signals(context: ProcessContext) -> None:
+@contextlib.contextmanager
+def _signals_passed_on(context: ProcessContext) -> Iterator[list[str]]:
+    """The children get the signals of this process; gives the names of those that came."""
+    names: list[str] = []
+
     def pass_on(number: int, _: FrameType | None) -> None:
+        names.append(signal.Signals(number).name)
         for pid in context.pids():  # type: ignore[no-untyped-call]
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, pass_on)
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield names
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _joined(config: TrainConfig, place: Place, meeting: str) -> Iterator[None]:
+    """The process group of the run: NCCL where every process has a GPU of its own, else gloo."""
+    if place.world > 1:
+        own_gpu = torch.cuda.is_available() and torch.cuda.device_count() >= min(place.world, place.local_rank + 1)
+        backend = "nccl" if own_gpu and torch.cuda.device_count() > place.local_rank else "gloo"
+        dist.init_process_group(backend, init_method=meeting, rank=place.rank, world_size=place.world, timeout=TIMEOUT)
+    try:
+        yield
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) -> None:
     """One process; an expected error crosses back as text."""
+    place = Place(rank, rank, config.processes)
     try:
-        if config.processes > 1:
-            dist.init_process_group("gloo", init_method=f"file://{shared}/store", rank=rank, world_size=config.processes)
-        train(config, archive.read(data), run, rank)
+        with _joined(config, place, f"file://{shared}/store"):
+            train(config, archive.read(data), run, place)
     except GalaxyError as error:
         (shared / f"error-{rank}").write_text(error.message)
         sys.exit(1)
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()

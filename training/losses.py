@@ -162,13 +162,3 @@ def clip_parameters(network: nn.Module, limit: float) -> None:
     """Clamp every parameter to ± ``limit`` (Arjovsky et al. 2017)."""
     for parameter in network.parameters():
         parameter.clamp_(-limit, limit)
-
-
-def generator_loss(fake_logits: Tensor) -> Tensor:
-    """The logistic loss of `LOSSES`."""
-    return LOSSES["logistic"].generator(fake_logits)
-
-
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """The logistic loss of `LOSSES`."""
-    return LOSSES["logistic"].discriminator(real_logits, fake_logits)

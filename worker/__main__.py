@@ -11,7 +11,7 @@ import sys
 from pydantic import ValidationError
 
 from galaxies.errors import GalaxyError
-from worker.logs import set_up_logs
+from telemetry.logs import configure_logging
 from worker.memory import return_big_blocks
 from worker.settings import WorkerSettings
 
@@ -26,7 +26,7 @@ def main() -> int:
         first = error.errors()[0]
         name = "_".join(map(str, first["loc"])).upper()
         return _refuse(f"setting {name if name == 'REDIS_URL' else 'GALSYNTH_' + name}: {first['msg']}; got {first['input']!r}")
-    set_up_logs(settings.log_level, as_json=settings.log_json)
+    configure_logging(settings.log_level, as_json=settings.log_json)
     return_big_blocks()
     try:
         from worker.main import create_worker  # noqa: PLC0415  (a missing onnxruntime is answered below)

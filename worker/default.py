@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -21,8 +22,8 @@ class DefaultModel:
     A version that cannot be loaded is refused with one line in the log, and the one before stays warm.
     """
 
-    def __init__(self, store: ModelStore, models: LoadedModels) -> None:
-        self._store, self._models = store, models
+    def __init__(self, store: ModelStore, models: LoadedModels, on_refusal: Callable[[], None] = lambda: None) -> None:
+        self._store, self._models, self._on_refusal = store, models, on_refusal
         self._seen: str | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="default model", daemon=True)
@@ -59,6 +60,7 @@ class DefaultModel:
         except Exception as error:
             if what != self._seen:
                 message = error.message if isinstance(error, GalaxyError) else repr(error)
+                self._on_refusal()
                 _LOG.error("default model refused; the one before stays", message=message)
             self._seen = what
 

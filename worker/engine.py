@@ -107,10 +107,16 @@ class _Piece:
 
 
 class Engine:
-    """Owns the thread that runs graphs. ``batch_size`` galaxies make a batch; ``batch_delay`` (seconds): see `WorkerSettings`."""
+    """Owns the thread that runs graphs. ``batch_size`` galaxies make a batch; ``batch_delay`` (seconds): see `WorkerSettings`.
 
-    def __init__(self, batch_size: int, batch_delay: float = 0.0) -> None:
+    ``on_batch`` hears of every batch that has run: its graph, its rows and its seconds.
+    """
+
+    def __init__(
+        self, batch_size: int, batch_delay: float = 0.0, on_batch: Callable[[Graph, int, float], None] | None = None
+    ) -> None:
         self.batch_size, self.batch_delay = batch_size, batch_delay
+        self._on_batch = on_batch or (lambda graph, rows, seconds: None)
         self.batches = 0
         self.expected = 0
         self._line: deque[Ticket] = deque()
@@ -234,7 +240,9 @@ class Engine:
         if work.model.padded:
             size = MAP_ROWS if work.graph == "map" else self.batch_size
             feed = tuple(np.concatenate([a, np.repeat(a[-1:], size - rows, axis=0)]) if rows < size else a for a in feed)
+        begun = time.perf_counter()
         results: Array = getattr(work.model.generator, work.graph)(*feed)
+        self._on_batch(work.graph, rows, time.perf_counter() - begun)
         offset = 0
         for piece in pieces:
             size = piece.stop - piece.start

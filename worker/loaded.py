@@ -15,6 +15,7 @@ from galaxies.cards import ModelCard
 from galaxies.latents import z_from_seed
 from models.generator import CPU, Device, OnnxGenerator
 from models.store import Version
+from worker.metrics import Metrics
 
 Array = NDArray[np.float32]
 
@@ -54,7 +55,8 @@ class LoadedModels:
     the cache lives until the last job that holds it ends. The `pin`ned version is never put out.
     """
 
-    def __init__(self, device: Device, batch_size: int, limit: int) -> None:
+    def __init__(self, device: Device, batch_size: int, limit: int, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         self._device, self._batch_size, self._limit = device, batch_size, limit
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
         self._pinned: str | None = None
@@ -89,6 +91,11 @@ class LoadedModels:
             self._hold(self._pinned, loaded)
         return loaded
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether models run elsewhere than on the CPU."""
+        return self._device.providers[0] != CPU
+
     def references(self) -> list[str]:
         """``name@version`` of what is loaded."""
         with self._lock:
@@ -104,6 +111,7 @@ class LoadedModels:
     def _keep(self, digest: str, model: LoadedModel) -> None:
         with self._lock:
             self._hold(digest, model)
+        self._metrics.model_loaded(model.card.reference)
         _LOG.info("model loaded", model=model.card.reference, providers=model.generator.providers, padded=model.padded)
 
     def _hold(self, digest: str, model: LoadedModel) -> None:

@@ -24,9 +24,11 @@ from jobstore.results import ResultStore
 from jobstore.workers import WorkerInfo
 from models.generator import CPU, choose_device
 from models.store import BUNDLED, ModelStore, Version
+from telemetry.traces import Traces, traces_to
 from worker.default import DefaultModel
 from worker.engine import Engine
 from worker.loaded import LoadedModels
+from worker.metrics import Metrics
 from worker.render import Renderer
 from worker.settings import WorkerSettings
 from worker.tasks import add_render_task, celery_app
@@ -52,6 +54,8 @@ class Worker:
     watch: Watch
     default: Version
     default_model: DefaultModel
+    metrics: Metrics
+    traces: Traces
 
     def run(self) -> int:
         """Load and warm the default model, serve jobs until told to stop.
@@ -80,6 +84,7 @@ class Worker:
             give_back.daemon = True
             give_back.start()
 
+        end_metrics = self._serve_metrics()
         signals.worker_ready.connect(on_ready, weak=False)
         signals.worker_shutting_down.connect(on_stopping, weak=False)
         self.engine.start()
@@ -93,6 +98,8 @@ class Worker:
             self.default_model.stop()
             self.watch.stop()
             self.engine.stop()
+            self.traces.close()
+            end_metrics()
 
     def _describer(self, worker_id: str, providers: list[str]) -> Callable[[], WorkerInfo]:
         """What the beacon says, asked anew each time, as models come and go."""
@@ -107,6 +114,10 @@ class Worker:
             started=started,
             pixels_per_second=round(self.watch.pixels_per_second, 1),
         )
+
+    def _serve_metrics(self) -> Callable[[], None]:
+        port = self.settings.metrics_port
+        return self.metrics.serve(self.settings.metrics_host, port) if port else lambda: None
 
     def _serve(self, worker_id: str) -> int:
         """Celery's consumer: no gossip, no mingle, no heartbeat events, as nothing listens to them."""
@@ -145,20 +156,34 @@ def create_worker(settings: WorkerSettings) -> Worker:
     results.check_writable()
     results.clear_scratch()
     client = connect(settings.redis_url)
-    records = JobRecords(client)
-    engine = Engine(batch_size, settings.batch_delay_ms / 1e3)
-    models = LoadedModels(device, batch_size, settings.max_models)
+    records, metrics = JobRecords(client), Metrics()
+    engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch)
+    models = LoadedModels(device, batch_size, settings.max_models, metrics)
     watch = Watch(
         records,
         engine,
         lease_seconds=settings.visibility_timeout,
         watchdog_seconds=settings.watchdog_seconds,
         heartbeat_file=settings.heartbeat_file,
+        metrics=metrics,
     )
-    renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20)
+    _watch_over(metrics, engine, models, watch)
+    traces = traces_to(settings.otlp_endpoint, "galsynth-worker")
+    renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20, metrics, traces)
     app = celery_app(settings.redis_url, settings.visibility_timeout)
     add_render_task(app, renderer.render)
-    return Worker(settings, client, app, engine, models, watch, default, DefaultModel(store, models))
+    default_model = DefaultModel(store, models, metrics.model_refused)
+    return Worker(settings, client, app, engine, models, watch, default, default_model, metrics, traces)
+
+
+def _watch_over(metrics: Metrics, engine: Engine, models: LoadedModels, watch: Watch) -> None:
+    """Gauges of what runs now."""
+    metrics.watch("galsynth_worker_running_jobs", "Jobs that this worker runs", lambda: watch.running)
+    metrics.watch("galsynth_worker_pixels_per_second", "Measured speed while busy", lambda: watch.pixels_per_second)
+    metrics.watch("galsynth_models_loaded", "Model versions in memory", lambda: len(models.references()))
+    metrics.watch("galsynth_engine_age_seconds", "Since the engine last showed that it lives", lambda: engine.age)
+    if models.on_gpu:
+        metrics.watch_gpu()
 
 
 def connect(url: str) -> redis.Redis:

@@ -24,9 +24,11 @@ from galaxies.resolve import AnyRequest
 from jobstore.records import JobRecords
 from jobstore.results import ResultStore
 from models.store import ModelStore, Version
+from telemetry.traces import Attributes, NoTraces, Traces
 from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work
 from worker.failures import failure_of
 from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
+from worker.metrics import Metrics
 from worker.points import Mapping, Points, noise_of, points_of, truncated
 from worker.watch import Running, Watch
 
@@ -40,6 +42,7 @@ class Clock:
     """Milliseconds since the step before, by name, for the log line of a job."""
 
     steps: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.time)
     _last: float = field(default_factory=time.perf_counter)
 
     def lap(self, name: str) -> None:
@@ -72,6 +75,8 @@ class Renderer:
     engine: Engine
     watch: Watch
     memory_images: int = 16 * 2**20
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=NoTraces)
 
     def render(self, job_ids: Sequence[str], delivery_tag: str | None = None) -> None:
         """Bring jobs to their ends: COMPLETED, ERROR or ABORTED, or leave them where they have ended already.
@@ -89,6 +94,7 @@ class Renderer:
             if isinstance(begun, str):
                 _LOG.info("job not begun", job=job_id, phase=begun)
             else:
+                self.metrics.begun(begun)
                 ways.append(_Way(begun, Running(job_id, delivery_tag, begun.run, pixels_each=begun.pixels / begun.total)))
         self.watch.add(*(way.running for way in ways))
         try:
@@ -127,24 +133,43 @@ class Renderer:
                 continue
             way.clock.lap("complete")
             job, steps = way.job, way.clock.steps
-            _LOG.info("job completed", job=job.id, operation=job.operation, images=job.total, attempt=job.attempts, **steps)
+            ids = {"job": job.id, "request_id": job.request_id, "caller": job.owner}
+            _LOG.info("job completed", **ids, operation=job.operation, images=job.total, attempt=job.attempts, **steps)
+            self._report(way, "completed")
         for way in ways:
             if way.error is not None:
                 self._end_without_result(way, way.error)
         self.watch.remove(*(way.running for way in ways))
 
     def _end_without_result(self, way: _Way, error: Exception) -> None:
-        running = way.running
-        if isinstance(error, Cancelled):
-            _LOG.info("job stopped", job=way.job.id, lease_lost=running.lost, done=running.progress)
-        if running.lost:
-            return
-        if isinstance(error, Cancelled):
-            self.records.abort(way.job.id, running.run)
-        elif isinstance(error, Stopped):
-            self.records.requeue(way.job.id, running.run)
-        else:
-            self.records.fail(way.job.id, failure_of(error, way.job.id), running.run)
+        running, job = way.running, way.job
+        with structlog.contextvars.bound_contextvars(request_id=job.request_id, caller=job.owner):
+            if isinstance(error, Cancelled):
+                _LOG.info("job stopped", job=job.id, lease_lost=running.lost, done=running.progress)
+            if running.lost:
+                return
+            if isinstance(error, Cancelled):
+                self.records.abort(job.id, running.run)
+                self._report(way, "cancelled")
+            elif isinstance(error, Stopped):
+                self.records.requeue(job.id, running.run)
+                self._report(way, "given_back")
+            else:
+                failure = failure_of(error, job.id)
+                self.records.fail(job.id, failure, running.run)
+                self._report(way, "failed", failure.message)
+
+    def _report(self, way: _Way, outcome: str, failure: str = "") -> None:
+        """Count a job that this worker is done with, and trace it."""
+        job, steps = way.job, way.clock.steps
+        self.metrics.ended(job, outcome, steps)
+        attributes: Attributes = {
+            "job.id": job.id,
+            "job.operation": job.operation,
+            "job.images": job.total,
+            "job.outcome": outcome,
+        }
+        self.traces.job(job.traceparent, way.clock.began, steps, attributes, failure)
 
     def _start(self, way: _Way, scratch: Callable[[], Path], made: SimpleQueue[_Way]) -> None:
         """Hand a job's images to the engine, which puts the job into ``made`` at their end; or find the result that is stored."""

@@ -71,6 +71,13 @@ class WorkerSettings(BaseSettings):
     heartbeat_file: Path | None = Field(
         default=None, description="file touched every second while the engine lives, for health checks that read its age"
     )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="port of this worker's Prometheus metrics; `galsynth up` counts on from it"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address that the metrics are served on")
+    otlp_endpoint: str | None = Field(
+        default=None, description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level that is logged")
     log_json: bool = Field(default=False, description="log lines as JSON objects instead of text")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 HALF_LIFE_SECONDS = 20.0
 """Busy seconds after which what was measured counts half."""
-LEAST_SECONDS = 0.05
+LEAST_SECONDS = 0.02
 
 
 class Throughput:

@@ -20,6 +20,7 @@ import structlog
 from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from worker.engine import Engine, Ticket
+from worker.metrics import Metrics
 from worker.throughput import Throughput
 
 PERIOD_SECONDS = 0.1
@@ -79,12 +80,14 @@ class Watch:
         lease_seconds: float,
         watchdog_seconds: float,
         heartbeat_file: Path | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._records, self._engine = records, engine
         self._client: Any = records.client
         self._beacons = WorkerBeacons(records.client)
         self._lease_seconds, self._watchdog_seconds = lease_seconds, watchdog_seconds
         self._heartbeat_file = heartbeat_file
+        self._metrics = metrics or Metrics()
         self._running: set[Running] = set()
         self._throughput = Throughput()
         self._lock = threading.Lock()
@@ -133,6 +136,11 @@ class Watch:
             self._throughput.busy(bool(self._running))
 
     @property
+    def running(self) -> int:
+        """Jobs that run."""
+        return len(self._running)
+
+    @property
     def pixels_per_second(self) -> float:
         """How fast this worker is while it is busy."""
         with self._lock:
@@ -178,6 +186,7 @@ class Watch:
             job.leased = now
             if not held[job.delivery_tag] and job in self._running:
                 _LOG.warning("lease lost", job=job.job_id)
+                self._metrics.lease_lost()
                 job.cancel(lost=True)
 
     def _announce(self) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from app.keys.store import Key, KeyFile
 from app.settings import Settings
+from app.signing import read_secret, shown_secret
 from galaxies.errors import BadInput, GalaxyError
 
 BOUNDS = {
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     revoke = commands.add_parser("revoke", help="end a key at once, or all keys of a name")
     revoke.add_argument("which", help="id or name")
     revoke.set_defaults(run=_revoke)
+    secret = commands.add_parser("webhook-secret", help="what webhooks to a caller are signed with; hand it to the caller")
+    secret.add_argument("name", nargs="?", default="", help="the caller; none where the service asks for no keys")
+    secret.set_defaults(run=_webhook_secret)
     return parser
 
 
@@ -70,6 +74,14 @@ def _list(store: KeyFile, _options: argparse.Namespace) -> int:
 def _revoke(store: KeyFile, options: argparse.Namespace) -> int:
     ended = store.revoke(options.which)
     print(f"revoked: {', '.join(key.id for key in ended) or 'nothing, it was revoked before'}", file=sys.stderr)
+    return 0
+
+
+def _webhook_secret(_store: KeyFile, options: argparse.Namespace) -> int:
+    secret = read_secret(Settings().webhook_secret_file)
+    if secret is None:
+        raise BadInput("GALSYNTH_WEBHOOK_SECRET_FILE is not set, so no webhook is signed", field="webhook_secret_file")
+    print(shown_secret(secret, options.name))
     return 0
 
 

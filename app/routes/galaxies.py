@@ -10,7 +10,6 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from app.callers import caller_of
 from app.delivery import deliver, open_result
 from app.errors import Problem, problem_of, problem_of_job
 from app.openapi import bytes_of, problems
@@ -90,8 +89,9 @@ async def _galaxy(request: Request, model: str, seed: int, query: GalaxyQuery, f
         pinned = f"/v1/galaxies/{card.reference}/{seed}.{format_}"
         tail = f"?{request.url.query}" if request.url.query else ""
         return Response(status_code=307, headers={"location": pinned + tail, "cache-control": "no-cache"})
-    envelope = Envelope(caller_of(request), request_id=request.state.request_id)
+    envelope = Envelope.of(request)
     accepted = await submit(request, partial(_order, services, query.body(model, seed, format_), card, envelope))
+    request.state.job = accepted.job.id
     if not accepted.job.phase.ended:
         await services.changes.wait(accepted.job.id, ended, services.settings.galaxy_wait_seconds)
     response: Response = await request.app.state.answers(partial(_finish, request, services, accepted))

@@ -124,7 +124,7 @@ def _cancel(services: Services, job_id: str, owner: str) -> Response:
 def _delete(services: Services, job_id: str, owner: str) -> Response:
     job = current(services, job_id, owner)
     if services.records.delete(job):
-        services.results.delete(job.result_key)
+        services.results.delete(job.result_key, unless=lambda: services.records.shared(job.result_key))
     return Response(status_code=204)
 
 

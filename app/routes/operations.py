@@ -11,13 +11,12 @@ from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from app.body import read_body
-from app.callers import caller_of
 from app.delivery import deliver, open_result
 from app.documents import JobDocument, job_document
 from app.errors import Problem, problem_of_job
 from app.examples import COMPLETED, JOB_ID, QUEUED
 from app.negotiation import Preferences, preferences, quality
-from app.openapi import answer, bytes_of, problems, request_body
+from app.openapi import CALLBACKS, answer, bytes_of, problems, request_body
 from app.services import Services, services_of
 from app.submission import Accepted, Envelope, order, submit
 from app.waiting import ended
@@ -49,18 +48,32 @@ Key = Annotated[
         examples=["sheet-7 of 2026-03-01"],
     ),
 ]
+Callback = Annotated[
+    str | None,
+    Header(
+        description="address that is called when the job has ended (see the callback below)",
+        alias="X-Callback-URL",
+        examples=["https://example.org/galaxies"],
+    ),
+]
 JobId = Annotated[str, Path(description="`id` of the job", examples=[JOB_ID])]
 
 
 def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
-    async def post(request: Request, prefer: Prefer = None, accept: Accept = None, idempotency_key: Key = None) -> Response:
+    async def post(
+        request: Request,
+        prefer: Prefer = None,
+        accept: Accept = None,
+        idempotency_key: Key = None,
+        callback: Callback = None,
+    ) -> Response:
         services = services_of(request)
         body = await read_body(request, services.settings.max_body_bytes)
         preferred = preferences(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
         accept = ",".join(request.headers.getlist("accept")) or None
-        caller, request_id = caller_of(request), request.state.request_id
-        envelope = Envelope(caller, accept, idempotency_key, preferred.bulk, request_id)
+        envelope = Envelope.of(request, accept=accept, key=idempotency_key, bulk=preferred.bulk, callback=callback or "")
         accepted = await submit(request, partial(order, services, operation, body, envelope))
+        request.state.job = accepted.job.id
         if preferred.wait is None:
             return accepted_response(services, accepted, preferred)
         return await waited(request, services, accepted, preferred, accept)
@@ -155,5 +168,5 @@ for _operation in OPERATIONS:
         response_class=JSONResponse,
         response_model=None,
         responses=_responses(_operation),
-        openapi_extra=request_body(_operation),
+        openapi_extra=request_body(_operation) | CALLBACKS,
     )

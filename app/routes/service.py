@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from app.documents import Health, Readiness
 from app.errors import Problem
-from app.examples import HEALTH, READY
+from app.examples import HEALTH, METRICS, READY
+from app.metrics import CONTENT_TYPE
 from app.openapi import answer, problems
 from app.services import Services, services_of
 from galaxies.errors import GalaxyError, Transient
@@ -36,6 +37,21 @@ async def readyz(request: Request) -> Response:
         detail = "; ".join(f"{name}: {said}" for name, said in missing.items())
         raise Problem(503, detail, "Not ready", "not-ready", extra={"checks": checks})
     return JSONResponse({"status": "ready", "checks": checks}, headers=NO_STORE)
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=Response,
+    responses={
+        200: {"description": "Prometheus metrics", "content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}}},
+        **problems(503),
+    },
+)
+async def metrics(request: Request) -> Response:
+    """What this process counts and what it sees of queue and workers, for Prometheus; workers serve their own."""
+    text = await run_sync(services_of(request).metrics.text)
+    return Response(text, headers=NO_STORE, media_type=CONTENT_TYPE)
 
 
 def _checks(services: Services) -> dict[str, str]:

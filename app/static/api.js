@@ -46,9 +46,10 @@ export function setApiKey(key, remember) {
 
 /**
  * One request; 429 and 503 are tried again when the service says so.
- * @param {string} path @param {RequestInit & {headers?: Record<string, string>}} [options] @returns {Promise<Response>} whose status is below 400
+ * @param {string} path @param {RequestInit & {headers?: Record<string, string>}} [options] @param {number} [retries]
+ * @returns {Promise<Response>} whose status is below 400
  */
-export async function ask(path, options = {}) {
+export async function ask(path, options = {}, retries = RETRIES) {
   for (let attempt = 0; ; attempt += 1) {
     const response = await once(path, options);
     if (response.ok) {
@@ -56,7 +57,7 @@ export async function ask(path, options = {}) {
       return response;
     }
     const again = response.status === 429 || response.status === 503;
-    if (!again || attempt === RETRIES || options.signal?.aborted) throw await errorOf(response);
+    if (!again || attempt >= retries || options.signal?.aborted) throw await errorOf(response);
     const seconds = Math.min(10, Number(response.headers.get("retry-after")) || 2);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }

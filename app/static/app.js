@@ -42,7 +42,8 @@ export function App() {
   const card = useLoaded((signal) => (model ? askJson(`/v1/models/${encodeURIComponent(model)}`, signal) : Promise.resolve(null)), [model]);
   const pinned = card.value && `${card.value.name}@${card.value.version}`;
   useEffect(() => {
-    if (pinned && pinned !== state.model) go({ model: pinned }, { replace: true });
+    const open = !state.model || pinned?.startsWith(`${state.model}@`);
+    if (pinned && open) go({ model: pinned }, { replace: true });
   }, [pinned, state.model]);
   useRecovery();
   const main = useFocusOnNewView(state);

@@ -50,7 +50,8 @@ async function settled(job, onProgress, signal) {
   if (ENDED.has(job.phase)) return job;
   if (job.links.events) {
     try {
-      await listen(job, onProgress, signal);
+      const ended = await listen(job.links.events, job, onProgress, signal);
+      if (ended) return ended;
     } catch (error) {
       if (isAbort(error)) throw error; // a broken stream is no failure of the job: go on asking
     }
@@ -63,27 +64,35 @@ async function settled(job, onProgress, signal) {
   }
 }
 
-/** Read server-sent events until `end`. Not an EventSource: that cannot send a key. @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal */
-async function listen(job, onProgress, signal) {
-  const response = await ask(job.links.events ?? "", { headers: { accept: "text/event-stream" }, signal });
-  if (!response.body) return;
+/**
+ * Follow a job by its server-sent events. Not an EventSource: that cannot send a key.
+ * @param {string} address @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Job | null>} the ended job
+ */
+async function listen(address, job, onProgress, signal) {
+  const response = await ask(address, { headers: { accept: "text/event-stream" }, signal }, 0);
+  if (!response.body) return null;
   let left = "";
   for await (const chunk of chunks(response.body)) {
     const events = (left + chunk).split(/\r?\n\r?\n/);
     left = events.pop() ?? "";
-    for (const event of events) {
-      const name = /^event: ?(.*)$/m.exec(event)?.[1];
-      const data = [...event.matchAll(/^data: ?(.*)$/gm)].map((line) => line[1]).join("\n");
-      if (name === "end") return;
-      if (!data) continue;
-      const told = JSON.parse(data);
-      job = { ...job, ...(told.progress ? told : name === "progress" ? { progress: told } : { phase: told.phase ?? job.phase }) };
+    for (const [name, told] of events.map(parseEvent)) {
+      if (name === "end") return told.phase ? told : null;
+      if (name === "progress") job = { ...job, progress: { done: told.done, total: told.total }, eta_seconds: told.eta_seconds };
+      if (name === "phase") job = { ...job, ...told };
       onProgress(job);
     }
   }
+  return null;
 }
 
-/** @param {ReadableStream<Uint8Array>} stream */
+/** @param {string} event @returns {[string, any]} name and data; a comment has neither */
+function parseEvent(event) {
+  const name = /^event: ?(.*)$/m.exec(event)?.[1] ?? "";
+  const data = [...event.matchAll(/^data: ?(.*)$/gm)].map((line) => line[1]).join("\n");
+  return [name, data ? JSON.parse(data) : null];
+}
+
+/** @param {ReadableStream} stream of bytes */
 async function* chunks(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {

@@ -34,9 +34,14 @@ export function Link({ to, replace = false, children, ...rest }) {
   return html`<a href=${href(to)} onClick=${click} ...${rest}>${children}</a>`;
 }
 
-/** Value of a promise, remade when `dependencies` change or the service is back. @template T @param {(signal: AbortSignal) => Promise<T>} make @param {unknown[]} dependencies @returns {{value: T | null, error: string, retry: () => void}} */
+/**
+ * Value of a promise, remade when `dependencies` change or the service is back. Until then the old value stays, and `busy` is true.
+ * @template T @param {(signal: AbortSignal) => Promise<T>} make @param {(string | number | boolean | null | undefined)[]} dependencies
+ * @returns {{value: T | null, error: string, busy: boolean, retry: () => void}}
+ */
 export function useLoaded(make, dependencies) {
-  const [loaded, setLoaded] = useState({ value: null, error: "" });
+  const key = JSON.stringify(dependencies);
+  const [loaded, setLoaded] = useState({ value: /** @type {T | null} */ (null), error: "", key: "" });
   const [attempt, setAttempt] = useState(0);
   const { recoveries } = useConnection();
   const failed = useRef(false);
@@ -46,19 +51,19 @@ export function useLoaded(make, dependencies) {
     let current = true;
     failed.current = false;
     make(control.signal).then(
-      (value) => current && setLoaded({ value, error: "" }),
+      (value) => current && setLoaded({ value, error: "", key }),
       (error) => {
         if (!current || isAbort(error)) return;
         failed.current = true;
-        setLoaded({ value: null, error: inWords(error) });
+        setLoaded({ value: null, error: inWords(error), key });
       },
     );
     return () => {
       current = false;
       control.abort();
     };
-  }, [...dependencies, attempt, again]);
-  return { ...loaded, retry: () => setAttempt(attempt + 1) };
+  }, [key, attempt, again]);
+  return { value: loaded.value, error: loaded.error, busy: loaded.key !== key, retry: () => setAttempt(attempt + 1) };
 }
 
 /** State of the connection, live. */

@@ -54,7 +54,7 @@ export function latentOf(setting, point) {
   return found;
 }
 
-/** What latents a FITS file of one galaxy holds. @param {ArrayBuffer} bytes @returns {{z?: number[], w?: number[][]}} */
+/** What latents a FITS file of one galaxy holds. @param {ArrayBuffer} bytes @returns {{z?: number[], w?: number[][], className?: string}} */
 export function latentsOfFits(bytes) {
   const table = readFits(bytes).find((hdu) => hdu.value("EXTNAME") === "LATENTS");
   if (!table) return {};
@@ -62,7 +62,8 @@ export function latentsOfFits(bytes) {
   const field = Array.from({ length: table.value("TFIELDS") }, (_, i) => i + 1).find((i) => table.value(`TTYPE${i}`) === "W");
   const dims = /\((\d+),(\d+)\)/.exec(field ? (table.value(`TDIM${field}`) ?? "") : "");
   const width = dims ? Number(dims[1]) : (w?.length ?? 0);
-  return { z, w: w && Array.from({ length: w.length / width }, (_, i) => w.slice(i * width, (i + 1) * width)) };
+  const className = /** @type {string | undefined} */ (column(table, "CLASS")?.[0]) || undefined;
+  return { z, className, w: w && Array.from({ length: w.length / width }, (_, i) => w.slice(i * width, (i + 1) * width)) };
 }
 
 /** @param {ArrayBuffer} bytes @returns {import("./requests.js").Latent} */

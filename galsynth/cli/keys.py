@@ -54,6 +54,14 @@ def revoke_key(which: Annotated[str, typer.Argument(help="Id of a key, or name: 
     raise typer.Exit(_run(file, "revoke", "--", which).returncode)
 
 
+@app.command("webhook-secret")
+def webhook_secret(
+    name: Annotated[str, typer.Argument(help="The caller; none where the service asks for no keys.")] = "",
+) -> None:
+    """Print what webhooks to a caller are signed with."""
+    raise typer.Exit(_run(None, "webhook-secret", "--", *([name] if name else [])).returncode)
+
+
 def _run(file: Path | None, *arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
     settings = Settings.read()
     environ = dict(settings.environ) | {"GALSYNTH_KEYS_FILE": str(file or settings.keys_file)}

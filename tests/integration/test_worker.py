@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,17 +24,19 @@ import redis
 from astropy.io import fits
 from celery import Celery
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from galaxies.cards import ModelCard
 from galaxies.jobs import Job, Phase
 from galaxies.requests import OPERATIONS
+from galsynth.server import free_port
 from jobstore.records import JobRecords
 from jobstore.results import ResultStore
 from jobstore.workers import WorkerBeacons
 from models.store import ModelStore
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
-from tests.worker_fakes import make_job, wait_until
+from tests.worker_fakes import make_job, unfinished, wait_until
 
 COMMAND = [sys.executable, "-m", "worker"]
 SHORT_OF_TIME = [sys.executable, "-c", "import worker.main as m; m.FINISH_SECONDS = 0.2; import worker.__main__ as w; w.main()"]
@@ -207,7 +211,7 @@ def test_progress_moves_and_cancel_stops_at_once(place: Place, worker: Any) -> N
     assert time.monotonic() - begun < 2
     assert 0 < ended.done < 2000
     assert place.results.find(job.result_key) is None
-    wait_until(lambda: list((place.folder / "results" / "scratch").iterdir()) == [])
+    wait_until(lambda: unfinished(place.folder / "results") == [])
 
 
 def test_a_deleted_job_stops(place: Place, worker: Any) -> None:
@@ -258,6 +262,37 @@ def test_a_damaged_model_is_one_clear_error_and_the_worker_lives(place: Place, w
     assert job.failure is not None
     assert job.failure.kind == "model"
     assert place.end(place.send(generate_body([3001]))).phase == Phase.COMPLETED
+
+
+def test_a_worker_serves_its_metrics_and_logs_the_request_of_a_job(place: Place, worker: Any) -> None:
+    port = free_port()
+    other = place.start_worker(GALSYNTH_METRICS_PORT=str(port))
+
+    def sample(name: str, **labels: str) -> float:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        return sum(s.value for f in families for s in f.samples if s.name == name and labels.items() <= s.labels.items())
+
+    try:
+        assert sample("galsynth_models_loaded") == 1
+        for i in range(40):  # until this worker has had its share
+            job = make_job(place.card(), generate_body([5000 + i]), request_id=f"request-{i}", pixels=1000)
+            place.records.create(job)
+            place.deliver(job)
+            place.end(job)
+            if sample("galsynth_worker_jobs_total", outcome="completed") >= 10:
+                break
+        assert sample("galsynth_worker_pixels_total") >= 10_000
+        assert sample("galsynth_batch_size_count", graph="synthesize") >= 2
+        assert sample("galsynth_job_queue_seconds_count", priority="interactive") >= 2
+        for step in ("load", "mapping", "inference", "encode", "store"):
+            assert sample("galsynth_job_step_seconds_count", step=step) >= 2
+        assert 0 <= sample("galsynth_engine_age_seconds") < 5
+        wait_until(lambda: sample("galsynth_worker_pixels_per_second") > 0)
+        done = [json.loads(line) for line in place.log.read_text().splitlines() if '"request-0"' in line]
+        assert [line["event"] for line in done] == ["job completed"]
+    finally:
+        assert place.stop(other) == 0
 
 
 def test_a_job_longer_than_its_lease_runs_once(place: Place, worker: Any) -> None:

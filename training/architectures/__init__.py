@@ -27,9 +27,10 @@ def find(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def build(config: NetworkConfig) -> tuple[Generator, Discriminator]:
-    """Fresh networks of ``config``, generator and discriminator."""
+def build(config: NetworkConfig) -> tuple[Generator, Discriminator | None]:
+    """Fresh networks of ``config``, generator and, where the architecture has one, discriminator."""
     for entry in ARCHITECTURES.values():
         if type(config) is entry.config:
-            return entry.generator(config), entry.discriminator(config)
+            discriminator = None if entry.discriminator is None else entry.discriminator(config)
+            return entry.generator(config), discriminator
     raise TypeError(f"{type(config).__name__} belongs to no architecture; there are {', '.join(ARCHITECTURES)}")

@@ -74,6 +74,18 @@ class Generator(nn.Module, ABC):
     def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
         """Images of latents ``z`` (N, z_dim) without truncation; ``noise`` None takes constants where there is noise."""
 
+    def given(self, real: Tensor) -> dict[str, Tensor]:
+        """What of the real batch ``training_images`` needs beside the draw; most generators need nothing."""
+        return {}
+
+    def objective(self, adversarial: Tensor, images: Tensor, draw: dict[str, Tensor]) -> Tensor:
+        """What the generator minimises, from the ``adversarial`` loss of ``images``."""
+        return adversarial
+
+    def frozen_first(self) -> list[nn.Module]:
+        """Layers in the order in which a fine-tuned network keeps them, from the input; empty where freezing makes no sense."""
+        return []
+
     def advance(self, kimg: float) -> None:
         """Told before every step and after loading how many thousand images were seen; progressive networks follow it."""
 
@@ -122,14 +134,16 @@ class StyleGenerator(Generator):
             "noise": torch.randn(n, self.config.noise_size, generator=rng),
         }
 
-    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
-        """Images of one ``draw`` with style-mixing regularisation, (N, bands, H, W)."""
-        n, layers = len(draw["z"]), self.config.num_ws
+    def styles(self, draw: dict[str, Tensor], onehot: Tensor | None) -> Tensor:
+        """Styles (N, num_ws, w_dim) of one ``draw``, with style-mixing regularisation."""
         both = None if onehot is None else torch.cat([onehot, onehot])
         w, other = self.mapping(torch.cat([draw["z"], draw["z_other"]]), both).chunk(2)
-        first = torch.arange(layers, device=w.device) < draw["crossover"][:, None]  # (N, num_ws)
-        ws = torch.where(first[:, :, None], w[:, None], other[:, None])
-        return cast(Tensor, self.synthesis(ws, draw["noise"].reshape(n, -1), dtype))
+        first = torch.arange(self.config.num_ws, device=w.device) < draw["crossover"][:, None]  # (N, num_ws)
+        return torch.where(first[:, :, None], w[:, None], other[:, None])
+
+    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Images of one ``draw``, (N, bands, H, W)."""
+        return cast(Tensor, self.synthesis(self.styles(draw, onehot), draw["noise"], dtype))
 
     def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
         """Images of latents ``z`` (N, z_dim) without truncation; ``noise`` None takes the constant buffers."""
@@ -146,6 +160,10 @@ class Discriminator(nn.Module, ABC):
     def forward(self, images: Tensor, onehot: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
         """Logits, computed in ``dtype``."""
 
+    def frozen_first(self) -> list[nn.Module]:
+        """Layers in the order in which a fine-tuned network keeps them, from the image."""
+        return []
+
     def advance(self, kimg: float) -> None:
         """As `Generator.advance`."""
 
@@ -156,8 +174,8 @@ class Discriminator(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Architecture:
-    """One entry of the registry: the dataclass of sizes and the two networks that are built from it."""
+    """One entry of the registry: the dataclass of sizes and the networks that are built from it."""
 
     config: type[NetworkConfig]
     generator: type[Generator]
-    discriminator: type[Discriminator]
+    discriminator: type[Discriminator] | None

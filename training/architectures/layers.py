@@ -14,12 +14,19 @@ from torch import Tensor, nn
 
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
+FLOAT16_CLAMP = 256.0
 _FIR = (1.0, 3.0, 3.0, 1.0)
 
 
 def lrelu(x: Tensor) -> Tensor:
-    """Leaky ReLU of slope 0.2 that keeps the second moment of a unit normal input."""
-    return F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
+    """Leaky ReLU of slope 0.2 that keeps the second moment of a unit normal input; float16 stays within ± 256."""
+    x = F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
+    return x.clamp(-FLOAT16_CLAMP, FLOAT16_CLAMP) if x.dtype == torch.float16 else x
+
+
+def layout(dtype: torch.dtype) -> torch.memory_format:
+    """Half-precision convolutions like channels last; float32 ones do not mind."""
+    return torch.contiguous_format if dtype == torch.float32 else torch.channels_last
 
 
 def normalise_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:

@@ -21,6 +21,7 @@ from training.architectures.layers import (
     EqualLinear,
     FirUp,
     equal_conv_weight,
+    layout,
     lrelu,
     minibatch_std,
     normalise_2nd_moment,
@@ -35,17 +36,27 @@ class StyleGAN2Config(base.StyleConfig):
     channel_max: int = 128
 
     def __post_init__(self) -> None:
-        if self.resolution < 8 or self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution {self.resolution}: a power of two, 8 or more, is needed")
+        if self.first_side > 7 or self.first_side == self.resolution:
+            raise ValueError(f"resolution {self.resolution}: 4, 5, 6 or 7 times a power of two (8, 10, 12, 14, 16, …) is needed")
+        if self.mapping_depth < 1:
+            raise ValueError(f"mapping_depth {self.mapping_depth}: 1 or more is needed")
+
+    @property
+    def first_side(self) -> int:
+        """Side of the first block: the resolution halved while it is even and 8 or more."""
+        side = self.resolution
+        while side >= 8 and side % 2 == 0:
+            side //= 2
+        return side
 
     def channels(self, resolution: int) -> int:
-        """Feature maps at ``resolution``."""
-        return min(self.channel_base // resolution, self.channel_max)
+        """Feature maps at ``resolution``, one at least."""
+        return max(1, min(self.channel_base // resolution, self.channel_max))
 
     @property
     def resolutions(self) -> list[int]:
-        """Sides of the blocks, 4 … resolution."""
-        return [2**k for k in range(2, int(math.log2(self.resolution)) + 1)]
+        """Sides of the blocks, base … resolution."""
+        return [self.first_side * 2**k for k in range((self.resolution // self.first_side).bit_length())]
 
     @property
     def num_ws(self) -> int:
@@ -54,13 +65,13 @@ class StyleGAN2Config(base.StyleConfig):
 
     @property
     def noise_shapes(self) -> list[int]:
-        """Sides of the noise maps in the order of the layers: one at 4 × 4, two at every other block."""
-        return [side for side in self.resolutions for _ in range(1 if side == 4 else 2)]
+        """Sides of the noise maps in the order of the layers: one at the first block, two at every other."""
+        return [side for side in self.resolutions for _ in range(1 if side == self.first_side else 2)]
 
     @property
     def style_sides(self) -> list[int]:
         """Side of the block that each style steers: the first of a block makes it, the last ``ToBands`` shows the image."""
-        return [side for side in self.resolutions for _ in range(1 if side == 4 else 2)] + [self.resolution]
+        return [side for side in self.resolutions for _ in range(1 if side == self.first_side else 2)] + [self.resolution]
 
 
 class ModulatedConv(nn.Module):
@@ -76,6 +87,8 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         style = self.affine(w)  # (N, Cin)
+        if x.dtype == torch.float16:  # the demodulation takes the factor back; without it sums may pass 65504
+            style = style / style.abs().amax(dim=1, keepdim=True).clamp(min=1e-8)
         weight = self.weight * self.gain
         energy = weight.square().sum(dim=(2, 3))  # (Cout, Cin)
         demodulation = (style.square() @ energy.t() + 1e-8).rsqrt()  # (N, Cout)
@@ -110,13 +123,13 @@ class Synthesis(base.Synthesis):
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
         self.config = config
-        self.const = nn.Parameter(torch.randn(config.channels(4), 4, 4))
+        self.const = nn.Parameter(torch.randn(config.channels(config.first_side), config.first_side, config.first_side))
         self.convs = nn.ModuleList()
         self.to_bands = nn.ModuleList()
-        previous = config.channels(4)
+        previous = config.channels(config.first_side)
         for side in config.resolutions:
             channels = config.channels(side)
-            if side > 4:
+            if side > config.first_side:
                 self.convs.append(ModulatedConv(previous, channels, config.w_dim, up=True))
             self.convs.append(ModulatedConv(channels, channels, config.w_dim))
             self.to_bands.append(ToBands(channels, config.bands, config.w_dim))
@@ -127,7 +140,7 @@ class Synthesis(base.Synthesis):
         n = ws.shape[0]
         maps = torch.split(noise, [side * side for side in self.config.noise_shapes], dim=1)
         noises = [m.reshape(n, 1, s, s) for m, s in zip(maps, self.config.noise_shapes, strict=True)]
-        x = self.const.to(dtype)[None].expand(n, -1, -1, -1).contiguous(memory_format=_layout(dtype))
+        x = self.const.to(dtype)[None].expand(n, -1, -1, -1).contiguous(memory_format=layout(dtype))
         image: Tensor | None = None
         layer = 0
         for block, to_bands in enumerate(self.to_bands):
@@ -137,10 +150,6 @@ class Synthesis(base.Synthesis):
             y = to_bands(x, ws[:, layer])
             image = y if image is None else y + F.interpolate(image, scale_factor=2.0, mode="bilinear")
         return cast(Tensor, image).float()
-
-
-def _layout(dtype: torch.dtype) -> torch.memory_format:
-    return torch.channels_last if dtype == torch.bfloat16 else torch.contiguous_format
 
 
 class Generator(base.StyleGenerator):
@@ -154,6 +163,10 @@ class Generator(base.StyleGenerator):
         self.config = config
         self.mapping = base.Mapping(config)
         self.synthesis = Synthesis(config)
+
+    def frozen_first(self) -> list[nn.Module]:
+        """The convolutions of the synthesis network from the smallest block on, as in row C2."""
+        return list(self.synthesis.convs)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -180,15 +193,15 @@ class Discriminator(base.Discriminator):
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(config.channels(a), config.channels(b)) for a, b in zip(sides[:-1], sides[1:], strict=True)
         )
-        last = config.channels(4)
+        last = config.channels(config.first_side)
         self.conv = EqualConv(last + 1, last, 3)
-        self.dense = EqualLinear(last * 16, last)
+        self.dense = EqualLinear(last * config.first_side**2, last)
         features = config.w_dim if config.classes else 1
         self.out = EqualLinear(last, features)
         self.embed = EqualLinear(config.classes, features) if config.classes else None
 
     def forward(self, images: Tensor, onehot: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
-        x = images.to(dtype).contiguous(memory_format=_layout(dtype))
+        x = images.to(dtype).contiguous(memory_format=layout(dtype))
         x = lrelu(self.from_bands(x))
         for block in self.blocks:
             x = block(x)
@@ -198,3 +211,7 @@ class Discriminator(base.Discriminator):
             return cast(Tensor, x.squeeze(1))
         key = normalise_2nd_moment(self.embed(onehot))
         return cast(Tensor, (x * key).sum(dim=1) / math.sqrt(x.shape[1]))
+
+    def frozen_first(self) -> list[nn.Module]:
+        """The layers from the image on (Mo et al. 2020, Freeze-D)."""
+        return [self.from_bands, *self.blocks, self.conv, self.dense]

@@ -31,11 +31,14 @@ PRESETS: dict[str, Pipeline] = {
         geometry=(Mirror(), QuarterTurns(), Shift(0.125), Scale(0.1)),
         colour=(BandGain(0.1),),
         pixels=(CutOut(0.3, sky=True),),
+        adaptive=True,
     ),
     # StyleGAN2-ADA's pixel blitting, geometry and colour ("bgc"), which its authors recommend …
-    "published": Pipeline(geometry=_BLIT + _GEOMETRY, colour=_COLOUR),
+    "published": Pipeline(geometry=_BLIT + _GEOMETRY, colour=_COLOUR, adaptive=True),
     # … and with the filter, noise and cut-out that they describe and found of no further use ("bgcfnc")
-    "published-full": Pipeline(geometry=_BLIT + _GEOMETRY, colour=_COLOUR, pixels=(OctaveFilter(), Noise(), CutOut())),
+    "published-full": Pipeline(
+        geometry=_BLIT + _GEOMETRY, colour=_COLOUR, pixels=(OctaveFilter(), Noise(), CutOut()), adaptive=True
+    ),
     # Zhao et al. 2020 (DiffAugment), row N1: colour, translation and cut-out, there always applied (p = 1)
     "diffaugment": Pipeline(pixels=(DiffColour(), DiffShift(), CutOut())),
     # row C: turns by 45°, corners black or mirrored; known to leave artefacts
@@ -43,8 +46,8 @@ PRESETS: dict[str, Pipeline] = {
     "concepcion-reflect": Pipeline(geometry=(EighthTurns(),), reals_only=True),
 }
 
-ADA_PRESETS = frozenset({"galaxy", "published", "published-full"})
-"""Presets whose strength is meant to be adapted by `Controller`; the others have a fixed one, 1 as published."""
+ADA_PRESETS = frozenset(name for name, pipeline in PRESETS.items() if pipeline.adaptive)
+"""Presets whose strength the `Controller` adapts."""
 
 
 def build(name: str, bands: int, *, mirror: bool = False) -> Augmentation:

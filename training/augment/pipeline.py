@@ -24,6 +24,8 @@ class Pipeline:
     pixels: tuple[Pixels, ...] = ()
     fill: float | None = None
     """What lies beyond the border: None is the image's mirror image."""
+    adaptive: bool = False
+    """Meant for a strength that the `Controller` adapts; the others have a fixed one, 1 as published."""
     reals_only: bool = False
     """For the discriminator's real images alone, as an enlarged data set would do: the generator learns its artefacts."""
 

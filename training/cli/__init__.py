@@ -7,13 +7,14 @@ import sys
 import typer
 
 from galaxies.errors import GalaxyError
+from training.cli.augmentations import augmentations
 from training.cli.console import console
 from training.cli.evaluate import evaluate
 from training.cli.export import export, publish
 from training.cli.prepare import prepare
 from training.cli.train import presets, train
 
-COMMANDS = (prepare, presets, train, export, evaluate, publish)
+COMMANDS = (prepare, augmentations, presets, train, export, evaluate, publish)
 
 app = typer.Typer(
     no_args_is_help=True,

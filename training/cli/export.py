@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
-from galaxies.errors import BadInput
-from models.store import publish as publish_version
 from training import checkpoints
+from training.publishing import publish as publish_version
 
 
 def export(
@@ -28,18 +27,19 @@ def export(
     from training.export import ExportOptions
     from training.export import export as export_model
 
-    found = [run] if (run / "state.json").is_file() else checkpoints.list_checkpoints(run)
-    if not found:
-        raise BadInput(f"{run} holds no checkpoint; train first")
     options = ExportOptions(name, version, title or name, description, licence, truncation)
-    card = export_model(found[-1], out, options)
+    card = export_model(checkpoints.newest(run), out, options)
     print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
 
 
 def publish(
     model: Annotated[Path, typer.Argument(help="folder made by export")],
     store: Annotated[Path, typer.Option(help="root of the model store")] = Path("models/zoo"),
+    allow_memorised: Annotated[
+        bool, typer.Option("--allow-memorised", help="publish although images lie closer to training images than unseen ones do")
+    ] = False,
+    unevaluated: Annotated[bool, typer.Option("--unevaluated", help="publish although nothing was evaluated")] = False,
 ) -> None:
-    """Verify an exported model and add it to the store; a running service lists it without a restart."""
-    version = publish_version(model, store)
+    """Verify an evaluated model and add it to the store; a running service lists it without a restart."""
+    version = publish_version(model, store, allow_memorised=allow_memorised, unevaluated=unevaluated)
     print(f"published {version.card.reference} ({version.card.digest}) in {version.folder}")

@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
-from galaxies.errors import BadInput
 from training import checkpoints
+from training.config import TrainConfig
 from training.data import archive
+from training.logs import clock
 from training.presets import PRESETS, resolve
+from training.settings import place_of_torchrun
 
 
 def presets() -> None:
@@ -28,33 +30,44 @@ def train(
     data: Annotated[Path, typer.Option(help="archive made by prepare")],
     preset: Annotated[str, typer.Option(help="a name listed by `presets`")] = "stylegan2-64-cpu",
     settings: Annotated[list[str] | None, typer.Option("--set", help="override, e.g. kimg=500 or network.width=32")] = None,
+    transfer: Annotated[
+        Path | None, typer.Option(help="start from the weights of a checkpoint, a run or a published StyleGAN2")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what would be done: configuration, parameters, memory, time")
+    ] = False,
 ) -> None:
     """Train a preset on an archive; the same command again resumes. Ctrl-C and SIGTERM save first."""
     from training.launch import launch
 
+    place = place_of_torchrun()
+    overrides = [*(settings or []), *([f"transfer={json.dumps(str(transfer))}"] if transfer else [])]
+    overrides += [f"processes={place.world}"] if place else []
     manifest = archive.read(data).manifest
     config = resolve(
-        preset, settings or [], bands=len(manifest["bands"]), resolution=manifest["resolution"], classes=len(manifest["classes"])
+        preset, overrides, bands=len(manifest["bands"]), resolution=manifest["resolution"], classes=len(manifest["classes"])
     )
-    run.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(config.to_json(), indent=1)
-    check_same_network(run, config.to_json())
-    (run / "config.json").write_text(text + "\n")
-    print(text)
+    if dry_run:
+        _dry_run(config, data)
+        return
+    found = checkpoints.list_checkpoints(run)
+    if found:
+        checkpoints.check_same_network(found[-1], checkpoints.read_state(found[-1]), config)
+    if place is None or place.rank == 0:
+        run.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(config.to_json(), indent=1)
+        (run / "config.json").write_text(text + "\n")
+        print(text)
     launch(config, data, run)
 
 
-def check_same_network(run: Path, config: dict[str, object]) -> None:
-    """Refuse to resume a run with another architecture or other sizes.
+def _dry_run(config: TrainConfig, data: Path) -> None:
+    from training.estimate import estimate, parameters
 
-    Raises
-    ------
-    BadInput : the newest checkpoint is of another network.
-    """
-    found = checkpoints.list_checkpoints(run)
-    if not found:
-        return
-    before = checkpoints.read_state(found[-1])["config"]
-    for key in ("architecture", "network"):
-        if before[key] != config[key]:
-            raise BadInput(f"{run} holds a run with {key} {before[key]}; it cannot go on with {config[key]}: use another folder")
+    print(json.dumps(config.to_json(), indent=1))
+    for name, count in parameters(config).items():
+        print(f"{name}: {count:,} parameters")
+    print("a few steps …", flush=True)
+    found = estimate(config, data)
+    print(f"{found.images_per_second:.1f} images/s; {clock(found.seconds)} for {config.kimg:g} kimg (h:mm:ss)")
+    print(f"memory: {found.memory_gb:.2f} GB in each of {config.processes} processes{' (GPU)' if found.on_gpu else ''}")

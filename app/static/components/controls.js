@@ -22,7 +22,7 @@ export function Slider({ label, value, min, max, step, onChange, shown = String,
   };
   const now = moved ?? value;
   return html`<label class=${`slider ${className}`} title=${hint}>
-    <span class="slider-label">${label}<output>${shown(now)}</output></span>
+    <span class="slider-label">${label} <b>${shown(now)}</b></span>
     <input type="range" min=${min} max=${max} step=${step} value=${now} aria-valuetext=${shown(now)} onInput=${input} />
   </label>`;
 }

@@ -19,7 +19,7 @@ export function Latents({ fits, point }) {
     ${found.z ? html`<${Bars} name="z" values=${found.z} says="drawn from the seed" />` : null}
     ${found.w ? html`<${Bars} name="w" values=${found.w[0]} says=${same ? `the same for all ${found.w.length} layers` : `layer 0 of ${found.w.length}`} />` : null}
     <div class="row"><button class="button small" onClick=${copy}>Copy as a latent</button>
-      <button class="button small" onClick=${() => save(new Blob([JSON.stringify({ model: setting.model, point: formatPoint(point), ...found })]), "latents.json")}>Download JSON</button></div>
+      <button class="button small" onClick=${() => save(new Blob([JSON.stringify({ model: setting.model, point: formatPoint(point), z: found.z, w: found.w })]), "latents.json")}>Download JSON</button></div>
   </div>`;
 }
 

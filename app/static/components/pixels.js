@@ -8,18 +8,26 @@ import { Chips, Slider } from "./controls.js";
 
 /** @typedef {import("../formats/fits.js").FitsImage} FitsImage */
 
-/** @param {{bytes: ArrayBuffer, label: string}} props */
+/** The picture, with a read-out below. @param {{bytes: ArrayBuffer, label: string}} props */
 export function Pixels({ bytes, label }) {
+  const { all, shown } = useBands(bytes);
+  return html`<${Canvas} bands=${all} shown=${shown} label=${label} />`;
+}
+
+/** How the picture is shown, and the file's header. @param {{bytes: ArrayBuffer}} props */
+export function PixelLook({ bytes }) {
+  const { all, shown, hdus } = useBands(bytes);
+  return html`<${Look} bands=${all} shown=${shown} />
+    <details><summary>FITS header</summary><pre class="fits-header" tabindex="0" aria-label="FITS header">${headerText(hdus)}</pre></details>`;
+}
+
+/** @param {ArrayBuffer} bytes */
+function useBands(bytes) {
   const { state } = usePage();
   const hdus = useMemo(() => readFits(bytes), [bytes]);
   const all = useMemo(() => images(hdus), [hdus]);
   const chosen = all.filter((band) => band.name === state.band);
-  const shown = chosen.length ? chosen : all.length === 3 ? all : all.slice(0, 1);
-  return html`<div class="pixels">
-    <${Canvas} bands=${all} shown=${shown} label=${label} />
-    <${Look} bands=${all} shown=${shown} />
-    <details><summary>FITS header</summary><pre class="fits-header" tabindex="0" aria-label="FITS header">${headerText(hdus)}</pre></details>
-  </div>`;
+  return { hdus, all, shown: chosen.length ? chosen : all.length === 3 ? all : all.slice(0, 1) };
 }
 
 /** @param {{bands: FitsImage[], shown: FitsImage[], label: string}} props */

@@ -37,7 +37,7 @@ export function Player({ frames, index, fps, stops, loop, size, describe, onInde
     <div class="scrub">
       <button class="button play" onClick=${toggle} disabled=${!frames} aria-label=${playing ? "Pause" : "Play"}><${Icon} name=${playing ? "pause" : "play"} filled=${!playing} /></button>
       <div class="scrub-bar">
-        <input type="range" min="0" max=${last} step="1" value=${shown} disabled=${!frames} aria-label="Frame" aria-valuetext=${describe(shown)} onInput=${scrub} onChange=${() => onIndex(at)} />
+        <input type="range" min="0" max=${last} step="1" value=${shown} disabled=${!frames} aria-label="Frame" aria-valuetext=${describe(shown)} onInput=${scrub} onChange=${(event) => onIndex(Number(event.target.value))} />
         <div class="marks" aria-hidden="true">${marks.map((mark, i) => html`<span key=${i} style=${{ left: mark.left }}>${mark.name}</span>`)}</div>
       </div>
       <output class="frame-number">${frames ? `${shown + 1} / ${last + 1}` : "–"}</output>

@@ -9,7 +9,7 @@ import { Icon } from "./icons.js";
 import { JobStatus, useJob } from "./job.js";
 
 /**
- * @param {{formats: [string, string][], request: () => Promise<import("../requests.js").Request>, extra?: (format: string) => object, name: string, remake: unknown[]}} props
+ * @param {{formats: [string, string][], request: () => Promise<import("../requests.js").Request>, extra?: (format: string) => object, name: string, remake: (string | number | null)[]}} props
  *   formats: key and title; extra: fields that a format adds; remake: what the request depends on
  */
 export function TakeHome({ formats, request, extra = () => ({}), name, remake }) {
@@ -42,7 +42,7 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
   </section>`;
 }
 
-/** @param {{make: () => Promise<import("../requests.js").Request>, remake: unknown[]}} props */
+/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[]}} props */
 function Code({ make, remake }) {
   const [open, setOpen] = useState(false);
   return html`<details class="code-details" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
@@ -51,7 +51,7 @@ function Code({ make, remake }) {
   </details>`;
 }
 
-/** @param {{make: () => Promise<import("../requests.js").Request>, remake: unknown[]}} props */
+/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[]}} props */
 function CodeText({ make, remake }) {
   const { say } = usePage();
   const [language, setLanguage] = useState("curl");

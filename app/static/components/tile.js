@@ -8,26 +8,26 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
 
 /** @typedef {import("../point.js").Point} Point */
-/** @typedef {{url: string | null}} Given */
+/** @typedef {{url: string | null, className?: string}} Given what is shown, or (url null) awaited */
 
 export const MAX_SLOTS = 8;
 const TILE_PIXELS = 128;
 
 /**
  * A galaxy as a picture that is loading, there, or missing.
- * @param {{point: Point, size?: number, setting?: import("../requests.js").Setting, onLoad?: (picture: import("../pictures.js").Picture) => void, alt?: string, given?: Given}} props
+ * @param {{point: Point, size?: number, setting?: import("../requests.js").Setting, onLoad?: (shown: Given) => void, alt?: string, given?: Given}} props
  *   given: the picture, where it comes from elsewhere (a grid that is one result)
  */
 export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, given }) {
   const page = usePage();
   const used = setting ?? page.setting;
-  const { value, error, retry } = useLoaded(() => (given ? Promise.resolve(given) : picture(used, point, size)), [used.model, used.psi, formatPoint(point), size, given?.url]);
+  const { value, error, busy, retry } = useLoaded(() => /** @type {Promise<Given>} */ (given ? Promise.resolve(given) : picture(used, point, size)), [used.model, used.psi, formatPoint(point), size, given?.url]);
   useEffect(() => void (value && onLoad?.(value)), [value]);
   if (error) {
     return html`<span class="well failed"><span class="failed-text">${error}</span>
       <button class="button small" onClick=${(event) => { event.preventDefault(); event.stopPropagation(); retry(); }}>Try again</button></span>`;
   }
-  return html`<span class=${value?.url ? "well" : "well loading"}>
+  return html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
     ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`} width=${size} height=${size} decoding="async" />` : null}
   </span>`;
 }

@@ -4,14 +4,15 @@ import { Chips, Variety } from "../components/controls.js";
 import { Grid } from "../components/grid.js";
 import { Icon } from "../components/icons.js";
 import { Latents } from "../components/latents.js";
-import { Pixels } from "../components/pixels.js";
+import { PixelLook, Pixels } from "../components/pixels.js";
+import { ModelFiles } from "../components/servicefile.js";
 import { TakeHome } from "../components/takehome.js";
 import { GalaxyImage, Tile, useActs } from "../components/tile.js";
 import { Link, useLoaded, usePage } from "../page.js";
-import { fitsOf, latentOf } from "../pictures.js";
+import { fitsOf, latentOf, latentsOfFits } from "../pictures.js";
 import { MAX_SEED, atomOf, classLabel, describe, formatPoint, nameOf, seedPoint } from "../point.js";
 import { galaxyRequest } from "../requests.js";
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useMemo } from "../vendor/preact-htm.js";
 import { neighbours } from "./similar.js";
 
 const LARGE = 512;
@@ -22,20 +23,21 @@ export function Galaxy() {
   const { state, setting, card } = usePage();
   const point = state.at ?? seedPoint(0);
   const text = formatPoint(point);
-  const [drawn, setDrawn] = useState(/** @type {string | undefined} */ (undefined));
   const atom = atomOf(point);
-  const className = atom?.kind === "seed" ? (atom.class ?? drawn) : undefined;
   const fits = useLoaded(async () => (await fitsOf(setting, point)).arrayBuffer(), [setting.model, setting.psi, text]);
+  const drawn = useMemo(() => (fits.value ? latentsOfFits(fits.value).className : undefined), [fits.value]);
+  const className = atom?.kind === "seed" ? (atom.class ?? drawn) : undefined;
   const request = () => galaxyRequest(setting, point, (one) => latentOf(setting, one));
   return html`<div class="view">
     <div class="galaxy-page">
-      <${Figure} point=${point} fits=${fits} onLoad=${(made) => setDrawn(made.className)} />
-      <div class="stack galaxy-side">
-        <div class="view-head">
+      <${Figure} point=${point} fits=${fits} />
+      ${state.look === "pixels" && fits.value ? html`<div class="panel galaxy-look"><${PixelLook} bytes=${fits.value} /></div>` : null}
+      <div class="view-head galaxy-head">
           <${Steps} atom=${atom} />
           <h1>${nameOf(point)}</h1>
           <p class="lead">A synthetic ${className ? `${classLabel(className)} galaxy` : "galaxy"}${card ? `, made by the model “${card.title}”` : ""}. You will not find it on the sky.</p>
-        </div>
+      </div>
+      <div class="stack galaxy-side">
         <${ActRow} point=${point} />
         <${Variety} />
         <${TakeHome} formats=${FORMATS} request=${request} name=${fileName(setting.model, point)} remake=${[setting.model, setting.psi, text]} />
@@ -53,12 +55,12 @@ export function Galaxy() {
   </div>`;
 }
 
-/** @param {{point: import("../point.js").Point, fits: any, onLoad: (picture: any) => void}} props */
-function Figure({ point, fits, onLoad }) {
+/** @param {{point: import("../point.js").Point, fits: any}} props */
+function Figure({ point, fits }) {
   const { state, go } = usePage();
   return html`<figure class="galaxy-figure">
     <${Chips} label="Show" name="look" value=${state.look} options=${[["picture", "Picture"], ["pixels", "Pixels (FITS)"]]} onChange=${(look) => go({ look })} />
-    ${state.look === "picture" ? html`<${GalaxyImage} point=${point} size=${LARGE} onLoad=${onLoad} />` : html`<${PixelsOf} fits=${fits} point=${point} />`}
+    ${state.look === "picture" ? html`<${GalaxyImage} point=${point} size=${LARGE} />` : html`<${PixelsOf} fits=${fits} point=${point} />`}
   </figure>`;
 }
 
@@ -112,12 +114,10 @@ function ModelPanel() {
   const { card } = usePage();
   if (!card) return null;
   const reference = `${card.name}@${card.version}`;
-  const reported = Object.values(card.files).some((/** @type {any} */ file) => file.role.startsWith("report"));
   return html`<section class="panel" aria-label="Model"><h2>Model</h2>
     <p>${card.description}</p>
     <dl class="facts"><dt>Version</dt><dd>${reference}</dd><dt>Network</dt><dd>${card.architecture}</dd><dt>Licence</dt><dd>${card.licence}</dd><dt>Data</dt><dd>${card.training.credits}</dd></dl>
-    <p class="row"><${Link} to=${{ view: "models" }}>About the models<//><a href=${`/v1/models/${reference}`}>Card</a>
-      ${reported ? html`<a href=${`/v1/models/${reference}/report`}>Report</a>` : html`<span class="soft">No report came with it.</span>`}</p>
+    <p class="row"><${Link} to=${{ view: "models" }}>About the models<//><${ModelFiles} card=${card} /></p>
   </section>`;
 }
 

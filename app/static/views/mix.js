@@ -17,7 +17,7 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 
 /** @type {[string, string][]} */
 const FORMATS = [["png", "PNG"], ["zip", "ZIP of PNG"], ["fits", "FITS cube"]];
-const FIRST_COLUMNS = [8, 22, 31, 57].map((seed) => seedPoint(seed));
+const FIRST_COLUMNS = [8, 22, 31, 57, 77, 100].map((seed) => seedPoint(seed));
 const MAX_COLUMNS = 8;
 const CELL = 128;
 
@@ -45,7 +45,6 @@ function MixOfSlots() {
   const { status, start, cancel } = useJob();
   const [cells, setCells] = useState(/** @type {Map<string, string>} */ (new Map()));
   const make = async () => {
-    setCells(new Map());
     const archive = await start(request().then(({ operation, body }) => ({ operation, body: { ...body, headers: false, format: "zip", size: CELL } })));
     if (archive) setCells(new Map([...(await unzip(archive))].filter(([name]) => name.startsWith("cell-")).map(([name, blob]) => [name, URL.createObjectURL(blob)])));
   };
@@ -53,19 +52,17 @@ function MixOfSlots() {
   useEffect(() => () => cells.forEach((url) => URL.revokeObjectURL(url)), [cells]);
   return html`<div class="stack wide-stack">
     <div class="toolbar"><${Layers} card=${card} chosen=${layers} onChange=${(chosen) => chosen.length && go({ layers: chosen })} /><${Variety} /></div>
-    <${JobStatus} status=${status} cancel=${cancel} what="The grid" retry=${make} />
-    <${MixTable} rows=${rows} columns=${columns} layers=${layers} cells=${cells} />
+    <${MixTable} busy=${status.running} status=${html`<${JobStatus} status=${status} cancel=${cancel} what="The grid" retry=${make} />`} rows=${rows} columns=${columns} layers=${layers} cells=${cells} />
     <${TakeHome} formats=${FORMATS} request=${request} name=${`${setting.model.replace("@", "-")}-mix`} remake=${[key]} />
   </div>`;
 }
 
-/** @param {{rows: import("../point.js").Point[], columns: import("../point.js").Point[], layers: number[], cells: Map<string, string>}} props */
-function MixTable({ rows, columns, layers, cells }) {
-  const { go } = usePage();
+/** @param {{rows: import("../point.js").Point[], columns: import("../point.js").Point[], layers: number[], cells: Map<string, string>, busy: boolean, status: any}} props */
+function MixTable({ rows, columns, layers, cells, busy, status }) {
   const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  return html`<div class="mix-scroll" tabindex="0" role="region" aria-label="Grid of mixes"><table class="mix-table" onKeyDown=${move}>
-    <thead><tr><td class="corner"><${Corner} columns=${columns} rows=${rows} /></td>
-      ${columns.map((point, c) => html`<th scope="col" key=${`${c} ${formatPoint(point)}`}><${Tile} point=${point} /><${ColumnActs} columns=${columns} index=${c} /></th>`)}</tr></thead>
+  return html`<div class="mix-scroll" tabindex="0" role="region" aria-label="Grid of mixes"><table class=${busy ? "mix-table busy" : "mix-table"} onKeyDown=${move}>
+    <thead><tr><td class="corner"><${Corner} columns=${columns} rows=${rows} />${status}</td>
+      ${columns.map((point, c) => html`<th scope="col" key=${`${c} ${formatPoint(point)}`}><${Tile} point=${point} name=${`${c + 1} · ${nameOf(point).replace("Galaxy ", "")}`} /><${ColumnActs} columns=${columns} index=${c} /></th>`)}</tr></thead>
     <tbody>${rows.map((row, r) => html`<tr key=${`${r} ${formatPoint(row)}`}><th scope="row"><${Tile} point=${row} name=${`${letter(r)} · ${nameOf(row).replace("Galaxy ", "")}`} /></th>
       ${columns.map((column, c) => html`<td key=${c}><${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(r)} × ${c + 1}`} given=${{ url: cells.get(`cell-${two(r)}-${two(c)}.png`) ?? null }} /></td>`)}</tr>`)}</tbody>
   </table></div>`;

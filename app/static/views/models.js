@@ -2,6 +2,7 @@
 
 import { Link, useLoaded, usePage } from "../page.js";
 import { askJson } from "../api.js";
+import { ModelFiles, ServiceImage } from "../components/servicefile.js";
 import { classLabel } from "../point.js";
 import { html } from "../vendor/preact-htm.js";
 
@@ -24,11 +25,9 @@ function Model({ reference }) {
     <div class="job-line"><h2>${card.title}</h2>
       ${reference === setting.model ? html`<span class="soft">in use</span>` : html`<button class="button small" onClick=${() => go({ view: "gallery", model: reference })} aria-label=${`Use ${reference}`}>Use it</button>`}</div>
     <p>${card.description}</p>
-    ${roles.includes("samples") ? html`<span class="samples"><img src=${`/v1/models/${reference}/samples.png`} alt=${`Sheet of galaxies made by ${reference}`} loading="lazy" width="660" height="400" /></span>` : null}
+    ${roles.includes("samples") ? html`<${ServiceImage} src=${`/v1/models/${reference}/samples.png`} alt=${`Sheet of galaxies made by ${reference}`} />` : null}
     <dl class="facts">${facts(card).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
-    <p class="row"><a href=${`/v1/models/${reference}`}>Card</a>
-      ${roles.some((role) => role.startsWith("report")) ? html`<a href=${`/v1/models/${reference}/report`}>Evaluation report</a>` : html`<span class="soft">No report came with it.</span>`}
-      <${Link} to=${{ view: "gallery", model: reference }}>Its galaxies<//></p>
+    <p class="row"><${Link} to=${{ view: "gallery", model: reference }}>Its galaxies<//><${ModelFiles} card=${card} /></p>
   </article>`;
 }
 

@@ -35,6 +35,7 @@ ROUTES = {
     "/v1/models/{reference}/samples.png": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
+    "/metrics": {"get"},
 }
 
 

@@ -13,10 +13,9 @@ import redis
 from httpx import Client, Response
 
 from app.documents import JobDocument, ProblemDocument
-from app.queue import QUEUE
 from app.settings import Settings
 from galaxies.jobs import Failure
-from jobstore.records import JobRecords
+from jobstore.records import QUEUE, JobRecords
 
 WAIT = {"prefer": "wait=20"}
 BODIES: dict[str, dict[str, Any]] = {

@@ -45,6 +45,7 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
         ("HOST", "0.0.0.0", "needs API keys"),
         ("MAX_IMAGES", "0", "max_images"),
         ("MODELS_DIRS", "[x", "GALSYNTH_MODELS_DIRS is '[x'"),
+        ("WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
     ],
 )
 def test_the_program_says_what_is_wrong_and_ends_with_2(
@@ -57,7 +58,7 @@ def test_the_program_says_what_is_wrong_and_ends_with_2(
 
 
 def test_logs_go_to_standard_error() -> None:
-    program = "import logging; from app.logs import *; configure_logging('info', as_json=True); logging.warning('heard')"
+    program = "import logging; from telemetry.logs import *; configure_logging('info', as_json=True); logging.warning('heard')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     assert "heard" in done.stderr

@@ -64,6 +64,26 @@ async def test_items_of_one_turn_of_the_loop_go_together_and_a_lone_one_at_once(
 
 
 @in_a_loop
+async def test_a_call_waits_for_enough_items_but_not_longer_than_its_patience() -> None:
+    calls: list[int] = []
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        calls.append(len(items))
+        return items
+
+    patient = Together(work, "test", enough=3, patience=lambda: 60.0)
+    first = asyncio.create_task(patient(1))
+    await asyncio.sleep(0.02)
+    assert calls == []
+    assert await asyncio.gather(first, patient(2), patient(3)) == [1, 2, 3]
+    patient.close()
+    hasty = Together(work, "test", enough=3, patience=lambda: 0.01)
+    assert await hasty(4) == 4
+    hasty.close()
+    assert calls == [3, 1]
+
+
+@in_a_loop
 async def test_an_error_goes_where_it_belongs_and_the_next_call_is_served() -> None:
     def work(items: Sequence[int]) -> list[int | Exception]:
         if 13 in items:

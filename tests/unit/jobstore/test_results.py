@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ import pytest
 from galaxies.errors import Transient
 from galaxies.jobs import Result
 from jobstore.results import ResultStore
+from tests.worker_fakes import unfinished
 
 KEY = "ab" * 32
 DESCRIBE = Result(key="", format="png", media_type="image/png", bytes=0, digest="", width=64, height=64, images=1)
@@ -149,7 +152,7 @@ def test_a_key_is_never_a_path(tmp_path: Path, key: str) -> None:
         ResultStore(tmp_path).path(key)
 
 
-def test_scratch_is_removed_when_work_fails(tmp_path: Path) -> None:
+def test_scratch_is_emptied_when_work_fails(tmp_path: Path) -> None:
     store = ResultStore(tmp_path)
 
     def work() -> None:
@@ -159,6 +162,21 @@ def test_scratch_is_removed_when_work_fails(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         work()
+    assert unfinished(tmp_path) == []
+
+
+def test_scratch_folders_are_used_again_made_anew_when_lost_and_removed_with_their_store(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    with store.scratch() as first:
+        pass
+    with store.scratch() as again, store.scratch() as other:
+        assert again == first != other
+    shutil.rmtree(tmp_path / "scratch")
+    (tmp_path / "scratch").mkdir()
+    with store.scratch() as folder:
+        (folder / "after the volume was lost").write_bytes(b"x")
+    del store
+    gc.collect()
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

@@ -12,7 +12,7 @@ from training.architectures import ARCHITECTURES, Discriminator, Generator, buil
 from training.architectures.layers import FirDown, FirUp, minibatch_std
 from training.architectures.stylegan2 import ModulatedConv, StyleGAN2Config
 from training.data.archive import Archive
-from training.losses import discriminator_loss, generator_loss, r1_penalty
+from training.losses import LOSSES, r1_penalty
 
 
 @pytest.fixture(params=sorted(ARCHITECTURES))
@@ -21,6 +21,7 @@ def networks(request: pytest.FixtureRequest) -> tuple[Generator, Discriminator]:
     return build(tiny_config(request.param).network)
 
 
+LOGISTIC = LOSSES["logistic"]
 GROWTH = (0.0, 0.016, 1.0)
 """Thousands of images after which progressive networks are small, growing and whole."""
 
@@ -51,7 +52,7 @@ def test_every_parameter_gets_a_gradient(networks: tuple[Generator, Discriminato
         for network in (generator, discriminator):
             network.advance(kimg)
         fake = generator.training_images(draw, onehot(config, 8), torch.float32)
-        generator_loss(discriminator(fake, onehot(config, 8))).backward()
+        LOGISTIC.generator(discriminator(fake, onehot(config, 8))).backward()
     for network in (generator, discriminator):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
@@ -93,7 +94,7 @@ def test_discriminator_learns_32_real_galaxies(networks: tuple[Generator, Discri
     optimiser = torch.optim.Adam(discriminator.parameters(), 0.0025, (0.0, 0.99))
     losses = []
     for _ in range(24):
-        loss = discriminator_loss(discriminator(real, given), discriminator(fake, given))
+        loss = LOGISTIC.discriminator(discriminator(real, given), discriminator(fake, given))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -24,13 +24,16 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
         ["train", "run", "--data", "set", "--set", "kimg=0.032", "--set", "batch=8", "--set", "network.channel_base=64",
          "--set", "network.z_dim=8", "--set", "network.w_dim=8"],
         ["export", "run", "--out", "model", "--name", "small", "--title", "Small galaxies"],
-        ["publish", "model", "--store", "zoo"],
+        ["publish", "model", "--store", "zoo", "--unevaluated"],
     ]  # fmt: skip
     for step in steps:
         done = training(*step, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert "published small@1 (sha256:" in done.stdout
-    again = training("publish", "model", "--store", "zoo", cwd=tmp_path)
+    refused = training("publish", "model", "--store", "zoo", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "small@1 was never evaluated" in refused.stderr
+    again = training("publish", "model", "--store", "zoo", "--unevaluated", cwd=tmp_path)
     assert again.returncode == 1
     assert again.stderr.strip() == "error: small@1 is published already and never changes; choose another version"
 
@@ -39,6 +42,7 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["prepare", "nowhere", "--out", "x"], "error: nowhere is neither a folder nor a zip file"),
+        (["augmentations", "nowhere"], "error: nowhere is not a data set archive"),
         (["train", "run", "--data", "nowhere"], "error: nowhere is not a data set archive"),
         (["export", "nowhere", "--out", "x", "--name", "n"], "error: nowhere holds no checkpoint; train first"),
         (["publish", "nowhere"], "error: nowhere is not an exported model"),
@@ -54,5 +58,5 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     done = training("--help", cwd=tmp_path)
-    for command in ("prepare", "train", "export", "evaluate", "publish", "presets"):
+    for command in ("prepare", "train", "export", "evaluate", "publish", "presets", "augmentations"):
         assert command in done.stdout

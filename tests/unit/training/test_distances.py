@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
+import torch
+from torchmetrics.image.fid import FrechetInceptionDistance
 
-from training.metrics.distances import frechet_distance, kernel_distance
+from training.metrics.distances import _Given, frechet_distance, kernel_distance
 
 
 def gaussian(n: int, shift: float, seed: int) -> np.ndarray:
@@ -20,6 +22,16 @@ def test_fid_agrees_with_the_formula() -> None:
     root = scipy.linalg.sqrtm(cov_a @ cov_b).real
     oracle = ((mean_a - mean_b) ** 2).sum() + np.trace(cov_a + cov_b - 2 * root)
     assert frechet_distance(a, b) == pytest.approx(oracle, rel=1e-3)
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 30), (40, 300), (300, 200)])
+def test_fid_is_that_of_torchmetrics(n: int, m: int) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((k, 64)).astype(np.float32) * rng.uniform(0.5, 2, 64).astype(np.float32) for k in (n, m))
+    metric = FrechetInceptionDistance(feature=_Given(64))
+    metric.update(torch.from_numpy(b), real=True)
+    metric.update(torch.from_numpy(a), real=False)
+    assert frechet_distance(a, b) == pytest.approx(float(metric.compute()), rel=1e-4)
 
 
 def test_fid_of_a_set_with_itself_is_zero() -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
-from models.store import publish
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.data.archive import read
-from training.evaluate import EvaluateOptions, evaluate
+from training.evaluate import EvaluateOptions, card_metrics, evaluate
 from training.export import ExportOptions, export
 from training.loop import train
 from training.metrics.inception import find_network, load_network
+from training.publishing import publish
 
 pytestmark = pytest.mark.slow  # the exporter and the FID network take seconds
 
@@ -47,16 +47,56 @@ def options(cache: Path) -> EvaluateOptions:
 def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[int, Path], tmp_path: Path) -> None:
     model, archive = tmp_path / "model", read(archives[16])
     shutil.copytree(exported, model)
-    metrics = evaluate(model, archive, options(tmp_path / "cache"), quiet)
+    report = evaluate(model, archive, options(tmp_path / "cache"), quiet)
+    card = ModelCard.model_validate_json((model / "card.json").read_bytes())
+    metrics = card.metrics
+    assert metrics == json.loads(json.dumps(card_metrics(report)))
     assert metrics["fid20_train"]["n_generated"] == 20
     assert metrics["fid20_train"]["n_reference"] == len(archive.training())
-    assert metrics["fid20_train"]["value"] > metrics["floor"]["fid"] > 0
+    assert metrics["fid20_held_out"]["n_reference"] == archive.held_out.sum()
+    assert metrics["floor"]["same_size"]["fid"] > metrics["floor"]["fid"] > 0
+    assert metrics["precision"]["value"] < 0.5, "an untrained generator makes no galaxies"
+    assert metrics["memorisation"]["passed"]
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
-    assert evaluate(model, archive, options(tmp_path / "cache"), quiet) == metrics
+    again = evaluate(model, archive, options(tmp_path / "cache"), quiet)
+    assert {**again, "seconds": None} == {**report, "seconds": None}
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     published = publish(model, tmp_path / "store")
-    assert published.card.metrics == json.loads(json.dumps(metrics))
+    assert published.card.metrics == metrics
     assert published.path("samples").read_bytes().startswith(b"\x89PNG")
+    assert json.loads(published.path("report_json").read_bytes())["perceptual"]["precision"] == metrics["precision"]
+
+
+def test_a_killed_evaluation_goes_on_where_it_was(exported: Path, archives: dict[int, Path], tmp_path: Path) -> None:
+    model, archive = tmp_path / "model", read(archives[16])
+    shutil.copytree(exported, model)
+    before = (model / "card.json").read_bytes()
+
+    def killed(what: str, done: int, total: int) -> None:
+        if what == "held-out images":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, archive, options(tmp_path / "cache"), killed)
+    assert (model / "card.json").read_bytes() == before
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+    assert len(kept) == 2, "features of generated and of training images"
+    evaluate(model, archive, options(tmp_path / "cache"), quiet)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_only_evaluated_models_that_do_not_copy_are_published(exported: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(exported, model)
+    with pytest.raises(BadInput, match="never evaluated"):
+        publish(model, tmp_path / "store")
+    card = ModelCard.model_validate_json((model / "card.json").read_bytes())
+    verdict = {"passed": False, "reference": "held-out images", "failures": ["distance at the 1% quantile"]}
+    (model / "card.json").write_text(card.model_copy(update={"metrics": {"memorisation": verdict}}).model_dump_json())
+    for words in ({}, {"unevaluated": True}):
+        with pytest.raises(BadInput, match=r"than held-out images do \(distance at the 1%"):
+            publish(model, tmp_path / "store", **words)
+    assert publish(model, tmp_path / "store", allow_memorised=True).card.reference == "tiny@1"
 
 
 def test_another_data_set_is_refused(exported: Path, archives: dict[int, Path], tmp_path: Path) -> None:

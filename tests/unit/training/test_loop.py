@@ -5,29 +5,58 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from galaxies.errors import BadInput, GalaxyError
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.data.archive import read
 from training.launch import launch
-from training.loop import DivergedError, Trainer, train
+from training.logs import DivergedError
+from training.loop import train
+from training.trainer import Trainer
 
 RESOLUTION = {"stylegan2": 16, "stylegan": 16, "dcgan": 64}
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("architecture", sorted(RESOLUTION))
-def test_resumed_run_equals_the_unbroken_one_bit_for_bit(architecture: str, tmp_path: Path, archives: dict[int, Path]) -> None:
+EVERYTHING = {
+    "augment": "galaxy",
+    "augment_interval": 3,
+    "augment_target": -1.0,
+    "augment_speed_kimg": 0.05,
+    "pl_weight": 2.0,
+    "loss": "relativistic",
+    "generator_from_kimg": 0.008,
+}
+"""Settings that give a run every kind of state; three steps an interval, so that the break falls into one."""
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("stylegan2", {}),
+        ("stylegan2", EVERYTHING),
+        ("stylegan2", {"loss": "wgan-gp", "critic_steps": 2}),
+        ("stylegan", {"loss": "bce-smooth", "augment": "concepcion"}),  # the break falls into the fading of 16 pixels
+        ("dcgan", {}),
+    ],
+)
+def test_resumed_run_equals_the_unbroken_one_bit_for_bit(
+    architecture: str, settings: dict[str, object], tmp_path: Path, archives: dict[int, Path]
+) -> None:
     archive = read(archives[RESOLUTION[architecture]])
-    config = replace(tiny_config(architecture), snapshot_kimg=0.016)
+    config = replace(tiny_config(architecture), snapshot_kimg=0.016, **settings)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(replace(config, kimg=0.032), archive, whole)
     train(replace(config, kimg=0.016), archive, broken)
@@ -37,11 +66,16 @@ def test_resumed_run_equals_the_unbroken_one_bit_for_bit(architecture: str, tmp_
         actual = checkpoints.load(broken / "checkpoints" / "000000032", stem)
         assert expected.keys() == actual.keys()
         assert all(torch.equal(expected[name], actual[name]) for name in expected), stem
+    states = [checkpoints.read_state(run / "checkpoints" / "000000032") for run in (whole, broken)]
+    assert states[0]["strength"] == states[1]["strength"]
+    assert states[0]["path_mean"] == states[1]["path_mean"]
+    if settings.get("augment") == "galaxy":
+        assert states[0]["strength"]["controller"]["p"] > 0
 
 
 @pytest.mark.slow
 def test_two_processes_compute_what_one_does(tmp_path: Path, archives: dict[int, Path]) -> None:
-    config = replace(tiny_config("stylegan2"), batch=8, kimg=0.024)
+    config = replace(tiny_config("stylegan2"), batch=8, kimg=0.024, augment="galaxy", augment_speed_kimg=0.1, pl_weight=2.0)
     launch(config, archives[16], tmp_path / "one")
     launch(replace(config, processes=2), archives[16], tmp_path / "two")
     one = checkpoints.load(checkpoints.list_checkpoints(tmp_path / "one")[-1], "ema")
@@ -56,7 +90,11 @@ def test_logs_and_pictures_tell_the_progress(
     train(replace(tiny_config("stylegan2"), kimg=0.016), read(archives[16]), tmp_path)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [r["kimg"] for r in records] == [0.008, 0.016]
-    assert {"loss_g", "loss_d", "r_t", "r1", "images_per_second"} <= records[-1].keys()
+    assert {"loss_g", "loss_d", "r_t", "r1", "images_per_second", "memory_gb"} <= records[-1].keys()
+    assert "r_v" in records[0], "held-out images are looked at from the first step"
+    assert list((tmp_path / "tensorboard").iterdir())
+    with Image.open(tmp_path / "growing-up.gif") as film:
+        assert film.n_frames == 2
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["000000008.png", "000000016.png"]
     assert "ETA 0:00:00" in capsys.readouterr().out
 
@@ -79,10 +117,20 @@ def test_ema_follows_the_generator_and_starts_fast(tmp_path: Path, archives: dic
     torch.testing.assert_close(after, before + weight * (live - before))
 
 
+def test_progressive_networks_grow_with_the_images_seen(tmp_path: Path, archives: dict[int, Path]) -> None:
+    trainer = Trainer(tiny_config("stylegan"), read(archives[16]), tmp_path, 0, CPU)
+    levels = []
+    for _ in range(8):
+        trainer.one_step()
+        assert trainer.ema.synthesis.level == trainer.generator.synthesis.level == trainer.discriminator.level  # type: ignore[union-attr]
+        levels.append(trainer.ema.synthesis.level)  # type: ignore[union-attr]
+    assert levels == [3, 3, 3, 3.25, 3.5, 3.75, 4, 4]
+
+
 def test_only_training_images_are_shown(tmp_path: Path, archives: dict[int, Path]) -> None:
     archive = read(archives[16])
     trainer = Trainer(tiny_config("stylegan2"), archive, tmp_path, 0, CPU)
-    assert not archive.held_out[trainer.indices].any()
+    assert not archive.held_out[trainer.feed.training].any()
 
 
 def test_old_checkpoints_keep_only_what_is_exported(tmp_path: Path, archives: dict[int, Path]) -> None:
@@ -106,6 +154,52 @@ def test_half_written_checkpoint_is_not_found(tmp_path: Path) -> None:
     aside.mkdir(parents=True)
     (tmp_path / "checkpoints" / "000000016").mkdir()
     assert checkpoints.list_checkpoints(tmp_path) == []
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, archives: dict[int, Path]) -> None:
+    trainer = Trainer(tiny_config("stylegan2"), read(archives[16]), tmp_path, 0, CPU)
+    trainer.save()
+    trainer.one_step()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # files may not grow further, as on a full disk
+    try:
+        with pytest.raises(checkpoints.UnwrittenError, match=r"000000004 cannot be written: .*; the earlier ones are good"):
+            trainer.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["000000000"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, archives: dict[int, Path]) -> None:
+    left_over = tmp_path / "checkpoints" / ".000000008.77"
+    left_over.mkdir(parents=True)
+    Trainer(tiny_config("stylegan2"), read(archives[16]), tmp_path, 0, CPU).save()
+    assert not left_over.exists()
+
+
+def test_a_run_of_another_network_is_not_resumed(tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = replace(tiny_config("stylegan2"), kimg=0.008)
+    train(config, read(archives[16]), tmp_path)
+    other = replace(config, kimg=0.016, network=replace(config.network, z_dim=4))
+    with pytest.raises(BadInput, match="it cannot go on with"):
+        train(other, read(archives[16]), tmp_path)
+
+
+@pytest.mark.slow
+def test_torchrun_does_what_our_launcher_does(tmp_path: Path, archives: dict[int, Path]) -> None:
+    settings = ["batch=8", "kimg=0.024", "network.channel_base=64", "network.channel_max=8", "network.z_dim=8",
+                "network.w_dim=8", "precision=float32"]  # fmt: skip
+    options = [word for setting in settings for word in ("--set", setting)]
+    ours = [sys.executable, "-m", "training"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "training"]
+    found = {}
+    for name, program in (("ours", ours), ("torchrun", torchrun)):
+        command = [*program, "train", str(tmp_path / name), "--data", str(archives[16]), *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+        assert done.returncode == 0, done.stderr
+        found[name] = checkpoints.load(checkpoints.newest(tmp_path / name), "ema")
+    for key, value in found["ours"].items():
+        torch.testing.assert_close(value, found["torchrun"][key], atol=2e-3, rtol=1e-3)
 
 
 @pytest.mark.slow

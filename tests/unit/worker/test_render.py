@@ -23,7 +23,7 @@ from models.generator import OnnxGenerator
 from models.store import Version, publish
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
-from tests.worker_fakes import Bench, bench, make_job, wait_until
+from tests.worker_fakes import Bench, bench, make_job, unfinished, wait_until
 from worker.engine import Stopped
 
 BODIES = {
@@ -72,7 +72,7 @@ def arrays(worker: Bench, job: Job) -> np.ndarray:
 
 
 def scratch(worker: Bench) -> list[Path]:
-    return list((worker.results.root / "scratch").iterdir())
+    return unfinished(worker.results.root)
 
 
 @pytest.mark.parametrize(("operation", "format_"), EVERY)

@@ -1,4 +1,4 @@
-"""Log lines with the request's id, as JSON objects or as text, on standard error."""
+"""Log lines with the ids of request and job, as JSON objects or as text, on standard error."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import sys
 from typing import Any
 
 import structlog
+
+TALKATIVE = ("kombu", "celery", "amqp", "httpx", "celery.worker.strategy", "celery.app.trace", "celery.worker.request")
+"""Loggers of libraries that say more than one line a job: only their warnings are of use."""
 
 
 def configure_logging(level: str, *, as_json: bool) -> None:
@@ -24,6 +27,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -35,5 +39,5 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("kombu", "celery", "amqp", "httpx"):
+    for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

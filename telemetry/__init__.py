@@ -1,0 +1,1 @@
+"""What the programs tell about themselves, the same way in each: log lines and traces."""

@@ -1,0 +1,124 @@
+"""Debian's chromium on the page: a context that notices what must not happen, and the few steps that every test takes."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+
+from tests.programs import missing
+
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SECONDS = 20
+WIDE, SMALL = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+WATCH = "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));"
+WAITING = ".loading, .busy, .job progress"
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Chromium without a window."""
+    if shutil.which(CHROMIUM) is None:
+        missing(f"chromium ({CHROMIUM})")
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+@dataclass
+class Visit:
+    """One reader with a browser of their own."""
+
+    page: Page
+    context: BrowserContext
+    base: str
+    wrong: list[str] = field(default_factory=list)
+
+    def go(self, address: str = "/") -> None:
+        """Open an address and wait until its galaxies are there."""
+        self.page.goto(self.base + address)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until nothing is loading."""
+        expect(self.page.locator("main h1")).to_be_visible(timeout=1000 * SECONDS)
+        expect(self.page.locator(WAITING)).to_have_count(0, timeout=1000 * SECONDS)
+
+    def button(self, name: str, *, exact: bool = True) -> None:
+        """Press the first button of that name."""
+        self.page.get_by_role("button", name=name, exact=exact).first.click()
+
+    def choose(self, name: str) -> None:
+        """Take one of a few chips: a radio button that its label covers."""
+        self.page.get_by_role("radio", name=name, exact=True).check(force=True)
+
+    @property
+    def address(self) -> str:
+        """The address behind the host."""
+        return self.page.url.removeprefix(self.base)
+
+    def download(self, name: str, folder: Path) -> Path:
+        """Press a download button; the file that comes."""
+        with self.page.expect_download(timeout=1000 * 60) as coming:
+            self.button(f"Download {name}")
+        path = folder / coming.value.suggested_filename
+        coming.value.save_as(path)
+        return path
+
+    def picture(self, selector: str = "main .well img") -> bytes:
+        """The pixels of the first picture there, as the screen shows them."""
+        element = self.page.locator(selector).first
+        expect(element).to_be_visible()
+        return element.screenshot()
+
+    def changes(self, before: bytes, selector: str = "main .well img") -> bytes:
+        """Wait until the picture there is another than ``before``; that one."""
+        deadline = time.monotonic() + SECONDS
+        while (now := self.picture(selector)) == before:
+            assert time.monotonic() < deadline, f"{selector} stays as it is"
+            self.page.wait_for_timeout(100)
+        return now
+
+    def shot(self, name: str) -> None:
+        """Keep a screenshot for people to look at."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+
+@contextlib.contextmanager
+def visiting(browser: Browser, base: str, *, small: bool = False, light: bool = False) -> Iterator[Visit]:
+    """A fresh reader; at the end nothing may have broken the content security policy, and no script may have failed."""
+    context = browser.new_context(
+        viewport=SMALL if small else WIDE,
+        color_scheme="light" if light else "dark",
+        has_touch=small,
+        is_mobile=small,
+        accept_downloads=True,
+    )
+    context.set_default_timeout(1000 * SECONDS)
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    visit = Visit(page, context, base)
+    page.on("pageerror", lambda error: visit.wrong.append(f"script: {error}"))
+    page.on("console", lambda message: _listen(visit, message.type, message.text))
+    yield visit
+    context.close()
+    assert not visit.wrong, visit.wrong
+
+
+def _listen(visit: Visit, kind: str, text: str) -> None:
+    """Console errors are wrong, except the browser's remarks on answers that are errors: tests make those on purpose."""
+    if kind == "error" and not text.startswith("Failed to load resource"):
+        visit.wrong.append(text)

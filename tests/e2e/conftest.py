@@ -1,0 +1,67 @@
+"""One running service for the whole folder, and a browser for every module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.browser import SHOTS, Visit, launch, visiting
+from tests.programs import Up, start_up
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is an integration test."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the screenshots are."""
+    if SHOTS.is_dir():
+        terminalreporter.write_line(f"screenshots of the page: {SHOTS}")
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One service for the session."""
+    running = start_up(tmp_path_factory.mktemp("page"), "--workers", "2")
+    try:
+        running.await_ready()
+        yield running
+        assert running.stop() == 0, running.output()[-4000:]
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+@pytest.fixture(scope="session")
+def base(up: Up) -> str:
+    """Address of the service."""
+    return up.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Not for the session: while it lives, an event loop runs in this thread, and other tests start their own."""
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, base: str) -> Iterator[Visit]:
+    """A reader at a desk, in the dark."""
+    with visiting(browser, base) as one:
+        yield one
+
+
+@pytest.fixture
+def small(browser: Browser, base: str) -> Iterator[Visit]:
+    """A reader with a phone."""
+    with visiting(browser, base, small=True) as one:
+        yield one

@@ -1,0 +1,204 @@
+"""Gallery, neighbours, one galaxy's page: looking, choosing, going back."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from httpx import get, post
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.e2e.browser import Visit
+
+FIRST_SECONDS = 1.0
+NOISE = 3
+"""A busy machine may take so many times as long before a test says that the page is slow."""
+
+
+def test_first_galaxies_come_at_once(visit: Visit) -> None:
+    visit.page.goto(f"{visit.base}/healthz")  # the browser is warm, the page is not
+    begun = time.monotonic()
+    visit.page.goto(visit.base)
+    visit.page.locator("main .well img").nth(5).wait_for()
+    seconds = time.monotonic() - begun
+    print(f"six galaxies after {seconds:.2f} s")
+    assert seconds < FIRST_SECONDS * NOISE
+
+
+def test_nothing_jumps_while_galaxies_come(visit: Visit) -> None:
+    visit.page.add_init_script(
+        "window.jumps = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => { window.jumps += e.value; }))"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    visit.go("/?model=gz1-64@1&count=48")
+    assert visit.page.evaluate("window.jumps") < 0.05
+
+
+def test_pictures_say_what_they_show(visit: Visit) -> None:
+    visit.go("/?seed=40&count=12")
+    job = post(f"{visit.base}/v1/generate", json={"seeds": [42], "format": "fits"}).json()
+    expect(
+        visit.page.get_by_alt_text(f"Synthetic galaxy: galaxy 42, {job['request']['class'].replace('_', ' ')}")
+    ).to_be_visible()
+
+
+def test_class_seed_and_count_are_in_the_address_and_survive_back_and_reload(visit: Visit) -> None:
+    visit.go()
+    assert visit.address == "/?model=gz1-64@1"
+    visit.choose("merger")
+    visit.settle()
+    assert "class=merger" in visit.address
+    expect(visit.page.locator(".tile-name").first).to_have_text("0 merger")
+    visit.page.get_by_label("From seed").fill("500")
+    visit.page.get_by_label("From seed").press("Enter")
+    visit.settle()
+    visit.page.get_by_role("link", name="More", exact=True).click()
+    expect(visit.page.locator(".tile-name b").first).to_have_text("524")
+    visit.page.go_back()
+    expect(visit.page.locator(".tile-name b").first).to_have_text("500")
+    visit.page.reload()
+    visit.settle()
+    expect(visit.page.locator(".tile-name").first).to_have_text("500 merger")
+    visit.page.go_back()
+    visit.page.go_back()
+    expect(visit.page.get_by_role("radio", name="All")).to_be_checked()
+    visit.page.go_forward()
+    expect(visit.page.get_by_role("radio", name="merger")).to_be_checked()
+
+
+def test_variety_changes_the_galaxies(visit: Visit) -> None:
+    visit.go("/?count=12&seed=2")
+    before = visit.picture()
+    visit.page.get_by_label(re.compile("Variety")).fill("0")
+    expect(visit.page).to_have_url(re.compile("psi=0(&|$)"))
+    visit.changes(before)
+
+
+def test_another_model_is_chosen_at_the_top(visit: Visit) -> None:
+    visit.go("/?class=merger")
+    visit.page.get_by_label("Model").select_option("gz1-64-dcgan@1")
+    visit.settle()
+    assert visit.address == "/?model=gz1-64-dcgan@1"
+    expect(visit.page.get_by_text("trained without classes")).to_be_visible()
+
+
+def test_neighbours_are_near_explained_and_their_step_can_be_set(visit: Visit) -> None:
+    visit.go("/?count=12&seed=2")
+    visit.page.locator(".tile").first.hover()
+    visit.button("More like Galaxy 2")
+    visit.settle()
+    assert "view=similar" in visit.address
+    expect(visit.page.get_by_text("40 % of the way, along a straight line")).to_be_visible()
+    itself, near = visit.picture(".tile >> nth=0 >> img"), visit.picture(".tile >> nth=1 >> img")
+    visit.page.get_by_label("Step").fill("1")
+    expect(visit.page).to_have_url(re.compile("step=1(&|$)"))
+    visit.settle()
+    far = visit.picture(".tile >> nth=1 >> img")
+    assert difference(itself, near) < difference(itself, far)
+    visit.choose("Same shape, other look")
+    visit.settle()
+    assert "like=shape" in visit.address
+    expect(visit.page.locator(".tile img")).to_have_count(21)
+
+
+def test_a_galaxy_goes_home_as_png_and_fits(visit: Visit, tmp_path: Path) -> None:
+    visit.go("/?view=galaxy&at=42~merger")
+    expect(visit.page.get_by_role("heading", name="Galaxy 42")).to_be_visible()
+    visit.page.get_by_label("Size").select_option("256")
+    png = visit.download("PNG", tmp_path)
+    assert Image.open(png).size == (256, 256)
+    with fits.open(visit.download("FITS", tmp_path)) as hdus:
+        assert hdus[0].header["SEED"] == 42
+        assert hdus["LATENTS"].data["CLASS"][0] == "merger"
+
+
+def test_pixels_are_those_of_the_fits_file(visit: Visit, tmp_path: Path) -> None:
+    visit.go("/?view=galaxy&at=42&look=pixels&stretch=linear&band=green")
+    canvas = visit.page.get_by_role("img", name=re.compile("Pixels of galaxy 42"))
+    canvas.focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowLeft"):
+        visit.page.keyboard.press(key)
+    (tmp_path / "42.fits").write_bytes(get(f"{visit.base}/v1/galaxies/gz1-64@1/42.fits").content)
+    with fits.open(tmp_path / "42.fits") as hdus:
+        value = float(hdus["GREEN"].data[34, 31])
+        drawn = [float(hdus["GREEN"].data[63 - y, x]) for x, y in ((32, 32), (10, 5))]
+        low, high = float(hdus["GREEN"].data.min()), float(hdus["GREEN"].data.max())
+    read = visit.page.locator(".readout").inner_text().replace("−", "-")
+    assert "x 32, y 35" in read
+    shown = re.search(r"green (-?[\d.]+)", read)
+    assert shown is not None
+    assert float(shown[1]) == np.float32(value).item() or abs(float(shown[1]) - value) < 1e-3 * abs(value)
+    grey = "(c) => [[32, 32], [10, 5]].map(([x, y]) => c.getContext('2d').getImageData(x, y, 1, 1).data[0])"
+    expected = [255 * (pixel - low) / (high - low) for pixel in drawn]
+    assert np.allclose(canvas.evaluate(grey), expected, atol=1)
+
+
+def test_stretch_band_and_map_are_in_the_address(visit: Visit) -> None:
+    visit.go("/?view=galaxy&at=42&look=pixels")
+    before = visit.picture(".pixel-well canvas")
+    visit.choose("red")
+    visit.page.get_by_label("Colour map").select_option("viridis")
+    visit.choose("log")
+    assert all(part in visit.address for part in ("look=pixels", "band=red", "map=viridis", "stretch=log"))
+    after = visit.picture(".pixel-well canvas")
+    assert after != before
+    visit.page.reload()
+    visit.settle()
+    assert visit.picture(".pixel-well canvas") == after
+
+
+def test_latents_are_those_of_the_service(visit: Visit, tmp_path: Path) -> None:
+    visit.go("/?view=galaxy&at=42")
+    with visit.page.expect_download() as coming:
+        visit.button("Download JSON")
+    coming.value.save_as(tmp_path / "latents.json")
+    found = json.loads((tmp_path / "latents.json").read_text())
+    assert np.array_equal(np.float32(found["z"]), np.random.RandomState(42).randn(128).astype(np.float32))
+    assert np.array(found["w"]).shape == (10, 128)
+
+
+def test_the_copied_command_makes_the_same_galaxy(visit: Visit, tmp_path: Path) -> None:
+    visit.go("/?view=galaxy&at=42~merger&psi=1")
+    visit.page.get_by_text("Copy as curl or Python").click()
+    command = visit.page.get_by_label("curl command")
+    expect(command).to_contain_text("curl -o")
+    subprocess.run(["sh", "-c", command.inner_text().replace("curl ", "curl -sf ")], cwd=tmp_path, check=True, timeout=60)
+    there = get(f"{visit.base}/v1/galaxies/gz1-64@1/42.png?class=merger&truncation=1").content
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "galaxy.png")), np.asarray(Image.open(save(tmp_path, there))))
+    visit.choose("Python")
+    code = visit.page.get_by_label("Python code")
+    expect(code).to_contain_text("from galsynth import Client")
+    compile(code.inner_text(), "copied", "exec")
+
+
+def test_models_are_described_and_one_is_chosen(visit: Visit) -> None:
+    visit.go("/?view=models")
+    expect(visit.page.get_by_text("Fussell & Moews").first).to_be_visible()
+    visit.button("Use gz1-64-dcgan@1")
+    visit.settle()
+    assert visit.address == "/?model=gz1-64-dcgan@1"
+
+
+def test_addresses_that_name_nothing_show_something(visit: Visit) -> None:
+    visit.go("/?view=nowhere&seed=minus&count=1e9&slots=what,7,~,mix(&psi=NaN&at=((")
+    expect(visit.page.locator(".slot")).to_have_count(1)
+    expect(visit.page.locator(".tile")).to_have_count(120)
+
+
+def difference(one: bytes, other: bytes) -> float:
+    import io
+
+    a, b = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=float) for png in (one, other))
+    return float(np.abs(a - b).mean())
+
+
+def save(folder: Path, content: bytes) -> Path:
+    path = folder / "there.png"
+    path.write_bytes(content)
+    return path

@@ -1,0 +1,155 @@
+"""The page's own readers and names, in the browser that runs them, against the established tools."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from playwright.sync_api import Browser
+
+from app.page import Page
+from tests.e2e.browser import Visit, visiting
+
+Run = Callable[..., Any]
+BYTES = "Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer"
+
+
+@pytest.fixture(scope="module")
+def reader(browser: Browser, base: str) -> Iterator[Visit]:
+    with visiting(browser, base) as visit:
+        visit.page.goto(f"{base}/?view=favourites")
+        yield visit
+
+
+@pytest.fixture
+def run(reader: Visit) -> Run:
+    """``run(module, body, argument)``: the JavaScript ``body`` with the module as ``m`` and the argument as ``text``."""
+
+    def run(module: str, body: str, argument: str = "") -> Any:
+        script = f"async (text) => {{ const m = await import('/static/{Page.read().digest}/{module}'); {body} }}"
+        return reader.page.evaluate(script, argument)
+
+    return run
+
+
+POINTS = [
+    "42",
+    "4294967295",
+    "7~merger",
+    "7~a%20b%28c%29",
+    "mean",
+    "0.75*42;0.25*7~merger",
+    "-1*mean;2*3",
+    "mix(42:7~merger:0.1.2)",
+    "mix(0.5*1;0.5*2:mix(3:4:0):9)",
+    "0.5*mix(1:2:3);0.5*mean",
+]
+
+
+@pytest.mark.parametrize("text", POINTS)
+def test_points_survive_their_text(run: Run, text: str) -> None:
+    assert run("point.js", "return m.formatPoint(m.parsePoint(text));", text) == text
+
+
+@pytest.mark.parametrize("text", ["", "4294967296", "-3", "42~", "mix(1:2)", "1;;2", "42)", "mix(" * 9, "1;" * 70 + "1", "1.5"])
+def test_what_names_no_point_is_refused_in_words(run: Run, text: str) -> None:
+    assert len(run("point.js", "try { m.parsePoint(text); return ''; } catch (e) { return e.message; }", text)) > 10
+
+
+def test_blends_are_flat_and_their_weights_add_up(run: Run) -> None:
+    body = "const p = m.blend(m.parsePoint('0.5*1;0.5*2'), m.parsePoint('2'), 0.25); return m.formatPoint(p);"
+    assert run("point.js", body) == "0.375*1;0.625*2"
+
+
+def test_addresses_survive_reading_and_writing(run: Run) -> None:
+    address = "/?view=mix&model=gz1-64@1&psi=0&slots=42,0.5*7~merger;0.5*3&across=mix(1:2:0.1),9&layers=0,3"
+    assert run("address.js", "return m.write(m.read(text.slice(1)));", address) == address
+
+
+@pytest.mark.parametrize("kind", ["u1", ">i2", ">i4", ">i8", ">f4", ">f8"])
+def test_fits_images_are_read_as_astropy_reads_them(run: Run, kind: str) -> None:
+    values = (np.random.RandomState(1).rand(5, 7) * 200).astype(kind)
+    hdu = fits.ImageHDU(values, name="I")
+    hdu.header["BUNIT"] = "it's nJy"
+    text = encoded(fits.HDUList([fits.PrimaryHDU(), hdu]))
+    body = f"const [i] = m.images(m.readFits({BYTES})); return [i.name, i.unit, i.width, i.height, [...i.pixels]];"
+    name, unit, width, height, pixels = run("formats/fits.js", body, text)
+    assert (name, unit, width, height) == ("I", "it's nJy", 7, 5)
+    assert np.array_equal(np.array(pixels).reshape(5, 7), values.astype("f4"))
+
+
+def test_fits_scaling_and_blanks_are_applied(run: Run) -> None:
+    hdu = fits.PrimaryHDU(np.array([[1, 2], [3, -9]], dtype=">i2"))
+    hdu.header["BSCALE"], hdu.header["BZERO"], hdu.header["BLANK"] = 0.5, 10, -9
+    raw = io.BytesIO()
+    fits.HDUList([hdu]).writeto(raw)
+    with fits.open(io.BytesIO(raw.getvalue()), do_not_scale_image_data=True) as opened:
+        text = encoded(opened)
+    body = f"return [...m.images(m.readFits({BYTES}))[0].pixels].map((v) => Number.isNaN(v) ? null : v);"
+    with fits.open(io.BytesIO(base64.b64decode(text))) as again:
+        there = again[0].data.ravel()
+    found = run("formats/fits.js", body, text)
+    assert np.array_equal(np.array([np.nan if v is None else v for v in found]), there.astype("f4"), equal_nan=True)
+
+
+def test_fits_tables_are_read_as_astropy_reads_them(run: Run) -> None:
+    columns = [
+        fits.Column("NAME", "8A", array=["one", "two"]),
+        fits.Column("SEED", "K", array=[3, -1]),
+        fits.Column("W", "6E", dim="(3,2)", array=np.arange(12, dtype="f4").reshape(2, 2, 3)),
+    ]
+    text = encoded(fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]))
+    body = f"const t = m.readFits({BYTES})[1]; return ['NAME', 'SEED', 'W', 'NONE'].map((name) => m.column(t, name));"
+    assert run("formats/fits.js", body, text) == [["one", "two"], [[3], [-1]], [list(range(6)), list(range(6, 12))], None]
+
+
+def test_what_is_no_fits_is_refused(run: Run) -> None:
+    body = f"try {{ m.readFits({BYTES}); }} catch (e) {{ return e.message; }}"
+    assert run("formats/fits.js", body, base64.b64encode(b"x" * 4000).decode()) == "this is no FITS file"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_zip_archives_are_read(run: Run, method: int) -> None:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", method) as archive:
+        archive.writestr("a.txt", "galaxy " * 100)
+        archive.writestr("ü/b.txt", "ß")
+    body = f"const z = await m.unzip(new Blob([{BYTES}])); return Promise.all([...z].map(async ([n, b]) => [n, await b.text()]));"
+    assert run("formats/zip.js", body, base64.b64encode(raw.getvalue()).decode()) == [
+        ["a.txt", "galaxy " * 100],
+        ["ü/b.txt", "ß"],
+    ]
+
+
+def test_stretches_go_from_black_to_white_and_never_back(run: Run) -> None:
+    body = """return Object.values(m.STRETCHES).map((stretch) =>
+        Array.from({length: 21}, (_, i) => stretch(i / 20, 0.05)));"""
+    for values in run("colour.js", body):
+        assert values[0] == 0
+        assert values[-1] == pytest.approx(1)
+        assert (np.diff(values) > 0).all()
+
+
+def test_every_code_is_python_and_shell(run: Run) -> None:
+    body = """const request = {operation: 'interpolate',
+            body: {from: {seed: 1, class: "it's"}, to: {mean: true}, loop: false, format: 'gif'}};
+        return [m.asPython(request, 'http://h', true), m.asCurl(request, 'http://h', false)];"""
+    python, shell = run("code.js", body)
+    compile(python, "copied", "exec")
+    assert "from_=" in python
+    assert "loop=False" in python
+    import shlex
+
+    assert '"class":"it\'s"' in shlex.split(shell.replace("\\\n", ""))[8]
+
+
+def encoded(hdus: fits.HDUList) -> str:
+    raw = io.BytesIO()
+    hdus.writeto(raw)
+    return base64.b64encode(raw.getvalue()).decode()

@@ -1,0 +1,291 @@
+"""Webhooks: signed, made once the job has ended, tried again, and never to an address that is not public."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import Client
+
+import app.webhooks
+from app.documents import JobDocument
+from app.outbound import check_url, is_public, post
+from app.settings import Settings
+from app.signing import shown_secret
+from app.webhooks import LONGEST_SECONDS, delay
+from galaxies.errors import BadInput, Transient
+from galaxies.jobs import Failure
+from jobstore.scripts import CALLBACKS, WEBHOOKS
+from jobstore.webhooks import Webhooks
+from tests.unit.app.conftest import FakeWorker, served
+from tests.unit.app.test_operations import problem
+from tests.worker_fakes import wait_until
+
+SECRET = b"a secret of thirty-two characters"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Notes what it is sent, and answers ``statuses`` in turn, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.statuses = [204]
+        self.heard: list[tuple[dict[str, str], bytes]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook?a=1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        receiver = self.server
+        assert isinstance(receiver, Receiver)
+        body = self.rfile.read(int(self.headers["content-length"]))
+        receiver.heard.append(({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}}, body))
+        status = receiver.statuses[min(len(receiver.heard), len(receiver.statuses)) - 1]
+        self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("location", receiver.url)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def calling(settings: Settings, worker: FakeWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setattr(app.webhooks, "PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(app.webhooks, "FIRST_SECONDS", 0.1)
+    (tmp_path / "secret").write_bytes(SECRET + b"\n")
+    changes = {"webhook_secret_file": tmp_path / "secret", "webhook_private_addresses": True, "webhook_tries": 3}
+    with served(settings.model_copy(update=changes)) as client:
+        yield client
+
+
+def order(client: Client, url: str, seed: int = 1) -> dict[str, Any]:
+    answer = client.post("/v1/generate", json={"seeds": [seed]}, headers={"x-callback-url": url})
+    assert answer.status_code == 202, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def is_signed(headers: dict[str, str], body: bytes, shown: str) -> bool:
+    """As a receiver checks it, from the secret that it was handed."""
+    secret = base64.b64decode(shown.removeprefix("whsec_"))
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(secret, text, hashlib.sha256).digest()).decode()
+    return headers["webhook-signature"] == f"v1,{expected}"
+
+
+@pytest.mark.parametrize("end", ["COMPLETED", "ERROR", "ABORTED"])
+def test_every_end_is_called_once_and_signed(calling: Client, worker: FakeWorker, receiver: Receiver, end: str) -> None:
+    worker.paused = True
+    worker.failure = Failure(kind="internal", message="it broke") if end == "ERROR" else None
+    job = order(calling, receiver.url)
+    if end == "ABORTED":
+        calling.post(job["links"]["cancel"])
+    worker.paused = False
+    wait_until(lambda: receiver.heard)
+    time.sleep(0.5)
+    ((headers, body),) = receiver.heard
+    event = json.loads(body)
+    JobDocument.model_validate(event["data"])
+    assert (event["type"], event["data"]["id"], event["data"]["phase"]) == ("job.ended", job["id"], end)
+    assert (headers["path"], headers["webhook-id"], headers["content-type"]) == ("/hook?a=1", job["id"], "application/json")
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    assert is_signed(headers, body, shown_secret(SECRET, ""))
+    assert not is_signed(headers, body, shown_secret(SECRET, "somebody else"))
+    assert not is_signed(headers, body + b" ", shown_secret(SECRET, ""))
+    assert worker.client.zcard(WEBHOOKS) == worker.client.scard(CALLBACKS) == 0
+
+
+def test_a_job_done_already_is_called_too(calling: Client, receiver: Receiver) -> None:
+    order(calling, receiver.url)
+    wait_until(lambda: len(receiver.heard) == 1)
+    order(calling, receiver.url)
+    wait_until(lambda: len(receiver.heard) == 2)
+
+
+def test_a_failed_call_is_tried_again(calling: Client, receiver: Receiver) -> None:
+    receiver.statuses = [500, 404, 200]
+    order(calling, receiver.url)
+    wait_until(lambda: len(receiver.heard) == 3)
+    assert len({headers["webhook-id"] for headers, _ in receiver.heard}) == 1
+    wait_until(lambda: 'galsynth_webhooks_total{outcome="delivered"} 1.0' in calling.get("/metrics").text)
+
+
+@pytest.mark.parametrize("status", [500, 302])
+def test_calls_are_given_up_and_redirects_not_followed(
+    calling: Client, worker: FakeWorker, receiver: Receiver, status: int
+) -> None:
+    receiver.statuses = [status]
+    order(calling, receiver.url)
+    wait_until(lambda: 'galsynth_webhooks_total{outcome="given_up"} 1.0' in calling.get("/metrics").text)
+    assert len(receiver.heard) == 3
+    assert worker.client.zcard(WEBHOOKS) == worker.client.hlen(WEBHOOKS + ":tries") == 0
+
+
+def test_a_deleted_job_is_not_called(calling: Client, worker: FakeWorker, receiver: Receiver) -> None:
+    worker.paused = True
+    calling.delete(order(calling, receiver.url)["links"]["self"])
+    time.sleep(0.5)
+    assert receiver.heard == []
+    assert worker.client.scard(CALLBACKS) == 0
+
+
+def test_who_is_killed_while_calling_leaves_the_call_to_another(worker: FakeWorker) -> None:
+    worker.client.zadd(WEBHOOKS, {"a": 1.0})
+    first, second = Webhooks(worker.client), Webhooks(worker.client)
+    assert first.claim(5, 0.3) == ["a"]
+    assert second.claim(5, 0.3) == []
+    time.sleep(0.4)
+    assert second.claim(5, 0.3) == ["a"]
+    second.done("a")
+    assert first.claim(5, 0.3) == []
+
+
+def test_tries_come_later_each_time() -> None:
+    waits = [delay(tries, 0.5) for tries in range(1, 9)]
+    assert waits[:4] == [5, 20, 80, 320]
+    assert waits == sorted(waits)
+    assert max(waits) == LONGEST_SECONDS
+    assert delay(3, 0) < delay(3, 1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.org/",
+        "example.org",
+        "http://",
+        "http://user:word@example.org/",
+        "http://example.org:99999/",
+        "http://example.org:0/",
+        "https://example.org/\u00e9",
+        "https://" + "a" * 2000,
+        "http://127.0.0.1/",
+        "http://[::1]/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+    ],
+)
+def test_addresses_that_may_not_be_called_are_422(settings: Settings, worker: FakeWorker, tmp_path: Path, url: str) -> None:
+    (tmp_path / "secret").write_bytes(SECRET)
+    with pytest.raises(BadInput):
+        check_url(url, private=False)
+    with served(settings.model_copy(update={"webhook_secret_file": tmp_path / "secret"})) as client:
+        headers = [(b"x-callback-url", url.encode()), (b"content-type", b"application/json")]
+        document = problem(client.post("/v1/generate", content=b'{"seeds": [1]}', headers=headers), 422)
+        assert document["errors"][0]["pointer"] == "/header/X-Callback-URL"
+        assert client.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_without_a_secret_there_are_no_webhooks(client: Client) -> None:
+    answer = client.post("/v1/generate", json={"seeds": [1]}, headers={"x-callback-url": "https://example.org/"})
+    assert "GALSYNTH_WEBHOOK_SECRET_FILE" in problem(answer, 422)["detail"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
+        *("224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.2.1", "198.18.0.1", "::", "::1", "fe80::1", "fc00::1", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:db8::1"),
+    ],
+)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_addresses_that_are_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@contextmanager
+def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> Iterator[list[str]]:
+    """A resolver that gives ``answers`` in turn; yields what was asked."""
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *_: object, **__: object) -> list[Any]:
+        if host[0].isdigit():  # an address by number
+            found = [host]
+        else:
+            asked.append(host)
+            found = answers[min(len(asked), len(answers)) - 1]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        yield asked
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["8.8.8.8", "127.0.0.1"], ["169.254.169.254"]])
+def test_a_name_that_leads_inside_is_not_called(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver, addresses: list[str]
+) -> None:
+    with names(monkeypatch, addresses), pytest.raises(BadInput, match="not a public address"):
+        post(f"http://inside.example:{receiver.server_port}/", b"{}", {}, private=False, seconds=2)
+    assert receiver.heard == []
+
+
+def test_a_name_that_changes_its_address_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    """DNS rebinding: public when it is checked, loopback when it is looked up again. It must not be looked up again."""
+    reached: list[Any] = []
+
+    def connect(address: Any, *_: object, **__: object) -> socket.socket:
+        reached.append(address)
+        raise ConnectionRefusedError("nobody is there")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with names(monkeypatch, ["8.8.8.8"], ["127.0.0.1"]) as asked, pytest.raises(Transient):
+        post(f"http://rebind.example:{receiver.server_port}/", b"{}", {}, private=False, seconds=2)
+    assert asked == ["rebind.example"]
+    assert reached == [("8.8.8.8", receiver.server_port)]
+
+
+def test_the_host_header_keeps_the_name(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    with names(monkeypatch, ["127.0.0.1"]):
+        assert post(f"http://named.example:{receiver.server_port}/a", b"{}", {}, private=True, seconds=2) == 204
+    assert receiver.heard[0][0]["host"] == f"named.example:{receiver.server_port}"
+
+
+def test_a_receiver_that_drips_is_cut_off() -> None:
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1000)
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 1000:
+                try:
+                    connection.send(bytes([byte]))
+                except OSError:
+                    return
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        begun = time.monotonic()
+        with pytest.raises(Transient):
+            post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True, seconds=1)
+        assert time.monotonic() - begun < 3

@@ -1,0 +1,172 @@
+"""Weights move from runs, checkpoints and published models to a new run; what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+from galaxies.errors import BadInput
+from models.store import ModelStore, describe
+from tests.unit.training.conftest import tiny_config
+from training import checkpoints
+from training.architectures import build
+from training.config import TrainConfig
+from training.data.archive import read
+from training.loop import train
+from training.recover import recover
+from training.trainer import Trainer
+from training.transfer import fit_bands, transfer
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, archives: dict[int, Path]) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    train(replace(tiny_config("stylegan2"), kimg=0.008), read(archives[16]), folder)
+    return folder
+
+
+def test_a_run_starts_from_the_weights_of_another(run: Path, tmp_path: Path, archives: dict[int, Path]) -> None:
+    for source in (run, checkpoints.newest(run)):
+        config = replace(tiny_config("stylegan2"), seed=5, transfer=str(source))
+        trainer = Trainer(config, read(archives[16]), tmp_path, 0, CPU)
+        lines = transfer(source, trainer.generator, trainer.ema, trainer.discriminator)
+        assert "discriminator: taken" in lines[-1]
+        expected = checkpoints.load(checkpoints.newest(run), "networks")
+        for name, network in (("generator", trainer.generator), ("discriminator", trainer.discriminator)):
+            assert network is not None
+            for key, value in network.state_dict().items():
+                assert torch.equal(value, expected[f"{name}.{key}"])
+
+
+def test_the_loop_transfers_once_and_then_resumes(run: Path, tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = replace(tiny_config("stylegan2"), transfer=str(run), generator_from_kimg=0.008, kimg=0.008)
+    train(config, read(archives[16]), tmp_path)
+    before = checkpoints.load(checkpoints.newest(run), "ema")
+    still = checkpoints.load(checkpoints.newest(tmp_path), "ema")
+    assert all(torch.equal(before[name], still[name]) for name in before), "the generator must stand still"
+    train(replace(config, kimg=0.016, transfer="removed since"), read(archives[16]), tmp_path)
+    moved = checkpoints.load(checkpoints.newest(tmp_path), "ema")
+    assert any(not torch.equal(before[name], moved[name]) for name in before)
+
+
+def test_only_an_old_checkpoint_s_generator_is_taken(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkpoints.newest(run), tmp_path / "old")
+    (tmp_path / "old" / "networks.safetensors").unlink()
+    generator, discriminator = build(tiny_config("stylegan2").network)
+    lines = transfer(tmp_path / "old", generator, generator, discriminator)
+    assert "discriminator: none there, starts afresh" in lines[-1]
+
+
+def test_published_model_is_recovered_to_its_pixels() -> None:
+    version = ModelStore().get("gz1-64@1")
+    generator = recover(version.folder)  # compares pixels with the graphs itself, and raises where they differ
+    assert generator.config.classes == 6
+    with pytest.raises(BadInput, match="holds a dcgan"):
+        recover(ModelStore().get("gz1-64-dcgan@1").folder)
+
+
+def test_recovered_weights_that_make_other_pixels_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "changed"
+    shutil.copytree(ModelStore().get("gz1-64@1").folder, folder)
+    model = onnx.load(str(folder / "synthesis.onnx"))
+    next(n for n in model.graph.node if n.op_type == "LeakyRelu").attribute[0].f = 0.4
+    onnx.save(model, str(folder / "synthesis.onnx"))
+    card = json.loads((folder / "card.json").read_text())
+    card["files"]["synthesis.onnx"] |= describe(folder / "synthesis.onnx", "synthesis").model_dump()
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BadInput, match="the recovered weights make pixels that differ by"):
+        recover(folder)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 5])
+def test_number_of_bands_changes_on_transfer(bands: int, run: Path) -> None:
+    config = tiny_config("stylegan2")
+    generator, discriminator = build(replace(config.network, bands=bands))
+    before, judge = build(config.network)
+    transfer(run, before, before, judge)
+    lines = transfer(run, generator, generator, discriminator)
+    assert "from_bands.weight" in lines[-1]
+    z, onehot = torch.randn(4, 8), torch.eye(6)[:4]
+    old, new = before.sample(z, onehot), generator.sample(z, onehot)
+    kept = min(bands, 3)
+    if bands >= 3:
+        torch.testing.assert_close(new[:, :kept], old[:, :kept], atol=1e-5, rtol=1e-4)
+    if bands == 1:
+        torch.testing.assert_close(new[:, 0], old.mean(1), atol=1e-5, rtol=1e-4)
+    grey = torch.randn(4, 1, 16, 16)
+    assert judge is not None
+    assert discriminator is not None
+    if bands != 2:  # of three bands, two cannot keep the sum of weights exactly
+        torch.testing.assert_close(
+            discriminator(grey.expand(-1, bands, -1, -1), onehot), judge(grey.expand(-1, 3, -1, -1), onehot), atol=1e-4, rtol=1e-3
+        )
+
+
+def test_bands_of_a_plain_layer_keep_its_response_to_grey() -> None:
+    weight = torch.randn(7, 2, 3, 3)
+    made = fit_bands(weight, 1, 4, reads=True, equalised=False)
+    torch.testing.assert_close(made.sum(1), weight.sum(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channel_max": 4}, "only bands may differ"),
+        ({"resolution": 32}, "other layers"),
+        ({"classes": 0}, "only bands may differ"),
+    ],
+)
+def test_other_sizes_are_refused(change: dict[str, int], message: str, run: Path) -> None:
+    generator, discriminator = build(replace(tiny_config("stylegan2").network, **change))
+    with pytest.raises(BadInput, match=message):
+        transfer(run, generator, generator, discriminator)
+
+
+def test_other_classes_are_learnt_anew(run: Path) -> None:
+    generator, discriminator = build(replace(tiny_config("stylegan2").network, classes=3))
+    lines = transfer(run, generator, generator, discriminator)
+    assert "mapping.embed.weight (afresh)" in lines[1]
+
+
+def test_a_source_that_is_nothing_is_one_clear_error(tmp_path: Path) -> None:
+    generator, discriminator = build(tiny_config("stylegan2").network)
+    with pytest.raises(BadInput, match="there is no such folder"):
+        transfer(tmp_path / "none", generator, generator, discriminator)
+    with pytest.raises(BadInput, match="holds no checkpoint"):
+        transfer(tmp_path, generator, generator, discriminator)
+
+
+def test_frozen_layers_keep_their_weights(tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = replace(tiny_config("stylegan2"), freeze_generator=2, freeze_discriminator=1)
+    trainer = Trainer(config, read(archives[16]), tmp_path, 0, CPU)
+    assert trainer.discriminator is not None
+    networks = {"g": trainer.generator, "d": trainer.discriminator}
+    before = {name: {k: v.clone() for k, v in network.state_dict().items()} for name, network in networks.items()}
+    for _ in range(3):
+        trainer.one_step()
+    frozen = {"g": ("synthesis.convs.0.", "synthesis.convs.1."), "d": ("from_bands.",)}
+    for name, network in networks.items():
+        for key, parameter in network.named_parameters():
+            assert torch.equal(parameter, before[name][key]) == key.startswith(frozen[name]), key
+    with pytest.raises(BadInput, match="freeze_generator 99: this network has 5 layers"):
+        Trainer(replace(config, freeze_generator=99), read(archives[16]), tmp_path, 0, CPU)
+
+
+def test_configurations_of_older_runs_load_and_newer_ones_are_refused() -> None:
+    data = tiny_config("stylegan2").to_json()
+    old = {key: value for key, value in data.items() if key not in ("loss", "augment", "transfer", "compile", "pl_weight")}
+    assert TrainConfig.from_json(old) == tiny_config("stylegan2")
+    with pytest.raises(BadInput, match="unknown fields of_tomorrow"):
+        TrainConfig.from_json({**data, "of_tomorrow": 1})
+    with pytest.raises(BadInput, match="unknown fields depth"):
+        TrainConfig.from_json({**data, "network": {**data["network"], "depth": 1}})
+    with pytest.raises(BadInput, match="without architecture"):
+        TrainConfig.from_json({"preset": "x", "network": {}})

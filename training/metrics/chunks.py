@@ -1,0 +1,67 @@
+"""Measurements kept on disk chunk by chunk, so that a killed evaluation goes on where it was and nothing is done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Progress = Callable[[str, int, int], None]
+"""``progress(what, done, total)``."""
+
+Floats = NDArray[np.floating]
+Make = Callable[[int, int, Callable[[int], None]], Floats]
+"""``make(start, stop, tick)``: rows start … stop - 1; it may call ``tick(rows done so far)``."""
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Arrays under ``folder``, named by what they follow from."""
+
+    folder: Path
+    progress: Progress
+
+    def rows(self, what: str, follows_from: object, count: int, size: int, make: Make) -> Floats:
+        """The first ``count`` rows of a measurement; those that are not kept yet are made, ``size`` at a time.
+
+        Parameters
+        ----------
+        what : for progress only.
+        follows_from : JSON values that decide every number of every row.
+        """
+        name = hashlib.sha256(json.dumps(follows_from, sort_keys=True).encode()).hexdigest()[:24]
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        self.progress(what, 0, count)
+        parts = []
+        for start in range(0, count, size):
+            stop = min(start + size, count)
+            path = folder / f"{start}-{stop}.npy"
+            kept = _kept(path, stop - start)
+            if kept is None:
+                kept = make(start, stop, lambda done, start=start: self.progress(what, start + done, count))  # type: ignore[misc]
+                _keep(path, kept)
+            parts.append(kept)
+            self.progress(what, stop, count)
+        return np.concatenate(parts)
+
+
+def _keep(path: Path, rows: Floats) -> None:
+    aside = path.with_suffix(".tmp.npy")
+    np.save(aside, rows)
+    aside.replace(path)
+
+
+def _kept(path: Path, count: int) -> Floats | None:
+    """The rows in ``path``; None where the file is absent or damaged, so that they are made again."""
+    try:
+        rows: Floats = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    return rows if len(rows) == count else None

@@ -1,0 +1,50 @@
+"""``publish``, and what a model must have shown before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from galaxies.cards import ModelCard
+from galaxies.errors import BadInput
+from models.store import Version
+from models.store import publish as publish_version
+
+
+def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevaluated: bool = False) -> Version:
+    """Add the exported model in ``folder`` to ``store``, if its evaluation lets it.
+
+    Raises
+    ------
+    BadInput : the model was never evaluated, or its images lie too near to training images, and nobody said to go on all the
+        same; or that version exists.
+    BadModel : the folder is not a whole version.
+    """
+    card = _card(folder)
+    if card is not None:
+        check(card, allow_memorised=allow_memorised, unevaluated=unevaluated)
+    return publish_version(folder, store)
+
+
+def check(card: ModelCard, *, allow_memorised: bool, unevaluated: bool) -> None:
+    """Raise BadInput where ``card`` does not say that the model was evaluated and passed the memorisation gate."""
+    verdict = card.metrics.get("memorisation")
+    if verdict is None:
+        if not unevaluated:
+            raise BadInput(
+                f"{card.reference} was never evaluated, so nobody knows whether it copies its training images: run "
+                "`python -m training evaluate` first, or say --unevaluated"
+            )
+    elif not verdict["passed"] and not allow_memorised:
+        raise BadInput(
+            f"{card.reference} fails the memorisation gate: its images lie closer to training images than {verdict['reference']} "
+            f"do ({'; '.join(verdict['failures'])}). See its report; to publish copies of training images all the same, say "
+            "--allow-memorised"
+        )
+
+
+def _card(folder: Path) -> ModelCard | None:
+    """The card; None where it cannot be read, which the store reports in its own words."""
+    try:
+        return ModelCard.model_validate_json((folder / "card.json").read_bytes())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,72 @@
+"""Sheets of samples of fixed latents, and the film of a run growing up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from galaxies.pixels import Picture, uint8_from_signed
+from training.architectures import Generator
+
+GRID = (6, 10)
+MOST_PIXELS = 2000
+FILM_FRAMES, FILM_SIDE, FRAME_MS, LAST_FRAME_MS = 80, 800, 150, 2000
+
+
+@torch.no_grad()
+def sheet(generator: Generator, onehots: Tensor | None, device: torch.device) -> Picture:
+    """Samples of latents that are the same for every checkpoint, as one picture; ``onehots`` (K, K) gives a row a class.
+
+    One band is grey; of more than three the first three are shown; two show as first, second, second.
+    """
+    rows, columns = GRID
+    columns = max(2, min(columns, MOST_PIXELS // generator.config.resolution))
+    rows = max(2, min(rows, MOST_PIXELS // generator.config.resolution))
+    n = rows * columns
+    rng = torch.Generator().manual_seed(0)
+    z = torch.randn(n, generator.config.z_dim, generator=rng).to(device)
+    noise = generator.draw(n, rng).get("noise")
+    onehot = None if onehots is None else onehots[torch.arange(n, device=device) // columns % len(onehots)]
+    noise = None if noise is None else noise.to(device)
+    images = np.concatenate(
+        [
+            generator.sample(z[i : i + columns], _rows(onehot, i, columns), _rows(noise, i, columns)).cpu().numpy()
+            for i in range(0, n, columns)
+        ]
+    )
+    bands = {1: [0], 2: [0, 1, 1]}.get(images.shape[1], [0, 1, 2])
+    side = images.shape[-1]
+    pixels = uint8_from_signed(images[:, bands]).reshape(rows, columns, -1, side, side).transpose(0, 3, 1, 4, 2)
+    picture = pixels.reshape(rows * side, columns * side, -1)
+    return picture if picture.shape[-1] == 3 else picture[..., 0]
+
+
+def _rows(tensor: Tensor | None, start: int, count: int) -> Tensor | None:
+    return None if tensor is None else tensor[start : start + count]
+
+
+def write_sheet(picture: Picture, path: Path) -> None:
+    """Save one sheet as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+
+
+def growing_up(folder: Path, path: Path) -> None:
+    """A GIF of the sheets in ``folder``, evenly chosen where there are many; the last one stays for two seconds."""
+    found = sorted(folder.glob("*.png"))
+    if not found:
+        return
+    chosen = [found[round(i)] for i in np.linspace(0, len(found) - 1, min(len(found), FILM_FRAMES))]
+    frames = []
+    for file in chosen:
+        with Image.open(file) as image:
+            image.thumbnail((FILM_SIDE, FILM_SIDE), Image.Resampling.BOX)
+            frames.append(image.convert("RGB").quantize(255, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
+    aside = path.with_name(f".{path.name}")
+    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
+    frames[0].save(aside, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    aside.replace(path)

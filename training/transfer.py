@@ -1,0 +1,128 @@
+"""``--transfer``: a run that starts from the weights of another run or of a published model, on as many bands as the data has.
+
+Layers that see or make bands are fitted (`fit_bands`); classes that differ are learnt anew; everything else must have the same
+shape.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from galaxies.errors import BadInput
+from training import checkpoints
+from training.architectures import Discriminator, Generator
+from training.config import TrainConfig
+from training.recover import recover
+
+CLASS_LAYERS = ("mapping.embed.", "embed.")
+
+
+def transfer(source: Path, generator: Generator, ema: Generator, discriminator: Discriminator | None) -> list[str]:
+    """Give fresh networks the weights of ``source`` and return lines that say what was taken and what was fitted.
+
+    Parameters
+    ----------
+    source : a checkpoint folder, a run folder (its newest checkpoint) or the folder of a published StyleGAN2. A model has no
+        discriminator, and old checkpoints keep only the EMA weights: the discriminator then starts afresh, and
+        ``generator_from_kimg`` gives it time to learn alone.
+
+    Raises
+    ------
+    BadInput : ``source`` is none of these, or its networks do not fit.
+    """
+    weights, bands = _read(source)
+    lines = [f"transfer from {source}:"]
+    for name, network in (("generator", generator), ("ema", ema), ("discriminator", discriminator)):
+        if network is None:
+            continue
+        if name not in weights:
+            lines.append(f"  {name}: none there, starts afresh")
+            continue
+        fitted = _fit(network, weights[name], f"{source}: {name}", (bands, generator.config.bands))
+        lines.append(f"  {name}: taken" + (f"; fitted: {', '.join(fitted)}" if fitted else ""))
+    return lines
+
+
+def _read(source: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
+    """Weights by network ("generator", "ema" and perhaps "discriminator"), and how many bands they are for."""
+    if (source / "card.json").is_file():
+        recovered = recover(source)
+        state = recovered.state_dict()
+        return {"generator": state, "ema": state}, recovered.config.bands
+    if not source.is_dir():
+        raise BadInput(f"transfer {source}: a checkpoint, a run or a published model is needed; there is no such folder")
+    folder = checkpoints.newest(source)
+    config = TrainConfig.from_json(checkpoints.read_state(folder)["config"])
+    ema = checkpoints.load(folder, "ema")
+    found = {"generator": ema, "ema": ema}
+    if (folder / "networks.safetensors").is_file():
+        networks = checkpoints.load(folder, "networks")
+        for name in ("generator", "discriminator"):
+            own = checkpoints.unflatten(name, networks)
+            if own:
+                found[name] = own
+    return found, config.network.bands
+
+
+@torch.no_grad()
+def _fit(network: nn.Module, weights: dict[str, Tensor], what: str, bands: tuple[int, int]) -> list[str]:
+    """Copy ``weights`` into ``network``; returns the names of the tensors that were fitted or left fresh."""
+    own = network.state_dict()
+    strange = sorted(own.keys() ^ weights.keys())
+    strange = [name for name in strange if not name.startswith(CLASS_LAYERS)]
+    if strange:
+        raise BadInput(f"{what} has other layers than this network: {', '.join(strange[:4])}{' …' if len(strange) > 4 else ''}")
+    fitted = []
+    for name, target in own.items():
+        given = weights.get(name)
+        if given is not None and given.shape == target.shape:
+            target.copy_(given)
+        elif name.startswith(CLASS_LAYERS):
+            fitted.append(f"{name} (afresh)")
+        else:
+            assert given is not None
+            made = _with_bands(network, name, given, target, bands)
+            if made is None:
+                raise BadInput(
+                    f"{what}: {name} is {tuple(given.shape)} there and {tuple(target.shape)} here; only bands may differ"
+                )
+            target.copy_(made)
+            fitted.append(name)
+    return fitted
+
+
+def _with_bands(network: nn.Module, name: str, given: Tensor, target: Tensor, bands: tuple[int, int]) -> Tensor | None:
+    """``given`` fitted to ``target`` where they differ in nothing but the bands (before, now); else None."""
+    if given.ndim != target.ndim:
+        return None
+    axes = [axis for axis in range(target.ndim) if given.shape[axis] != target.shape[axis]]
+    if len(axes) != 1 or (given.shape[axes[0]], target.shape[axes[0]]) != bands:
+        return None
+    owner = network.get_submodule(name.rpartition(".")[0])
+    return fit_bands(given, axes[0], bands[1], reads=isinstance(network, Discriminator), equalised=hasattr(owner, "gain"))
+
+
+def fit_bands(weight: Tensor, axis: int, bands: int, *, reads: bool, equalised: bool) -> Tensor:
+    """``weight`` with ``bands`` bands along ``axis``.
+
+    Fewer bands: each is the average of those whose place it takes. More: the first are copies, further ones the average of all.
+    A layer that ``reads`` bands is scaled so that an image that is the same in every band gives the same response as before;
+    ``equalised`` layers, which multiply by 1/√fan_in themselves, are scaled for that.
+    """
+    before = weight.shape[axis]
+    parts = list(weight.unbind(axis))
+    if bands >= before:
+        mean = weight.mean(axis)
+        parts = parts + [mean] * (bands - before)
+    else:
+        edges = [round(i * before / bands) for i in range(bands + 1)]
+        parts = [torch.stack(parts[a:b]).mean(0) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    made = torch.stack(parts, axis)
+    if not reads:
+        return made
+    ratio = before / bands
+    return made * (math.sqrt(ratio) if equalised else ratio)
