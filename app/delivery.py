@@ -56,7 +56,7 @@ def open_result(services: Services, job: Job) -> Opened:
 
 
 def deliver(request: Request, opened: Opened, headers: Mapping[str, str], *, conditional: bool = True) -> Response:
-    """The answer with the bytes of ``opened``; ``conditional``: If-None-Match and Range count (only for GET).
+    """The answer with the bytes of ``opened``; ``conditional``: If-None-Match and Range count (Range only for GET).
 
     Raises
     ------
@@ -71,18 +71,19 @@ def deliver(request: Request, opened: Opened, headers: Mapping[str, str], *, con
         "content-disposition": f'{kind}; filename="{file_name(opened.job)}"',
         **headers,
     }
-    if conditional and matches(request.headers.get("if-none-match"), etag):
+    if conditional and matches(",".join(request.headers.getlist("if-none-match")) or None, etag):
         _close(opened)
         return Response(status_code=304, headers={k: v for k, v in common.items() if k != "content-disposition"})
     first, last, status = 0, result.bytes - 1, http.HTTPStatus.OK
-    wanted = _range(request, etag, result.bytes) if conditional else None
+    head = getattr(request.state, "head", False)
+    wanted = _range(request, etag, result.bytes) if conditional and not head else None
     if wanted is not None:
         first, last, status = *wanted, http.HTTPStatus.PARTIAL_CONTENT
         common["content-range"] = f"bytes {first}-{last}/{result.bytes}"
     common["content-length"] = str(last - first + 1)
     if isinstance(opened.content, bytes):
         return Response(opened.content[first : last + 1], status, common, result.media_type)
-    if getattr(request.state, "head", False):
+    if head:
         _close(opened)
         return Response(b"", status, common, result.media_type)
     return StreamingResponse(_chunks(opened.content, first, last), status, common, result.media_type)

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, HEAD as GET without a body, and the last resort against errors."""
+"""Around every request: its id, its log line, headers for safety, HEAD as GET without a body, the last resort against errors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from app.services import Services
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 SERVER_ERROR = 500
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+"""Headers of every answer that does not bring its own: a page that it may be taken for loads and sends nothing."""
 log = structlog.get_logger("app.access")
 
 
@@ -36,11 +43,9 @@ class Frame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                given = {name for name, _ in message["headers"]}
+                added = [(name, value) for name, value in SECURITY if name not in given]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *added]
             elif head:
                 message = {**message, "body": b""}
             await send(message)

@@ -195,7 +195,14 @@ def test_conditions_and_ranges(client: Client) -> None:
     for outside in (f"{size}-", "-0"):
         assert problem(client.get(href, headers={"range": f"bytes={outside}"}), 416)
     assert client.get(href, headers={"range": "bytes=0-0", "if-range": '"old"'}).status_code == 200
+    assert client.get(href, headers={"range": "bytes=0-0", "if-range": f"W/{etag}"}).status_code == 200
     assert client.get(href, headers={"range": "bytes=0-0", "if-range": etag}).status_code == 206
+    several = [("if-none-match", '"x"'), ("if-none-match", etag)]
+    assert client.get(href, headers=several).status_code == 304
+    both = {"range": "bytes=0-0", "if-none-match": etag}
+    assert client.get(href, headers=both).status_code == 304, "the condition goes before the range"
+    head = client.head(href, headers={"range": "bytes=0-0"})
+    assert (head.status_code, head.headers["content-length"]) == (200, str(size)), "ranges are for GET"
 
 
 def test_head_has_the_headers_and_no_bytes(client: Client) -> None:
