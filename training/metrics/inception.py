@@ -98,7 +98,14 @@ class FeatureNetwork:
 
     def _batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert self._network is not None
-        with torch.no_grad():
-            pixels = prepare(images).to(self.device, getattr(torch, self.precision), memory_format=torch.channels_last)
-            found: NDArray[np.float32] = self._network(pixels).float().cpu().numpy()
-        return found
+        return features(self._network, images, self.device, getattr(torch, self.precision))
+
+
+@torch.no_grad()
+def features(
+    network: torch.jit.ScriptModule, images: NDArray[np.uint8], device: torch.device, dtype: torch.dtype = torch.float32
+) -> NDArray[np.float32]:
+    """Features (N, 2048) of one batch of uint8 images (N, 1 or 3, H, W) by a network of ``dtype``."""
+    pixels = prepare(images).to(device, dtype, memory_format=torch.channels_last)
+    found: NDArray[np.float32] = network(pixels).float().cpu().numpy()
+    return found
