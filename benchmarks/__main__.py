@@ -15,36 +15,55 @@ import typer
 from benchmarks.augmentation import augmentation
 from benchmarks.films import film
 from benchmarks.memory import memory
-from benchmarks.requests import latency, saturation
+from benchmarks.options import Options
+from benchmarks.requests import heavy, latency, saturation
+from benchmarks.soak import soak
+from benchmarks.sweep import sweep
+from benchmarks.way import way
 from models.store import ModelStore
 
-BENCHMARKS: dict[str, Callable[[int], dict[str, Any]]] = {
+PEERS_ENV = Path(".venv-peers")
+BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "latency": latency,
     "saturation": saturation,
+    "heavy": heavy,
     "film": film,
+    "way": way,
     "memory": memory,
     "augmentation": augmentation,
+    "sweep": sweep,
+    "soak": soak,
 }
+NAMED_ONLY = {"sweep", "soak"}
+"""They take long, so they run only where they are asked for."""
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help=f"any of {', '.join(BENCHMARKS)}; default all")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"any of {', '.join(BENCHMARKS)}; default all but sweep and soak")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="worker processes of one ONNX Runtime thread each")] = 2,
+    seconds: Annotated[float, typer.Option(min=0.5, help="seconds of load for each figure")] = 8.0,
+    peers: Annotated[bool, typer.Option(help="the same load on LitServe and BentoML")] = True,
+    peers_env: Annotated[Path, typer.Option(help="virtual environment of the peers, made where it is missing")] = PEERS_ENV,
+    soak_seconds: Annotated[float, typer.Option(min=10, help="how long the soak lasts")] = 1800.0,
+    plot: Annotated[Path | None, typer.Option(help="draw the soak into this SVG file")] = None,
     out: Annotated[Path | None, typer.Option(help="also write the JSON to this file")] = None,
 ) -> None:
     """Measure the service on this machine; every timing stands beside its peer from the same run."""
     for name in names or []:
         if name not in BENCHMARKS:
             raise typer.BadParameter(f"{name!r} is unknown; there are {', '.join(BENCHMARKS)}")
+    options = Options(workers, seconds, peers_env.resolve() if peers else None, soak_seconds, plot)
     found: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
         "model": ModelStore().get().card.reference,
         "workers": workers,
     }
-    for name in names or BENCHMARKS:
+    for name in names or [name for name in BENCHMARKS if name not in NAMED_ONLY]:
         typer.echo(f"measuring {name} …", err=True)
-        found[name] = BENCHMARKS[name](workers)
+        found[name] = BENCHMARKS[name](options)
     text = json.dumps(found, indent=1)
     typer.echo(text)
     if out is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.options import Options
 from training.architectures import build
 from training.augment import build as build_augmentation
 from training.losses import LOSSES
@@ -20,7 +21,7 @@ AUGMENTATIONS = (("none", 0.0), ("galaxy", 0.2), ("galaxy", 0.8), ("published", 
 ROUNDS = 8
 
 
-def augmentation(workers: int) -> dict[str, Any]:
+def augmentation(_: Options) -> dict[str, Any]:
     """Median milliseconds of a step of ``PRESET`` (both networks, no R1) by augmentation and p; all take turns in each round."""
     torch.set_num_threads(1)
     steps = {f"{name}, p {p:g}": _step(name, p) for name, p in AUGMENTATIONS}

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.options import Options
 from benchmarks.service import running_service
 from galaxies.latents import lerp, z_from_seed
 from galaxies.pixels import uint8_from_signed
@@ -25,10 +26,10 @@ from training.config import TrainConfig
 FRAMES, SIDE = 200, 512
 
 
-def film(workers: int, repeats: int = 3) -> dict[str, Any]:
+def film(options: Options, repeats: int = 3) -> dict[str, Any]:
     """Seconds of both and their ratio; the service's films differ in their seeds, so none is taken from the store."""
     peer = _peer_seconds()
-    with running_service(workers) as service:
+    with running_service(options.workers) as service:
         times = [_service_seconds(service.url, repeat) for repeat in range(repeats + 1)][1:]
     seconds = statistics.median(times)
     return {"service_seconds": seconds, "torch_eager_pillow_default_seconds": peer, "times_faster": peer / seconds}

@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -83,7 +84,7 @@ async def _run(target: Target, clients: int, seconds: float, first: int, period:
     begun, cpu = time.perf_counter(), time.process_time()
     connections = [_Connection(target, load, numbers, begun + seconds, period) for _ in range(clients)]
     for connection in connections:
-        await loop.create_connection(lambda connection=connection: connection, target.host, target.port)
+        await loop.create_connection(partial(_same, connection), target.host, target.port)
     await asyncio.gather(*(connection.ended for connection in connections))
     load.seconds, load.generator_cpu_seconds = time.perf_counter() - begun, time.process_time() - cpu
     return load, next(numbers)
@@ -139,6 +140,10 @@ class _Connection(asyncio.Protocol):
         elif not self.ended.done():
             self.ended.set_result(None)
             self._transport.close()
+
+
+def _same(connection: _Connection) -> _Connection:
+    return connection
 
 
 def _whole(head: bytes, body: bytes) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.options import Options
 from benchmarks.service import running_service
 
 JOBS = 1000
@@ -14,9 +15,9 @@ CLIENTS = 16
 MEGABYTE = 2**20
 
 
-def memory(workers: int) -> dict[str, Any]:
+def memory(options: Options) -> dict[str, Any]:
     """Megabytes a worker before (after 100 jobs of warming up) and after ``JOBS`` more."""
-    with running_service(workers) as service:
+    with running_service(options.workers) as service:
         asyncio.run(_jobs(service.url, range(100)))
         before = service.worker_memory()
         asyncio.run(_jobs(service.url, range(100, 100 + JOBS)))

@@ -1,103 +1,96 @@
-"""Latency and throughput of one-image PNG requests, and of 64 galaxies in one request."""
+"""Latency and throughput of one-image PNG requests against the bare loop and the peers, and of 64 galaxies in one request."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import statistics
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from benchmarks.bare import BareLoop, images_per_second
-from benchmarks.service import running_service
+from benchmarks.bare import call_seconds, images_per_second
+from benchmarks.heavy import publish_heavy
+from benchmarks.load import Target, closed_loop
+from benchmarks.options import Options
+from benchmarks.peers.run import PEERS, running_peer
+from benchmarks.service import WAIT, Service, running_service
+from models.store import BUNDLED, ModelStore, Version
 
-WAIT = {"Prefer": "wait=60", "Accept": "image/png"}
-_SEEDS = itertools.count(1_000_000)
+CLIENTS = (1, 8, 32, 128)
+MANY = 64
 
 
-def latency(workers: int, requests: int = 300) -> dict[str, Any]:
+def latency(options: Options) -> dict[str, Any]:
     """Median time that one ``generate`` adds over the bare session call, one client, distinct seeds."""
-    bare = BareLoop(threads=1)
-    before = statistics.median(bare.seconds_per_image(3.0))
-    with running_service(workers) as service, httpx.Client(base_url=service.url, timeout=90) as client:
-        times = [_one(client) for _ in range(requests)][requests // 10 :]
-    after = statistics.median(bare.seconds_per_image(3.0))
-    call = (before + after) / 2
-    median = statistics.median(times)
+    version = ModelStore().get()
+    before = statistics.median(call_seconds(version, options.seconds / 2))
+    with running_service(options.workers) as service:
+        _, seed = closed_loop(service.target, 1, 2.0, 0)
+        load, _ = closed_loop(service.target, 1, options.seconds, seed)
+    call = (before + statistics.median(call_seconds(version, options.seconds / 2))) / 2
     return {
         "bare_call_ms": call * 1000,
-        "request_median_ms": median * 1000,
-        "request_p95_ms": statistics.quantiles(times, n=20)[-1] * 1000,
-        "added_median_ms": (median - call) * 1000,
+        **load.document(),
+        "added_median_ms": (statistics.median(load.times) - call) * 1000,
         "start_seconds": service.start_seconds,
     }
 
 
-def saturation(workers: int, seconds: float = 8.0) -> dict[str, Any]:
-    """Throughput of distinct one-image requests at 1, 8, 32 and 128 clients over the bare loop before and after."""
-    bare = [max(images_per_second(4.0, threads) for threads in (1, 2))]
-    found = {}
-    with running_service(workers) as service:
-        asyncio.run(_load(service.url, 8, 2.0))
-        for clients in (1, 8, 32, 128):
-            found[clients] = asyncio.run(_load(service.url, clients, seconds))
-        many = [_sixty_four(service.url) for _ in range(8)][2:]
-    bare.append(max(images_per_second(4.0, threads) for threads in (1, 2)))
+def saturation(options: Options) -> dict[str, Any]:
+    """Throughput of distinct one-image requests over the bare loop: ours, and the same load on LitServe and BentoML."""
+    return _compared(ModelStore().get(), BUNDLED, options)
+
+
+def heavy(options: Options) -> dict[str, Any]:
+    """`saturation` with images of about 30 ms."""
+    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as aside:
+        return _compared(publish_heavy(Path(root), Path(aside)), Path(root), options)
+
+
+def _compared(version: Version, store: Path, options: Options) -> dict[str, Any]:
+    bare = [images_per_second(version, options.seconds)]
+    found: dict[str, Any] = {}
+    settings = {} if store == BUNDLED else {"GALSYNTH_MODELS_DIRS": str(store), "GALSYNTH_DEFAULT_MODEL": version.card.name}
+    with running_service(options.workers, **settings) as service:
+        found["galsynth"], seed = _served(service.target, options, service)
+        many = [_at_once(service, seed + i * MANY) for i in range(8)][2:]
+    bare.append(images_per_second(version, options.seconds))
+    for name in PEERS if options.peers is not None else ():
+        assert options.peers is not None
+        with running_peer(name, options.peers, store) as target:
+            found[name], _ = _served(target, options, None)
+        bare.append(images_per_second(version, options.seconds))
     peer = statistics.mean(bare)
+    for loads in found.values():
+        for load in loads.values():
+            load["over_bare"] = load["per_second"] / peer
     return {
         "bare_images_per_second": bare,
-        "ratio_by_clients": {clients: load["per_second"] / peer for clients, load in found.items()},
-        "p50_ms_by_clients": {clients: load["p50_ms"] for clients, load in found.items()},
-        "p99_ms_by_clients": {clients: load["p99_ms"] for clients, load in found.items()},
-        "errors": sum(load["errors"] for load in found.values()),
-        "ratio_of_64_in_one_request": 64 / statistics.median(many) / peer,
+        "by_clients": found,
+        "over_bare_of_64_in_one_request": MANY / statistics.median(many) / peer,
     }
 
 
-def _one(client: httpx.Client) -> float:
+def _served(target: Target, options: Options, service: Service | None) -> tuple[dict[int, dict[str, Any]], int]:
+    """What `CLIENTS` get from ``target``, and with ``service`` the processor time that a request costs in each process."""
+    found: dict[int, dict[str, Any]] = {}
+    _, seed = closed_loop(target, 8, 2.0, 0)
+    for clients in CLIENTS:
+        before = service.cpu_seconds() if service else {}
+        load, seed = closed_loop(target, clients, options.seconds, seed)
+        found[clients] = load.document()
+        if service:
+            spent = {role: cpu - before[role] for role, cpu in service.cpu_seconds().items()}
+            found[clients]["cpu_ms"] = {role: cpu * 1000 / max(1, len(load.times)) for role, cpu in spent.items()}
+    return found, seed
+
+
+def _at_once(service: Service, first: int) -> float:
+    body = {"seeds": list(range(first, first + MANY))}
     begun = time.perf_counter()
-    answer = client.post("/v1/generate", json={"seeds": [next(_SEEDS)]}, headers=WAIT)
+    answer = httpx.post(f"{service.url}/v1/generate", json=body, headers=WAIT, timeout=90)
     elapsed = time.perf_counter() - begun
-    answer.raise_for_status()
     assert answer.status_code == httpx.codes.OK, answer.text
     return elapsed
-
-
-def _sixty_four(url: str) -> float:
-    seeds = [next(_SEEDS) for _ in range(64)]
-    begun = time.perf_counter()
-    answer = httpx.post(f"{url}/v1/generate", json={"seeds": seeds}, headers=WAIT, timeout=90)
-    elapsed = time.perf_counter() - begun
-    assert answer.status_code == httpx.codes.OK, answer.text
-    return elapsed
-
-
-async def _load(url: str, clients: int, seconds: float) -> dict[str, Any]:
-    times: list[float] = []
-    errors = 0
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    until = time.perf_counter() + seconds
-
-    async def client_loop(client: httpx.AsyncClient) -> None:
-        nonlocal errors
-        while time.perf_counter() < until:
-            begun = time.perf_counter()
-            answer = await client.post("/v1/generate", json={"seeds": [next(_SEEDS)]}, headers=WAIT)
-            if answer.status_code == httpx.codes.OK:
-                times.append(time.perf_counter() - begun)
-            else:
-                errors += 1
-
-    begun = time.perf_counter()
-    async with httpx.AsyncClient(base_url=url, timeout=90, limits=limits) as client:
-        await asyncio.gather(*(client_loop(client) for _ in range(clients)))
-    elapsed = time.perf_counter() - begun
-    ordered = sorted(times)
-    return {
-        "per_second": len(times) / elapsed,
-        "p50_ms": statistics.median(ordered) * 1000,
-        "p99_ms": ordered[int(len(ordered) * 0.99)] * 1000,
-        "errors": errors,
-    }

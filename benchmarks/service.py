@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,11 +11,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 
+from benchmarks.load import Target, post
 from galsynth.server import free_port
+
+WAIT = {"prefer": "wait=60", "accept": "image/png"}
+ROLES = {"app": "api", "worker": "worker"}
 
 
 @dataclass(frozen=True)
@@ -24,16 +30,37 @@ class Service:
     url: str
     process: psutil.Process
     start_seconds: float
+    log: Path
+
+    @property
+    def target(self) -> Target:
+        """One PNG of one new galaxy a request, answered with the result itself."""
+        address = urlsplit(self.url)
+        assert address.hostname is not None
+        assert address.port is not None
+        return Target(address.hostname, address.port, lambda seed: post("/v1/generate", f'{{"seeds":[{seed}]}}', WAIT))
 
     def worker_memory(self) -> list[int]:
         """Resident bytes of every worker process."""
-        workers = [p for p in self.process.children(recursive=True) if p.cmdline()[-1:] == ["worker"]]
-        return [p.memory_info().rss for p in workers]
+        return [p.memory_info().rss for role, p in self.processes() if role == "worker"]
+
+    def processes(self) -> list[tuple[str, psutil.Process]]:
+        """Every process and what it is: ``api``, ``worker``, ``queue`` (the server) or ``up`` (the supervisor)."""
+        children = self.process.children(recursive=True)
+        return [("up", self.process), *((ROLES.get(p.cmdline()[-1], "queue"), p) for p in children)]
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time so far by role. On a machine that others use too it says more than the clock does."""
+        spent: dict[str, float] = {}
+        for role, process in self.processes():
+            times = process.cpu_times()
+            spent[role] = spent.get(role, 0.0) + times.user + times.system
+        return spent
 
 
 @contextlib.contextmanager
-def running_service(workers: int) -> Iterator[Service]:
-    """Start, wait for readiness, and stop at the end."""
+def running_service(workers: int, **environ: str) -> Iterator[Service]:
+    """Start with ``environ`` as further settings, wait for readiness, and stop at the end."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         options = ["--port", str(port), "--workers", str(workers), "--data", f"{folder}/data"]
@@ -41,11 +68,11 @@ def running_service(workers: int) -> Iterator[Service]:
         log = Path(folder) / "log"
         with log.open("wb") as stream:
             begun = time.perf_counter()
-            child = subprocess.Popen(command, stdout=stream, stderr=stream)
+            child = subprocess.Popen(command, env=dict(os.environ) | environ, stdout=stream, stderr=stream)
             try:
                 url = f"http://127.0.0.1:{port}"
                 _await_ready(url, child, log)
-                yield Service(url, psutil.Process(child.pid), time.perf_counter() - begun)
+                yield Service(url, psutil.Process(child.pid), time.perf_counter() - begun, log)
             finally:
                 child.terminate()
                 child.wait(60)
