@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from httpx import get
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.programs import missing
@@ -31,10 +33,36 @@ WAITING = ".loading, .busy, .job progress"
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Chromium without a window."""
+    """Chromium without a window; what is expected of it may take a while on a busy machine."""
+    expect.set_options(timeout=1000 * SECONDS)
     if shutil.which(CHROMIUM) is None:
         missing(f"chromium ({CHROMIUM})")
     return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and two of its models.
+
+    ``card``: of its default model, which has style layers and the class merger. ``plain``: a model without style layers.
+    """
+
+    base: str
+    card: dict[str, Any]
+    plain: str
+
+    @classmethod
+    def at(cls, base: str) -> Service:
+        """The service that answers at ``base``."""
+        found = get(f"{base}/v1/models").json()
+        plain = next(one for one in found["models"] if "mix" not in one["operations"])
+        card = get(f"{base}/v1/models/{found['default']}").json()
+        return cls(base, card, f"{plain['name']}@{plain['version']}")
+
+    @property
+    def model(self) -> str:
+        """The default model, ``name@version``."""
+        return f"{self.card['name']}@{self.card['version']}"
 
 
 @dataclass
@@ -43,8 +71,13 @@ class Visit:
 
     page: Page
     context: BrowserContext
-    base: str
+    service: Service
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def base(self) -> str:
+        """Address of the service."""
+        return self.service.base
 
     def go(self, address: str = "/") -> None:
         """Open an address and wait until its galaxies are there."""
@@ -98,7 +131,7 @@ class Visit:
 
 
 @contextlib.contextmanager
-def visiting(browser: Browser, base: str, *, small: bool = False, light: bool = False) -> Iterator[Visit]:
+def visiting(browser: Browser, service: Service, *, small: bool = False, light: bool = False) -> Iterator[Visit]:
     """A fresh reader; at the end nothing may have broken the content security policy, and no script may have failed."""
     context = browser.new_context(
         viewport=SMALL if small else WIDE,
@@ -110,7 +143,7 @@ def visiting(browser: Browser, base: str, *, small: bool = False, light: bool = 
     context.set_default_timeout(1000 * SECONDS)
     context.add_init_script(WATCH)
     page = context.new_page()
-    visit = Visit(page, context, base)
+    visit = Visit(page, context, service)
     page.on("pageerror", lambda error: visit.wrong.append(f"script: {error}"))
     page.on("console", lambda message: _listen(visit, message.type, message.text))
     yield visit

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.browser import SHOTS, Visit, launch, visiting
+from tests.e2e.browser import SHOTS, Service, Visit, launch, visiting
 from tests.programs import Up, start_up
 
 
@@ -39,9 +39,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture(scope="session")
-def base(up: Up) -> str:
-    """Address of the service."""
-    return up.url
+def service(up: Up) -> Service:
+    """The running service and its models."""
+    return Service.at(up.url)
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser: Browser, base: str) -> Iterator[Visit]:
+def visit(browser: Browser, service: Service) -> Iterator[Visit]:
     """A reader at a desk, in the dark."""
-    with visiting(browser, base) as one:
+    with visiting(browser, service) as one:
         yield one
 
 
 @pytest.fixture
-def small(browser: Browser, base: str) -> Iterator[Visit]:
+def small(browser: Browser, service: Service) -> Iterator[Visit]:
     """A reader with a phone."""
-    with visiting(browser, base, small=True) as one:
+    with visiting(browser, service, small=True) as one:
         yield one

@@ -8,14 +8,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Response, expect
 
-from tests.e2e.browser import Visit, visiting
+from tests.e2e.browser import Service, Visit, visiting
 
 SLOTS = "slots=42,7~merger,3"
 VIEWS = {
     "gallery": f"/?{SLOTS}",
     "similar": f"/?view=similar&at=42&{SLOTS}",
     "galaxy": f"/?view=galaxy&at=42&{SLOTS}",
-    "pixels": f"/?view=galaxy&at=42&look=pixels&band=green&map=magma&{SLOTS}",
+    "pixels": f"/?view=galaxy&at=42&look=pixels&map=magma&{SLOTS}",
     "film": f"/?view=film&frame=20&frames=40&{SLOTS}",
     "mix": f"/?view=mix&{SLOTS}",
     "sum": f"/?view=sum&{SLOTS}",
@@ -39,8 +39,8 @@ def serious(visit: Visit) -> list[str]:
 
 @pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_nothing_serious_and_it_can_be_looked_at(browser: Browser, base: str, view: str, light: bool) -> None:
-    with visiting(browser, base, light=light) as visit:
+def test_axe_finds_nothing_serious_and_it_can_be_looked_at(browser: Browser, service: Service, view: str, light: bool) -> None:
+    with visiting(browser, service, light=light) as visit:
         visit.go(VIEWS[view])
         visit.shot(f"{view}-1280-{'light' if light else 'dark'}")
         assert not serious(visit)
@@ -115,15 +115,15 @@ def test_another_view_begins_at_its_top_with_its_title(visit: Visit) -> None:
     expect(visit.page.get_by_role("main")).to_be_focused()
 
 
-def test_dark_is_the_default_and_the_choice_is_kept(browser: Browser, base: str) -> None:
-    with visiting(browser, base) as visit:
+def test_dark_is_the_default_and_the_choice_is_kept(browser: Browser, service: Service) -> None:
+    with visiting(browser, service) as visit:
         visit.go("/?count=12")
         theme = visit.page.locator("html")
         expect(theme).to_have_attribute("data-theme", "dark")
         visit.button("Switch to light")
         visit.page.reload()
         expect(theme).to_have_attribute("data-theme", "light")
-    with visiting(browser, base, light=True) as visit:
+    with visiting(browser, service, light=True) as visit:
         visit.go("/?count=12")
         expect(visit.page.locator("html")).to_have_attribute("data-theme", "light")
 

@@ -14,16 +14,16 @@ from astropy.io import fits
 from playwright.sync_api import Browser
 
 from app.page import Page
-from tests.e2e.browser import Visit, visiting
+from tests.e2e.browser import Service, Visit, visiting
 
 Run = Callable[..., Any]
 BYTES = "Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer"
 
 
 @pytest.fixture(scope="module")
-def reader(browser: Browser, base: str) -> Iterator[Visit]:
-    with visiting(browser, base) as visit:
-        visit.page.goto(f"{base}/?view=favourites")
+def reader(browser: Browser, service: Service) -> Iterator[Visit]:
+    with visiting(browser, service) as visit:
+        visit.page.goto(f"{service.base}/?view=favourites")
         yield visit
 
 

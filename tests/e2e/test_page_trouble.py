@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 from httpx import get
 from playwright.sync_api import Route, expect
@@ -53,13 +54,13 @@ def test_an_error_stands_where_its_galaxy_would_be_and_can_be_tried_again(visit:
 
 def test_what_the_service_refuses_is_said_in_its_words(visit: Visit) -> None:
     visit.go("/?view=galaxy&at=42~quasar")
-    expect(visit.page.locator(".well.failed").first).to_contain_text("class 'quasar' is unknown to model gz1-64@1")
+    expect(visit.page.locator(".well.failed").first).to_contain_text(f"class 'quasar' is unknown to model {visit.service.model}")
 
 
 def test_an_unknown_model_is_named_and_another_can_be_chosen(visit: Visit) -> None:
     visit.page.goto(f"{visit.base}/?model=gz2-1024@9")
     expect(visit.page.get_by_role("alert").filter(has_text="gz2-1024")).to_be_visible()
-    visit.page.get_by_label("Model").select_option("gz1-64@1")
+    visit.page.get_by_label("Model").select_option(visit.service.model)
     visit.settle()
     expect(visit.page.locator(".tile img")).to_have_count(24)
     expect(visit.page.locator(".banner")).to_have_count(0)
@@ -121,6 +122,22 @@ def test_a_service_with_keys_is_given_one_and_never_in_an_address(visit: Visit) 
     visit.page.get_by_text("Copy as curl or Python").click()
     expect(visit.page.get_by_label("curl command")).to_contain_text("$GALSYNTH_KEY")
     assert visit.page.evaluate("localStorage.getItem('galsynth-key')") is None
+
+
+def test_progress_comes_by_events(visit: Visit) -> None:
+    streams: list[str] = []
+    visit.page.on(
+        "response", lambda answer: streams.append(answer.headers.get("content-type", "")) if "/events" in answer.url else None
+    )
+    visit.go(f"/?view=film&slots=1,{int(time.time())}&frames=64")
+    expect(visit.page.get_by_role("button", name="Play")).to_be_enabled()
+    assert streams == ["text/event-stream; charset=utf-8"]
+
+
+def test_without_events_the_job_is_asked_for(visit: Visit) -> None:
+    visit.page.route("**/events", lambda route: route.fulfill(**problem(503, "too many streams are open")))
+    visit.go(f"/?view=film&slots=2,{int(time.time())}&frames=64")
+    expect(visit.page.get_by_role("button", name="Play")).to_be_enabled()
 
 
 def test_leaving_a_film_cancels_it(visit: Visit) -> None:
