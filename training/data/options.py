@@ -62,7 +62,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """The source and where the archive goes, what is selected, how it is read, how it is normalised."""
+    """The source (``origin`` where it is no file), where the archive goes, and how objects are selected, read and normalised."""
 
     source: Path
     out: Path
@@ -82,6 +82,7 @@ class PrepareOptions:
     normalisation: Kind = "auto"
     softening: float = 3.0
     like: Path | None = None
+    origin: dict[str, str | int] | None = None
 
 
 def choice(option: str, text: str, allowed: object) -> str:

@@ -180,7 +180,8 @@ def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Arc
     manifest = {
         "name": options.name or options.out.name,
         "credits": options.credits,
-        "source": {"file": options.source.name, "digest": sha256(options.source) if options.source.is_file() else None},
+        "source": options.origin
+        or {"file": options.source.name, "digest": sha256(options.source) if options.source.is_file() else None},
         "selection": ", ".join(options.selection.texts()) or None,
         "resolution": options.reading.resolution,
         "bands": [band.name for band in bands],
@@ -232,7 +233,7 @@ def _of_other(folder: Path, other: dict[str, Any], own: dict[str, Any]) -> Const
 def _resolved(options: PrepareOptions) -> dict[str, Any]:
     """What decides the content, without where things lie and how many processes work."""
     document = asdict(options)
-    for key in ("source", "out", "jobs", "like", "name", "credits"):
+    for key in ("source", "out", "jobs", "like", "name", "credits", "origin"):
         del document[key]
     document["selection"]["csv"] = options.selection.csv.name if options.selection.csv else None
     document["reading"]["bands"] = [band.model_dump(exclude_none=True) for band in options.reading.bands]

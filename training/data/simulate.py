@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 
 import numpy as np
 
@@ -45,8 +46,11 @@ def simulate(options: PrepareOptions, simulation: Simulation, progress: Progress
     family = f"{simulation.preset}-{simulation.seed}"
     items = [Item(f"simulated-{index:06d}", f"{family}-{index}") for index in range(simulation.count)]
     work = partial(_simulated, simulation=simulation, reading=options.reading, column=options.selection.class_column)
+    origin: dict[str, str | int] = {
+        "simulator": simulation.preset, "seed": simulation.seed, "count": simulation.count, "galsim": version("galsim")
+    }  # fmt: skip
     with aside(options.out) as folder:
-        return gather(options, items, work, folder, progress)
+        return gather(replace(options, origin=origin), items, work, folder, progress)
 
 
 def _simulated(item: Item, simulation: Simulation, reading: Reading, column: str | None) -> Outcome:

@@ -1,0 +1,266 @@
+"""Every kind of file gives the same pixels, facts from headers are kept, and broken files are named."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from galaxies.cards import Band
+from galaxies.errors import BadInput
+from training.data.archive import Archive, read
+from training.data.options import PrepareOptions, Reading, Selection
+from training.data.prepare import prepare
+
+SIDE = 16
+RNG = np.random.default_rng(5)
+CUBE = RNG.normal(1.0, 2.0, (3, SIDE, SIDE)).astype(np.float32)
+
+
+def made(source: Path, **change: Any) -> Archive:
+    """The archive of ``source`` at its own size; reading options may be given among the others."""
+    names = {"resolution", "crop", "nan", "band_axis", "hdu", "key", "bands", "limit_bytes", "reject", "saturation", "resample"}
+    reading = Reading(**{"resolution": SIDE, **{name: value for name, value in change.items() if name in names}})
+    others = {"held_out": 0.0, **{name: value for name, value in change.items() if name not in names}}
+    return prepare(PrepareOptions(source, source.parent / "out", reading=reading, **others), lambda done, total: None)
+
+
+def header(**entries: Any) -> fits.Header:
+    found = fits.Header()
+    for key, value in entries.items():
+        found[key] = value
+    return found
+
+
+def extensions(names: tuple[str, ...] = ("F150W", "F277W", "F444W"), **entries: Any) -> fits.HDUList:
+    hdus = [fits.ImageHDU(plane, header(**entries), name=name) for plane, name in zip(CUBE, names, strict=True)]
+    return fits.HDUList([fits.PrimaryHDU(), *hdus])
+
+
+def test_extensions_are_bands_and_headers_are_kept(tmp_path: Path) -> None:
+    scale = {"CTYPE1": "RA---TAN", "CUNIT1": "deg", "CDELT1": -0.03 / 3600, "CDELT2": 0.03 / 3600}
+    extensions(BUNIT="MJy/sr", **scale).writeto(tmp_path / "a.fits")
+    archive = made(tmp_path / "a.fits")
+    assert np.array_equal(archive.images[0], CUBE[:, ::-1])
+    details = archive.manifest["band_details"]
+    assert [(band["name"], band["unit"], band["wavelength_um"]) for band in details] == [
+        ("F150W", "MJy/sr", 1.501), ("F277W", "MJy/sr", 2.777), ("F444W", "MJy/sr", 4.402),
+    ]  # fmt: skip
+    assert archive.manifest["pixel_scale_arcsec"] == pytest.approx(0.03)
+    jansky = 1e6 * (0.03 / 206_264.806) ** 2
+    assert details[0]["zero_point"] == pytest.approx(-2.5 * np.log10(jansky / 3631.0), abs=0.01)
+
+
+def test_downsampling_grows_the_pixel_scale(tmp_path: Path) -> None:
+    extensions(CTYPE1="RA---TAN", CD1_1=-1e-5, CD1_2=0.0, CD2_1=0.0, CD2_2=1e-5).writeto(tmp_path / "a.fits")
+    archive = made(tmp_path / "a.fits", resolution=8)
+    assert archive.manifest["pixel_scale_arcsec"] == pytest.approx(0.072)
+
+
+def test_hst_zero_points_come_from_photflam(tmp_path: Path) -> None:
+    fits.PrimaryHDU(CUBE[0], header(PHOTFLAM=7.0331885e-20, PHOTPLAM=8045.0, FILTER1="CLEAR1L")).writeto(tmp_path / "a.fits")
+    (band,) = made(tmp_path / "a.fits").manifest["band_details"]
+    assert band["zero_point"] == pytest.approx(25.95, abs=0.01)
+    assert band["wavelength_um"] == pytest.approx(0.8045)
+
+
+@pytest.mark.parametrize("axis", ["first", "last", "auto"])
+def test_cubes_by_band_axis(tmp_path: Path, axis: str) -> None:
+    cube = np.moveaxis(CUBE, 0, -1) if axis == "last" else CUBE
+    fits.PrimaryHDU(cube).writeto(tmp_path / "a.fits")
+    archive = made(tmp_path / "a.fits", band_axis=axis, bands=tuple(Band(name=name, unit="nJy") for name in "gri"))
+    assert np.array_equal(archive.images[0], CUBE[:, ::-1])
+    assert archive.manifest["bands"] == ["g", "r", "i"]
+    assert archive.manifest["band_details"][1] == {"name": "r", "unit": "nJy", "wavelength_um": 0.6176}
+
+
+def test_gzip_and_a_file_a_band_and_a_zip_give_the_same(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as container:
+        for plane, band in zip(CUBE, "gri", strict=True):
+            buffer = io.BytesIO()
+            fits.PrimaryHDU(plane).writeto(buffer)
+            container.writestr(f"x/42_{band}.fits.gz", gzip.compress(buffer.getvalue(), mtime=0))
+    order = tuple(Band(name=name) for name in "gri")
+    archive = made(tmp_path / "set.zip", pattern="x/{id}_{band}.fits.gz", bands=order)
+    assert list(archive.files) == ["42"]
+    assert archive.manifest["bands"] == ["g", "r", "i"]
+    assert np.array_equal(archive.images[0], CUBE[:, ::-1])
+
+
+def test_an_object_without_one_of_its_bands_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("1_g", "1_r", "2_g"):
+        fits.PrimaryHDU(CUBE[len(name) % 3] + int(name[0])).writeto(tmp_path / "in" / f"{name}.fits")
+    with pytest.raises(BadInput, match="2 has no file for r"):
+        made(tmp_path / "in", pattern="{id}_{band}.fits")
+    with pytest.raises(BadInput, match="once each"):
+        made(tmp_path / "in", pattern="{id}.fits")
+
+
+def test_every_hdu_can_be_an_object(tmp_path: Path) -> None:
+    hdus = [fits.PrimaryHDU(CUBE[0]), fits.ImageHDU(CUBE[1]), fits.ImageHDU(np.zeros((4, 4), np.float32))]
+    fits.HDUList(hdus).writeto(tmp_path / "stamps.fits")
+    archive = made(tmp_path / "stamps.fits", layout="objects", on_error="skip", bands=(Band(name="F814W"),))
+    assert list(archive.files) == ["stamps.fits[0]", "stamps.fits[1]"]
+    assert np.array_equal(archive.images[:, 0], CUBE[:2, ::-1])
+    assert archive.manifest["broken"] == ["stamps.fits[2] is 4 × 4; at least 16 × 16 is needed"]
+
+
+def test_masks_are_not_taken_for_bands(tmp_path: Path) -> None:
+    extensions(("SCI", "ERR", "DQ")).writeto(tmp_path / "a.fits")
+    with pytest.raises(BadInput, match=r"look like errors or masks \(DQ, ERR\); choose with --hdu"):
+        made(tmp_path / "a.fits")
+    assert made(tmp_path / "a.fits", hdu=("SCI",)).images.shape == (1, 1, SIDE, SIDE)
+    (tmp_path / "out").rename(tmp_path / "first")
+    with pytest.raises(BadInput, match="no image extension WHT; it has 1 SCI, 2 ERR, 3 DQ"):
+        made(tmp_path / "a.fits", hdu=("WHT",), resolution=8)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_rows_of_npz_and_hdf5_with_labels(tmp_path: Path, compressed: bool) -> None:
+    stack = np.moveaxis(np.stack([CUBE, CUBE + 1, CUBE + 2]), 1, -1)
+    (np.savez_compressed if compressed else np.savez)(tmp_path / "a.npz", images=stack, kind=["b", "a", "b"], ids=[7, 8, 9])
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["group/pixels"] = stack
+        file["kind"] = [b"b", b"a", b"b"]
+    for source, key in (("a.npz", "images"), ("b.h5", "group/pixels")):
+        archive = made(tmp_path / source, key=key, label_key="kind")
+        assert np.array_equal(archive.images, np.moveaxis(stack, -1, 1))
+        assert archive.classes == ["a", "b"]
+        assert archive.labels.tolist() == [1, 0, 1]
+        (tmp_path / "out").rename(tmp_path / f"out-{source}")
+
+
+def test_a_folder_of_npy_is_an_object_a_file(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", CUBE)
+    np.savez(tmp_path / "in" / "b.npz", anything=CUBE + 1)
+    assert np.array_equal(made(tmp_path / "in").images, np.stack([CUBE, CUBE + 1]))
+
+
+@pytest.mark.parametrize(
+    ("policy", "value"), [("zero", 0.0), ("median", float(np.median(np.delete(CUBE[1].ravel(), 3)))), ("fail", None)]
+)
+def test_pixels_that_are_not_finite_follow_the_policy(tmp_path: Path, policy: str, value: float | None) -> None:
+    holed = CUBE.copy()
+    holed[1, 0, 3] = np.nan
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", holed)
+    if value is None:
+        with pytest.raises(BadInput, match=r"a\.npy has 1 pixels that are not finite; --nan zero"):
+            made(tmp_path / "in", nan=policy)
+        return
+    archive = made(tmp_path / "in", nan=policy)
+    assert archive.images[0, 1, 0, 3] == pytest.approx(value)
+    assert archive.manifest["nonfinite"] == {"policy": policy, "images": 1, "pixels": 1}
+
+
+def broken_files() -> dict[str, bytes]:
+    """Files that are cut off, lie about their size, or hold something else."""
+    image, arrays = io.BytesIO(), io.BytesIO()
+    fits.PrimaryHDU(np.zeros((64, 64), np.float32)).writeto(image)
+    np.savez(arrays, images=np.zeros((64, 64), np.float32))
+    pickled = io.BytesIO()
+    np.save(pickled, np.array([{}], dtype=object), allow_pickle=True)
+    return {
+        "cut.fits": image.getvalue()[:5000],
+        "cut.fits.gz": gzip.compress(image.getvalue())[:-20],
+        "cut.npz": arrays.getvalue()[:-200],
+        "pickled.npy": pickled.getvalue(),
+        "text.fits": b"no FITS at all",
+        "table.fits": table(),
+        "text.h5": b"no HDF5 at all",
+        "bomb.fits.gz": gzip.compress(bytes(3 * 2**20)),
+        "flat.npy": array_bytes(np.zeros(16, np.float32)),
+        "words.npy": array_bytes(np.array([["a"] * 16] * 16)),
+        "cubical.npy": array_bytes(np.zeros((16, 16, 16), np.float32)),
+    }
+
+
+def table() -> bytes:
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("a", "E", array=[1.0])])]).writeto(stream)
+    return stream.getvalue()
+
+
+def array_bytes(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_broken_file_is_named_and_the_rest_goes_on(tmp_path: Path, zipped: bool) -> None:
+    files = {**broken_files(), "good.npy": array_bytes(CUBE)}
+    source = tmp_path / "in"
+    if zipped:
+        with zipfile.ZipFile(source, "w") as container:
+            for name, content in files.items():
+                container.writestr(name, content)
+    else:
+        source.mkdir()
+        for name, content in files.items():
+            (source / name).write_bytes(content)
+    archive = made(source, on_error="skip", limit_bytes=2**20)
+    assert list(archive.files) == ["good.npy"]
+    assert sorted(text.split()[0] for text in archive.manifest["broken"]) == sorted(broken_files())
+    bomb = next(text for text in archive.manifest["broken"] if text.startswith("bomb"))
+    assert "unpacks to more than 1 MiB" in bomb
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "in", "w", zipfile.ZIP_DEFLATED) as container:
+        container.writestr("bomb.fits", bytes(64 * 2**20))
+    with pytest.raises(BadInput, match=r"bomb\.fits unpacks to more than 1 MiB"):
+        made(tmp_path / "in", limit_bytes=2**20)
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.npz", "set.h5", "set.fits"])
+def test_a_source_that_is_cut_off_is_one_error(tmp_path: Path, name: str) -> None:
+    stream = io.BytesIO()
+    if name.endswith("fits"):
+        extensions().writeto(stream)
+    else:
+        np.savez(stream, images=CUBE)
+    (tmp_path / name).write_bytes(stream.getvalue()[:2000])
+    with pytest.raises(BadInput, match=r"set\."):
+        made(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_units_do_not_mix(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, unit in enumerate(("nJy", "nJy", "MJy/sr")):
+        fits.PrimaryHDU(CUBE[number], header(BUNIT=unit, FILTER="r")).writeto(tmp_path / "in" / f"{number}.fits")
+    with pytest.raises(BadInput, match=r"2\.fits has units \(MJy/sr\); the set has units \(nJy\) since 0\.fits"):
+        made(tmp_path / "in")
+
+
+def test_expert_table_of_galaxy_zoo_1_without_a_header(tmp_path: Path) -> None:
+    """The layout of GZ1Expert-MergerMaster: object id in column 1, merger flag in column 20, files <id>.tiff."""
+    from PIL import Image
+
+    (tmp_path / "in").mkdir()
+    lines = []
+    for number in range(6):
+        identifier = 587722981736120000 + number
+        lines.append(",".join([str(number), str(identifier), *["0.5"] * 18, str(int(number % 3 == 0)), "x"]))
+        pixels = RNG.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "in" / f"{identifier}.tiff")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    expert = Selection(csv=tmp_path / "table.csv", header=False, file_column="1", file_pattern="{}.tiff", where=(("20", "1"),))
+    archive = made(tmp_path / "in", selection=expert)
+    assert list(archive.files) == ["587722981736120000.tiff", "587722981736120003.tiff"]
+    both = replace(expert, where=(), class_column="20", rename=(("1", "merger"), ("0", "other")))
+    (tmp_path / "out").rename(tmp_path / "mergers")
+    archive = made(tmp_path / "in", selection=both)
+    assert [archive.classes[label] for label in archive.labels] == ["merger", "other", "other"] * 2
+    assert read(tmp_path / "mergers").manifest["selection"] == "20 = 1"

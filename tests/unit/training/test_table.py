@@ -1,0 +1,68 @@
+"""What a table selects, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from galaxies.errors import BadInput
+from training.data.options import Selection
+from training.data.table import read_table
+
+TEXT = "file,kind,flag,mag\na.png,round,1,17.5\nb.png,flat,0,18.5\nc.png,,1,19.5\n"
+
+
+def selection(folder: Path, text: str = TEXT, **change: Any) -> Selection:
+    (folder / "t.csv").write_text(text)
+    return Selection(csv=folder / "t.csv", **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "files"),
+    [
+        ({}, ["a.png", "b.png", "c.png"]),
+        ({"where": (("flag", "1.0"),)}, ["a.png", "c.png"]),
+        ({"where": (("2", "1"), ("kind", "round"))}, ["a.png"]),
+        ({"minimum": (("mag", 18.5),)}, ["b.png", "c.png"]),
+        ({"maximum": (("3", 18.0),)}, ["a.png"]),
+    ],
+)
+def test_rows_are_selected_by_name_or_number(tmp_path: Path, change: dict[str, Any], files: list[str]) -> None:
+    assert [row.file for row in read_table(selection(tmp_path, **change)).rows] == files
+
+
+def test_a_row_without_a_label_is_named(tmp_path: Path) -> None:
+    table = read_table(selection(tmp_path, class_column="kind", object_column="mag"))
+    assert [(row.label, row.object_id) for row in table.rows] == [("round", "17.5"), ("flat", "18.5")]
+    assert table.problems == [f"{tmp_path / 't.csv'}: row 4 (c.png) has no label in column 'kind'"]
+
+
+def test_a_byte_order_mark_and_short_rows_do_no_harm(tmp_path: Path) -> None:
+    table = read_table(selection(tmp_path, "\ufeff" + TEXT + "d.png,round\n"))
+    assert len(table.rows) == 3
+    assert "row 5 has 2 columns, not 4" in table.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "message"),
+    [
+        (TEXT, {"class_column": "shape"}, "no column 'shape'; it has file, kind, flag, mag"),
+        (TEXT, {"class_column": "9"}, "no column '9'"),
+        (TEXT, {"where": (("flag", "2"),)}, "no row of .* is selected by flag = 2"),
+        (TEXT, {"maximum": (("kind", 1.0),)}, "'round' in column 'kind' of row 2 is not a number"),
+        (TEXT + "a.png,flat,0,1\n", {}, "names a.png twice, in rows 2 and 5"),
+        ("5,7,9\n", {"file_column": "1"}, "looks like data; say --no-header"),
+        ("", {}, "has no rows"),
+        ("0,1,2\n", {"header": False}, r"no column 'file'; it has 0 to 2 \(--no-header\)"),
+    ],
+)
+def test_a_wrong_table_is_one_clear_error(tmp_path: Path, text: str, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        read_table(selection(tmp_path, text, **change))
+
+
+def test_a_missing_table_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"absent\.csv cannot be read"):
+        read_table(Selection(csv=tmp_path / "absent.csv"))
