@@ -24,7 +24,8 @@ from training.architectures.layers import EqualConv, EqualLinear, equal_conv_wei
 class StyleGANConfig(base.StyleConfig):
     """Sizes of one StyleGAN; ``channel_base`` and ``channel_max`` give min(base // resolution, max) feature maps.
 
-    ``stable_kimg`` thousand images are shown at each size, then ``fade_kimg`` while the next one is faded in.
+    ``stable_kimg`` thousand images are shown at each size, then ``fade_kimg`` while the next one is faded in. Where both are 0 the
+    networks are whole from the start, as fine-tuning wants them.
     """
 
     resolution: int = 256
@@ -44,8 +45,8 @@ class StyleGANConfig(base.StyleConfig):
                 raise ValueError(f"{name} {side}: a power of two, 4 or more, is needed")
         if self.grow_from > self.resolution:
             raise ValueError(f"grow_from {self.grow_from} is above the resolution {self.resolution}")
-        if self.stable_kimg < 0 or self.fade_kimg < 0 or self.stable_kimg + self.fade_kimg <= 0:
-            raise ValueError(f"stable_kimg {self.stable_kimg} and fade_kimg {self.fade_kimg}: 0 or more, one of them above 0")
+        if self.stable_kimg < 0 or self.fade_kimg < 0:
+            raise ValueError(f"stable_kimg {self.stable_kimg} and fade_kimg {self.fade_kimg}: 0 or more are needed")
 
     def channels(self, resolution: int) -> int:
         """Feature maps at ``resolution``."""
@@ -78,6 +79,8 @@ class StyleGANConfig(base.StyleConfig):
 
     def level(self, kimg: float) -> float:
         """How far the networks have grown: log2 of the side; 3.25 shows 8 pixels and a quarter of 16."""
+        if not self.stable_kimg + self.fade_kimg:
+            return math.log2(self.resolution)
         phase, within = divmod(kimg, self.stable_kimg + self.fade_kimg)
         fading = max(within - self.stable_kimg, 0.0) / self.fade_kimg if self.fade_kimg else 0.0
         return min(math.log2(self.grow_from) + phase + fading, math.log2(self.resolution))

@@ -46,6 +46,10 @@ def test_growth_without_fading_jumps() -> None:
     assert [config.level(kimg) for kimg in (4.9, 5.0, 1e6)] == [3, 4, 8]
 
 
+def test_networks_without_a_schedule_are_whole_from_the_start() -> None:
+    assert StyleGANConfig(stable_kimg=0, fade_kimg=0).level(0) == 8
+
+
 def test_published_sizes_of_256_pixels() -> None:
     config = StyleGANConfig()
     assert (config.num_ws, len(config.noise_shapes), config.mapping_depth, config.shown[0]) == (14, 14, 8, 8)
