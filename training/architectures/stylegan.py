@@ -24,8 +24,8 @@ from training.architectures.layers import EqualConv, EqualLinear, equal_conv_wei
 class StyleGANConfig(base.StyleConfig):
     """Sizes of one StyleGAN; ``channel_base`` and ``channel_max`` give min(base // resolution, max) feature maps.
 
-    ``stable_kimg`` thousand images are shown at each size, then ``fade_kimg`` while the next one is faded in. Where both are 0 the
-    networks are whole from the start, as fine-tuning wants them.
+    ``stable_kimg`` thousand images are shown at each size, then ``fade_kimg`` while the next one is faded in. Where both are 0
+    the networks are whole from the start, as fine-tuning wants them.
     """
 
     resolution: int = 256

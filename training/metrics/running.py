@@ -13,7 +13,7 @@ from galaxies.pixels import uint8_from_signed
 from training.architectures import Generator
 from training.data.archive import Archive
 from training.metrics.distances import frechet_distance
-from training.metrics.inception import features, find_network, load_network
+from training.metrics.inception import FeatureNetwork, find_network
 
 BATCH = 32
 
@@ -32,7 +32,7 @@ class RunningFid:
         chosen = np.random.default_rng(0).permutation(archive.training())[:count]
         self.chosen = np.sort(chosen)
         self.real: NDArray[np.float32] | None = None
-        self.network = load_network(find_network(), device)
+        self.network = FeatureNetwork(find_network(), device, "float32", threads=1)
 
     def measure(self, generator: Generator, progress: Progress) -> dict[str, float]:
         """``{"fid1000": value}`` of ``generator``'s samples without truncation, for a count of 1,000."""
@@ -62,7 +62,7 @@ class RunningFid:
         found = []
         for start in range(0, count, BATCH):
             stop = min(start + BATCH, count)
-            found.append(features(self.network, images(start, stop), self.device))
+            found.append(self.network.features(images(start, stop)))
             progress(stop, count)
         return np.concatenate(found)
 
