@@ -19,6 +19,7 @@ from benchmarks.options import Options
 from benchmarks.requests import heavy, latency, saturation
 from benchmarks.soak import soak
 from benchmarks.sweep import sweep
+from benchmarks.training import training
 from benchmarks.way import way
 from models.store import ModelStore
 
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "augmentation": augmentation,
     "sweep": sweep,
     "soak": soak,
+    "training": training,
 }
 NAMED_ONLY = {"sweep", "soak"}
 """They take long, so they run only where they are asked for."""

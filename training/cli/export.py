@@ -22,12 +22,13 @@ def export(
     description: Annotated[str, typer.Option(help="what it makes and from what")] = "",
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "CC BY 4.0",
     truncation: Annotated[float, typer.Option(min=-2, max=2, help="default ψ of the model")] = 0.7,
+    half: Annotated[bool, typer.Option("--half", help="store weights as float16; arithmetic stays float32")] = False,
 ) -> None:
     """A checkpoint's EMA generator to ONNX with a card; measures the greatest ONNX-torch difference."""
     from training.export import ExportOptions
     from training.export import export as export_model
 
-    options = ExportOptions(name, version, title or name, description, licence, truncation)
+    options = ExportOptions(name, version, title or name, description, licence, truncation, half)
     card = export_model(checkpoints.newest(run), out, options)
     print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from galaxies.errors import BadInput
 from training.config import TrainConfig, fit
-from training.presets import concepcion, fussell_moews, ours
+from training.presets import concepcion, fussell_moews, nottingham, ours
 from training.presets.preset import Preset
 
 PRESETS: dict[str, Preset] = {
     **ours.PRESETS,
     **fussell_moews.PRESETS,
+    **nottingham.PRESETS,
     **concepcion.PRESETS,
 }
 

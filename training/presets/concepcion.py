@@ -1,4 +1,10 @@
-"""Concepción thesis (2023): StyleGAN at 256 px with progressive growing and WGAN-GP (row C1)."""
+"""Concepción thesis (2023): StyleGAN at 256 px with progressive growing and WGAN-GP (row C1) and fine-tuning in a chain (row C2).
+
+The chain is Illustris JPG → SDSS JPG → Illustris FITS → SDSS FITS. Each step is a run on its own archive that starts from the
+one before: ``train RUN --data ARCHIVE --preset stylegan-c2-sdss-jpg --transfer RUN_BEFORE``. The thesis freezes the first 0 … 5
+layers of the generator; the presets freeze none for simulated and 3 for real data, and ``--set freeze_generator=5`` varies it.
+Its lengths are not printed. A step begins fully grown.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +51,27 @@ C1_CPU = replace(
     processes=2,
 )
 
+GROWN = StyleGANConfig(stable_kimg=0.0, fade_kimg=0.001)
+
+C2_SIMULATED = replace(C1, preset="stylegan-c2-illustris-fits", network=GROWN, kimg=2000.0)
+C2_REAL = replace(
+    C1,
+    preset="stylegan-c2-sdss-jpg",
+    network=GROWN,
+    kimg=500.0,
+    lr_generator=0.001,
+    lr_discriminator=0.001,
+    augment="concepcion-reflect",
+    freeze_generator=3,
+)
+THESIS_C2 = "Concepción thesis (2023), row C2"
+
 PRESETS: dict[str, Preset] = {
     "stylegan-c1": Preset(C1, "Concepción thesis (2023), row C1", ILLUSTRIS),
     "stylegan-c1-cpu": Preset(C1_CPU, "this project: row C1, narrow, 64 px", "SDSS galaxies, or any archive"),
+    "stylegan-c2-sdss-jpg": Preset(C2_REAL, f"{THESIS_C2}, step 2", "149 SDSS JPG images, 256 px"),
+    "stylegan-c2-illustris-fits": Preset(C2_SIMULATED, f"{THESIS_C2}, step 3", "6,897 Illustris FITS images, 256 px"),
+    "stylegan-c2-sdss-fits": Preset(
+        replace(C2_REAL, preset="stylegan-c2-sdss-fits"), f"{THESIS_C2}, step 4", "149 SDSS FITS images, 256 px"
+    ),
 }

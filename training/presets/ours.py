@@ -1,6 +1,12 @@
-"""Our own presets, after the recipe for small images and few galaxies."""
+"""Our own presets, after the recipe for small images and few galaxies.
+
+``-cpu`` presets are narrow networks for two cores; the others are for one GPU. The pair ``stylegan2-jwst-sim`` and
+``stylegan2-jwst`` is a chain: simulated three-band galaxies first, then ``--transfer`` of that run to the few real ones.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from training.architectures.stylegan2 import StyleGAN2Config
 from training.config import TrainConfig
@@ -8,33 +14,81 @@ from training.presets.preset import Preset
 
 SOURCE = "this project, after Karras et al. (2020)"
 SDSS = "SDSS galaxies with Galaxy Zoo 1 classes, or any archive"
+SIMULATED = "simulated three-band galaxies"
+JWST = "three-band JWST CEERS galaxies, or few images of any kind"
+
+STYLEGAN2_64_CPU = TrainConfig(
+    preset="stylegan2-64-cpu",
+    architecture="stylegan2",
+    network=StyleGAN2Config(channel_base=1024, channel_max=128),
+    batch=16,
+    r1_gamma=0.05,
+    precision="bfloat16",
+    processes=2,
+)
+
+STYLEGAN2_64 = TrainConfig(
+    preset="stylegan2-64",
+    architecture="stylegan2",
+    network=StyleGAN2Config(z_dim=512, w_dim=512, channel_base=8192, channel_max=256),
+    batch=64,
+    r1_gamma=0.0128,
+    ema_kimg=20.0,
+    kimg=2000.0,
+    augment="galaxy",
+    precision="bfloat16",
+    lr_decay_kimg=300.0,
+)
+
+JWST_SIM_CPU = replace(
+    STYLEGAN2_64_CPU, preset="stylegan2-jwst-sim-cpu", kimg=400.0, batch=32, ema_rampup=0.0, lr_decay_kimg=60.0
+)
+JWST_SIM = replace(STYLEGAN2_64, preset="stylegan2-jwst-sim", kimg=1000.0, augment="none", lr_decay_kimg=150.0)
+
+
+def few_real(before: TrainConfig, preset: str, kimg: float) -> TrainConfig:
+    """A hundred real galaxies: low rates, strong augmentation, and the discriminator's first layers kept (Freeze-D)."""
+    return replace(
+        before,
+        preset=preset,
+        kimg=kimg,
+        lr_generator=0.001,
+        lr_discriminator=0.001,
+        lr_decay_kimg=kimg / 3,
+        augment="galaxy",
+        augment_speed_kimg=50.0,
+        freeze_discriminator=2,
+        ema_kimg=5.0,
+        ema_rampup=0.0,
+        snapshot_kimg=5.0,
+    )
+
 
 PRESETS: dict[str, Preset] = {
-    "stylegan2-64-cpu": Preset(
-        TrainConfig(
-            preset="stylegan2-64-cpu",
-            architecture="stylegan2",
-            network=StyleGAN2Config(channel_base=1024, channel_max=128),
-            batch=16,
-            r1_gamma=0.05,
-            precision="bfloat16",
-            processes=2,
+    "stylegan2-64-cpu": Preset(STYLEGAN2_64_CPU, SOURCE, SDSS),
+    "stylegan2-64": Preset(STYLEGAN2_64, SOURCE, SDSS),
+    "stylegan2-128-cpu": Preset(
+        replace(
+            STYLEGAN2_64_CPU,
+            preset="stylegan2-128-cpu",
+            network=StyleGAN2Config(resolution=128, channel_base=2048, channel_max=128),
+            r1_gamma=0.2,
         ),
         SOURCE,
         SDSS,
     ),
-    "stylegan2-64": Preset(
-        TrainConfig(
-            preset="stylegan2-64",
-            architecture="stylegan2",
-            network=StyleGAN2Config(z_dim=512, w_dim=512, channel_base=8192, channel_max=256),
-            batch=64,
-            r1_gamma=0.0128,
-            ema_kimg=20.0,
-            kimg=2000.0,
-            precision="bfloat16",
+    "stylegan2-128": Preset(
+        replace(
+            STYLEGAN2_64,
+            preset="stylegan2-128",
+            network=StyleGAN2Config(resolution=128, z_dim=512, w_dim=512, channel_base=8192, channel_max=256),
+            r1_gamma=0.0512,
         ),
         SOURCE,
         SDSS,
     ),
+    "stylegan2-jwst-sim-cpu": Preset(JWST_SIM_CPU, SOURCE, SIMULATED),
+    "stylegan2-jwst-cpu": Preset(few_real(JWST_SIM_CPU, "stylegan2-jwst-cpu", 60.0), SOURCE, JWST),
+    "stylegan2-jwst-sim": Preset(JWST_SIM, SOURCE, SIMULATED),
+    "stylegan2-jwst": Preset(few_real(JWST_SIM, "stylegan2-jwst", 120.0), SOURCE, JWST),
 }

@@ -12,7 +12,9 @@ from training.presets import PRESETS, resolve
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_fit_a_data_set_and_survive_json(preset: str) -> None:
-    config = resolve(preset, [], bands=1, resolution=64, classes=6)
+    size = PRESETS[preset].config.network.resolution
+    config = resolve(preset, [], bands=1, resolution=size, classes=6)
+    assert config.preset == preset
     assert TrainConfig.from_json(config.to_json()) == config
     assert config.network.bands == 1
     assert config.batch % config.processes == 0

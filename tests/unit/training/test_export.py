@@ -20,6 +20,7 @@ from training.loop import train
 pytestmark = pytest.mark.slow  # the ONNX exporter takes seconds
 RESOLUTION = {"stylegan2": 16, "stylegan": 16, "dcgan": 64}
 OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
+TOLERANCE = {"float32": 1e-4, "float16": 0.02}
 
 
 @pytest.fixture(scope="module", params=sorted(RESOLUTION))
