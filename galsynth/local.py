@@ -28,16 +28,23 @@ def python_module(name: str) -> list[str]:
 
 
 def default_workers() -> int:
-    """One worker for each core that we may use, at most four; one where a GPU serves.
+    """One worker for each GPU that serves, else one for each core that we may use, at most four.
 
     Several processes with one ONNX Runtime thread each beat one process with several threads.
     """
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        importlib.metadata.version("onnxruntime-gpu")
-        if Path("/dev/nvidia0").exists():
-            return 1
+    if gpus():
+        return gpus()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, MOST_DEFAULT_WORKERS))
+
+
+def gpus(devices: Path = Path("/dev")) -> int:
+    """How many NVIDIA GPUs the installed ONNX Runtime can use."""
+    try:
+        importlib.metadata.version("onnxruntime-gpu")
+    except importlib.metadata.PackageNotFoundError:
+        return 0
+    return sum(device.name.removeprefix("nvidia").isdecimal() for device in devices.glob("nvidia*"))
 
 
 @contextlib.contextmanager
@@ -86,11 +93,18 @@ def service_plan(
         server_answers=server.answers if server else lambda: True,
         api=Program("api", python_module("app"), environ),
         workers=tuple(
-            Program(f"worker-{n}", python_module("worker"), environ | _metrics_port(environ, n)) for n in range(1, workers + 1)
+            Program(f"worker-{n}", python_module("worker"), environ | _metrics_port(environ, n) | _gpu(environ, n))
+            for n in range(1, workers + 1)
         ),
         api_lacks=lambda: api_lacks(host, port),
         announce=lambda seconds: console.block(welcome(host, port, seconds)),
     )
+
+
+def _gpu(environ: Mapping[str, str], number: int) -> dict[str, str]:
+    """A GPU of its own for each worker, in turn, unless the environment names one for all."""
+    count = gpus()
+    return {"GALSYNTH_GPU": str((number - 1) % count)} if count > 1 and not environ.get("GALSYNTH_GPU") else {}
 
 
 def _metrics_port(environ: Mapping[str, str], number: int) -> dict[str, str]:

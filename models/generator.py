@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,17 +25,24 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 class Device:
     """Where sessions run. ``threads`` are ONNX Runtime's own (0: as many as it likes).
 
-    With ``strict`` a session that ends up on another provider than the first of ``providers`` is an error: ONNX Runtime itself
-    falls back to the CPU without a word.
+    ``index`` is the GPU's number. With ``bound`` the buffers of inputs and outputs are made once for each batch size and stay on
+    the device; that is done on a GPU, and gives the same on a CPU. With ``strict`` a session that ends up on another provider
+    than the first of ``providers`` is an error: ONNX Runtime itself falls back to the CPU without a word.
     """
 
     providers: tuple[str, ...] = (CPU,)
     threads: int = 1
     strict: bool = False
+    index: int = 0
+    bound: bool = False
+
+    def options(self) -> list[dict[str, str]]:
+        """Options of each provider, as ONNX Runtime wants them."""
+        return [{"device_id": str(self.index)} if name == CUDA else {} for name in self.providers]
 
 
-def choose_device(name: DeviceName, threads: int = 1) -> Device:
-    """The device called ``name``; ``auto`` is the GPU where ONNX Runtime can use one, else the CPU.
+def choose_device(name: DeviceName, threads: int = 1, index: int = 0) -> Device:
+    """The device called ``name``; ``auto`` is GPU number ``index`` where ONNX Runtime can use one, else the CPU.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def choose_device(name: DeviceName, threads: int = 1) -> Device:
             "galsynth[worker], or set GALSYNTH_DEVICE=cpu",
             field="GALSYNTH_DEVICE",
         )
-    return Device((CUDA, CPU), threads, strict=name == "cuda") if there else Device((CPU,), threads)
+    return Device((CUDA, CPU), threads, name == "cuda", index, bound=True) if there else Device((CPU,), threads)
 
 
 class OnnxGenerator:
@@ -68,11 +75,13 @@ class OnnxGenerator:
         device = device or Device()
         verify(version)
         self.card = card = version.card
+        self._device = device
+        self._bindings: dict[tuple[str, int], _Binding] = {}
         self.w_mean: Array | None = None
         self.noise_const: Array = np.zeros(card.noise_size, dtype=np.float32)
         if card.has_w:
             self._load_buffers(version)
-            self._map = _session(version, "mapping", Device(device.providers, 1))
+            self._map = _session(version, "mapping", replace(device, threads=1))
             self._synthesis = _session(version, "synthesis", device)
         else:
             self._synthesis = _session(version, "generator", device)
@@ -98,8 +107,13 @@ class OnnxGenerator:
         return self._run(self._synthesis, "images", {"z": z})
 
     def _run(self, session: Any, output: str, feed: dict[str, Array]) -> Array:
-        (result,) = session.run([output], feed)
-        return np.asarray(result, dtype=np.float32)
+        if not self._device.bound:
+            (result,) = session.run([output], feed)
+            return np.asarray(result, dtype=np.float32)
+        key = (output, len(next(iter(feed.values()))))
+        if key not in self._bindings:
+            self._bindings[key] = _Binding(session, output, feed, self._device.index)
+        return self._bindings[key].run(feed)
 
     def _load_buffers(self, version: Version) -> None:
         path = version.path("buffers")
@@ -130,6 +144,27 @@ class OnnxGenerator:
             raise BadModel(f"model {card.reference} makes images of shape {images.shape}; its card promises {expected}")
 
 
+class _Binding:
+    """Inputs and output of one graph at one batch size, in buffers on the device that are used again and again."""
+
+    def __init__(self, session: Any, output: str, feed: dict[str, Array], index: int) -> None:
+        self._session = session
+        device = ("cpu", 0) if session.get_providers()[0] == CPU else ("cuda", index)
+        self._binding = session.io_binding()
+        self._inputs = {name: ort.OrtValue.ortvalue_from_numpy(np.array(a), *device) for name, a in feed.items()}
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
+        self._binding.bind_output(output, *device)
+
+    def run(self, feed: dict[str, Array]) -> Array:
+        """The output for ``feed``, whose arrays have the shapes that the buffers were made for."""
+        for name, values in feed.items():
+            self._inputs[name].update_inplace(np.ascontiguousarray(values))
+        self._session.run_with_iobinding(self._binding)
+        (result,) = self._binding.copy_outputs_to_cpu()
+        return np.array(result, dtype=np.float32)
+
+
 def _session(version: Version, role: str, device: Device) -> Any:
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
@@ -138,7 +173,9 @@ def _session(version: Version, role: str, device: Device) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     path = version.path(role)
     try:
-        session = ort.InferenceSession(path.read_bytes(), options, providers=list(device.providers))
+        session = ort.InferenceSession(
+            path.read_bytes(), options, providers=list(device.providers), provider_options=device.options()
+        )
         if device.strict and session.get_providers()[0] != device.providers[0]:
             raise BadInput(
                 f"device {device.providers[0]} is asked for, but ONNX Runtime fell back to {session.get_providers()[0]}: "

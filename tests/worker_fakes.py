@@ -110,12 +110,12 @@ class Bench:
 
 
 @contextmanager
-def bench(store: Path, results: Path, *, batch_size: int = 4, memory_images: int = 2**20, max_models: int = 4) -> Iterator[Bench]:
+def bench(store: Path, results: Path, *, batch_size: int = 4, memory_images: int = 2**20) -> Iterator[Bench]:
     """A running `Bench` on the models in ``store``."""
     records, found = FakeRecords(), ResultStore(results)
     engine = Engine(batch_size)
     watch = Watch(records, engine, lease_seconds=30, watchdog_seconds=60)  # type: ignore[arg-type]
-    models = LoadedModels(Device(), batch_size, max_models)
+    models = LoadedModels(Device(), batch_size, 2**30)
     renderer = Renderer(records, found, ModelStore([store]), models, engine, watch, memory_images)  # type: ignore[arg-type]
     engine.start()
     watch.start()

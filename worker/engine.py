@@ -237,8 +237,8 @@ class Engine:
         parts = [piece.ticket.work.inputs(piece.start, piece.stop) for piece in pieces]
         feed = parts[0] if len(parts) == 1 else tuple(np.concatenate(column) for column in zip(*parts, strict=True))
         rows = len(feed[0])
-        if work.model.padded:
-            size = MAP_ROWS if work.graph == "map" else self.batch_size
+        if work.model.buckets:
+            size = MAP_ROWS if work.graph == "map" else work.model.bucket(rows)
             feed = tuple(np.concatenate([a, np.repeat(a[-1:], size - rows, axis=0)]) if rows < size else a for a in feed)
         begun = time.perf_counter()
         results: Array = getattr(work.model.generator, work.graph)(*feed)

@@ -1,11 +1,13 @@
-"""Model versions that are loaded and warm, a bounded number of them."""
+"""Model versions that are loaded and warm, within a memory budget."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import structlog
@@ -21,6 +23,8 @@ Array = NDArray[np.float32]
 
 MAP_ROWS = 64
 """Rows of the largest batch of a mapping network, and of every one where batches are filled up."""
+WEIGHT_COPIES = 2
+"""ONNX Runtime keeps weights as the file has them and, for many operators, once more in the order in which it reads them."""
 MAP_PROBES = (1, 2, 3, 7, 16, 63, MAP_ROWS)
 SMALL_BATCHES = 8
 """Every batch size up to this is tried; above it powers of two and the largest."""
@@ -34,12 +38,13 @@ class LoadedModel:
 
     Attributes
     ----------
-    padded : its images depend on the size of their batch, so every batch is filled up to one size.
+    buckets : sizes that batches are filled up to, the largest last, because images depend to the bit on the size of their batch;
+        among these they do not. Empty where no batch needs filling up.
     shared : other threads than the engine's may run its mapping network, which on a CPU takes less time than waiting for a turn.
     """
 
     generator: OnnxGenerator
-    padded: bool
+    buckets: tuple[int, ...] = ()
     shared: bool = False
 
     @property
@@ -47,17 +52,24 @@ class LoadedModel:
         """Its card."""
         return self.generator.card
 
+    def bucket(self, rows: int) -> int:
+        """The size that a batch of ``rows`` is filled up to."""
+        return next((size for size in self.buckets if size >= rows), rows)
+
 
 class LoadedModels:
-    """Loads versions by digest and keeps the ``limit`` used last. Safe to share between threads.
+    """Loads versions by digest and keeps those used last within ``memory`` bytes. Safe to share between threads.
 
-    A version is loaded and warmed up by the thread that needs it, while the engine goes on with others. One that is put out of
-    the cache lives until the last job that holds it ends. The `pin`ned version is never put out.
+    What a version takes is what the process grew by when it was loaded and warmed, at least `WEIGHT_COPIES` times its files. A
+    version is loaded and warmed up by the thread that needs it, while the engine goes on with others. One that is put out of
+    the cache lives until the last job that holds it ends. The `pin`ned version and
+    the one used last stay, whatever they take.
     """
 
-    def __init__(self, device: Device, batch_size: int, limit: int, metrics: Metrics | None = None) -> None:
+    def __init__(self, device: Device, batch_size: int, memory: int, metrics: Metrics | None = None) -> None:
         self._metrics = metrics or Metrics()
-        self._device, self._batch_size, self._limit = device, batch_size, limit
+        self._device, self._batch_size, self._memory = device, batch_size, memory
+        self._sizes: dict[str, int] = {}
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
         self._pinned: str | None = None
         self._lock = threading.Lock()
@@ -77,9 +89,12 @@ class LoadedModels:
         with self._loading:
             held = self._held(digest)
             if held is None:
+                before = resident_bytes()
                 generator = OnnxGenerator(version, self._device)
-                padded = self._needs_padding(generator)
-                held = LoadedModel(generator, padded, shared=not padded and generator.providers[0] == CPU)
+                buckets = self._warm(generator)
+                held = LoadedModel(generator, buckets, shared=not buckets and generator.providers[0] == CPU)
+                files = sum(file.bytes for file in version.card.files.values())
+                self._sizes[digest] = max(WEIGHT_COPIES * files, resident_bytes() - before)
                 self._keep(digest, held)
         return held
 
@@ -112,22 +127,50 @@ class LoadedModels:
         with self._lock:
             self._hold(digest, model)
         self._metrics.model_loaded(model.card.reference)
-        _LOG.info("model loaded", model=model.card.reference, providers=model.generator.providers, padded=model.padded)
+        size = round(self._sizes[digest] / 2**20, 1)
+        providers, buckets = model.generator.providers, model.buckets
+        _LOG.info("model loaded", model=model.card.reference, providers=providers, buckets=buckets, megabytes=size)
 
     def _hold(self, digest: str, model: LoadedModel) -> None:
         self._loaded[digest] = model
-        while len(self._loaded) > self._limit:
-            del self._loaded[next(held for held in self._loaded if held != self._pinned)]
+        for oldest in list(self._loaded)[:-1]:
+            if sum(self._sizes[held] for held in self._loaded) <= self._memory:
+                return
+            if oldest != self._pinned:
+                del self._loaded[oldest]
 
-    def _needs_padding(self, generator: OnnxGenerator) -> bool:
-        """Whether images come out different, to the bit, in batches of different sizes.
+    def _warm(self, generator: OnnxGenerator) -> tuple[int, ...]:
+        """Run batches of every size that will occur; returns the model's buckets.
 
-        On a GPU they may for sizes that were not tried, so there every batch has the same size and one trial warms the model up.
+        On a CPU most models give the same image to the bit in a batch of any size, and need none. On a GPU sizes that were not
+        tried may differ, so there batches have the sizes that were tried and agree with the largest.
         """
-        if generator.providers[0] != CPU:
-            images_ignore_batch(generator, [MAP_ROWS], [self._batch_size])
-            return self._batch_size > 1
-        return not images_ignore_batch(generator, MAP_PROBES, batch_probes(self._batch_size))
+        if generator.providers[0] == CPU and images_ignore_batch(generator, MAP_PROBES, batch_probes(self._batch_size)):
+            return ()
+        return agreeing_buckets(generator, self._batch_size)
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in use; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def agreeing_buckets(generator: OnnxGenerator, batch_size: int) -> tuple[int, ...]:
+    """Powers of two below ``batch_size`` whose images are, bit by bit, those of a batch of ``batch_size``; and that size."""
+    graph, inputs = _synthesis_probe(generator)
+    count = len(inputs[0])
+
+    def images(size: int) -> Array:
+        chosen = np.arange(size) % count
+        return graph(*(column[chosen] for column in inputs))
+
+    largest = images(batch_size)
+    smaller = [2**k for k in range(batch_size.bit_length()) if 2**k < batch_size]
+    return (*(size for size in smaller if np.array_equal(images(size), largest[:size], equal_nan=True)), batch_size)
 
 
 def batch_probes(batch_size: int) -> list[int]:
@@ -138,20 +181,26 @@ def batch_probes(batch_size: int) -> list[int]:
 
 def images_ignore_batch(generator: OnnxGenerator, map_sizes: Sequence[int], sizes: Sequence[int]) -> bool:
     """Whether every row of a batch is, bit by bit, what it is in a batch of one, for batches of all these sizes."""
+    if generator.card.has_w and not _rows_ignore_batch(generator.map, _mapping_inputs(generator.card), map_sizes):
+        return False
+    return _rows_ignore_batch(*_synthesis_probe(generator), sizes)
+
+
+def _mapping_inputs(card: ModelCard) -> tuple[Array, ...]:
+    z = np.stack([z_from_seed(seed, card.z_dim) for seed in range(MAP_ROWS)])
+    if not card.classes:
+        return (z,)
+    return z, np.eye(len(card.classes), dtype=np.float32)[np.arange(len(z)) % len(card.classes)]
+
+
+def _synthesis_probe(generator: OnnxGenerator) -> tuple[Callable[..., Array], tuple[Array, ...]]:
+    """The graph that makes images, and inputs for `SMALL_BATCHES` of them; the mapping network runs once in full."""
     card = generator.card
     if not card.has_w:
-        z = np.stack([z_from_seed(seed, card.z_dim) for seed in range(SMALL_BATCHES)])
-        return _rows_ignore_batch(generator.generate, (z,), sizes)
-    z = np.stack([z_from_seed(seed, card.z_dim) for seed in range(MAP_ROWS)])
-    inputs: tuple[Array, ...] = (z,)
-    if card.classes:
-        inputs += (np.eye(len(card.classes), dtype=np.float32)[np.arange(len(z)) % len(card.classes)],)
-    if not _rows_ignore_batch(generator.map, inputs, map_sizes):
-        return False
-    w = generator.map(*inputs)[:SMALL_BATCHES]
+        return generator.generate, (np.stack([z_from_seed(seed, card.z_dim) for seed in range(SMALL_BATCHES)]),)
+    w = generator.map(*_mapping_inputs(card))[:SMALL_BATCHES]
     ws = np.repeat(w[:, None], card.num_ws or 1, axis=1)
-    noise = np.repeat(generator.noise_const[None], len(ws), axis=0)
-    return _rows_ignore_batch(generator.synthesize, (ws, noise), sizes)
+    return generator.synthesize, (ws, np.repeat(generator.noise_const[None], len(ws), axis=0))
 
 
 def _rows_ignore_batch(graph: Callable[..., Array], inputs: tuple[Array, ...], sizes: Sequence[int]) -> bool:

@@ -34,7 +34,7 @@ from worker.settings import WorkerSettings
 from worker.tasks import add_render_task, celery_app
 from worker.watch import Watch
 
-CPU_BATCH, GPU_BATCH = 4, 32
+CPU_BATCH, GPU_BATCH = 8, 32
 FINISH_SECONDS = 45.0
 """After SIGTERM running jobs have so long to finish; the rest goes back to the queue. Whoever stops a worker waits for 60 s."""
 
@@ -145,7 +145,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     ------
     GalaxyError : there is no default model, no such device, or the result store cannot be written.
     """
-    device = choose_device(settings.device, settings.threads)
+    device = choose_device(settings.device, settings.threads, settings.gpu)
     batch_size = settings.batch_size or (CPU_BATCH if device.providers[0] == CPU else GPU_BATCH)
     store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
     default = store.get()
@@ -158,7 +158,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     client = connect(settings.redis_url)
     records, metrics = JobRecords(client), Metrics()
     engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch)
-    models = LoadedModels(device, batch_size, settings.max_models, metrics)
+    models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics)
     watch = Watch(
         records,
         engine,

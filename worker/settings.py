@@ -34,6 +34,7 @@ class WorkerSettings(BaseSettings):
     device: Literal["cpu", "cuda", "auto"] = Field(
         default="auto", description="where models run; `cuda` refuses to start without a working GPU, `auto` takes one if it can"
     )
+    gpu: int = Field(default=0, ge=0, description="number of the GPU that this worker uses; several GPUs: one worker each")
     threads: int = Field(
         default=1,
         ge=0,
@@ -47,7 +48,7 @@ class WorkerSettings(BaseSettings):
         default=None,
         ge=1,
         le=1024,
-        description="most galaxies in one batch; default 4 on a CPU, where more gain nothing, and 32 on a GPU",
+        description="most galaxies in one batch; default 8 on a CPU, where more gain nothing, and 32 on a GPU",
     )
     batch_delay_ms: float = Field(
         default=0.0,
@@ -55,7 +56,11 @@ class WorkerSettings(BaseSettings):
         le=1000,
         description="how long a batch that is not full waits for jobs that run but are not there yet; a lone job never waits",
     )
-    max_models: int = Field(default=4, ge=1, le=64, description="model versions kept loaded; the one longest unused makes room")
+    models_memory_mb: int = Field(
+        default=2048,
+        ge=1,
+        description="memory for loaded model versions; the one longest unused makes room, but not the default",
+    )
     memory_images_mb: int = Field(
         default=16, ge=0, description="images of one job above this size lie in a file in the result store instead of in memory"
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib.metadata
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from galaxies.errors import BadInput
+from galsynth import local
 from galsynth.console import Console
-from galsynth.local import api_lacks, default_workers, own_data_folder, service_plan, welcome
+from galsynth.local import api_lacks, default_workers, gpus, own_data_folder, service_plan, welcome
 from galsynth.server import EmbeddedServer, free_port
 from galsynth.settings import Settings
 
@@ -105,3 +107,18 @@ def test_the_welcome_names_address_documentation_and_a_first_command() -> None:
 
 def test_there_is_always_a_worker_and_never_a_crowd() -> None:
     assert 1 <= default_workers() <= 4
+
+
+def test_each_worker_gets_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert gpus(tmp_path) == 0, "ONNX Runtime without CUDA uses none"
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.31.1")
+    assert gpus(tmp_path) == 2
+    monkeypatch.setattr(local, "gpus", lambda: 2)
+    assert default_workers() == 2
+    plan = service_plan(Settings.read({"REDIS_URL": "redis://x"}), None, port=1, workers=3, data=tmp_path, console=Console())
+    assert [worker.environ["GALSYNTH_GPU"] for worker in plan.workers] == ["0", "1", "0"]
+    chosen = Settings.read({"REDIS_URL": "redis://x", "GALSYNTH_GPU": "7"})
+    plan = service_plan(chosen, None, port=1, workers=2, data=tmp_path, console=Console())
+    assert {worker.environ["GALSYNTH_GPU"] for worker in plan.workers} == {"7"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from galaxies.errors import BadModel
-from models.generator import OnnxGenerator
+from models.generator import CPU, CUDA, Device, OnnxGenerator
 from models.store import Version, describe, publish
 from tests.tiny_models import publish_style, publish_z
 
@@ -26,6 +26,25 @@ def test_images_depend_on_every_input(tmp_path: Path) -> None:
         assert not np.array_equal(style.synthesize(changed, style.noise_const[None]), image)
     assert not np.array_equal(style.synthesize(ws, np.zeros((1, 32), np.float32)), image)
     assert not np.array_equal(plain.generate(z), plain.generate(-z))
+
+
+def test_bound_buffers_give_the_same_images_in_batches_of_any_size(tmp_path: Path) -> None:
+    version = publish_style(tmp_path)
+    plain, bound = OnnxGenerator(version), OnnxGenerator(version, Device(bound=True))
+    rng = np.random.RandomState(0)
+    for size in (1, 3, 1, 3, 2):
+        ws, noise = rng.randn(size, 4, 8).astype(np.float32), rng.randn(size, 32).astype(np.float32)
+        given = ws.copy(), noise.copy()
+        images = bound.synthesize(ws, noise)
+        assert np.array_equal(images, plain.synthesize(ws, noise))
+        assert np.array_equal(ws, given[0])
+        assert np.array_equal(noise, given[1])
+        bound.synthesize(-ws, noise)
+        assert np.array_equal(images, plain.synthesize(ws, noise)), "an answer is not overwritten by the next"
+
+
+def test_the_gpu_that_is_chosen_is_told_to_onnx_runtime() -> None:
+    assert Device((CUDA, CPU), index=2).options() == [{"device_id": "2"}, {}]
 
 
 def test_a_style_model_may_have_no_classes(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def generator() -> SlowGenerator:
 
 @pytest.fixture
 def model(generator: SlowGenerator) -> LoadedModel:
-    return LoadedModel(generator, padded=False)  # type: ignore[arg-type]
+    return LoadedModel(generator)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_jobs_share_batches_with_equal_shares(engine: Engine, generator: SlowGen
 def test_a_galaxy_waits_for_two_batches_of_a_long_job_at_most(
     engine: Engine, generator: SlowGenerator, model: LoadedModel, same_model: bool
 ) -> None:
-    other = model if same_model else LoadedModel(generator, padded=False)  # type: ignore[arg-type]
+    other = model if same_model else LoadedModel(generator)  # type: ignore[arg-type]
     engine.submit(work(model, 1, 2000))
     generator.permits.release(5)
     wait_until(lambda: engine.batches == 6)  # five have run, the sixth runs
@@ -148,13 +148,14 @@ def test_an_error_while_rows_are_prepared_fails_that_job_alone(
     good.wait()
 
 
-def test_padded_models_get_batches_of_one_size(engine: Engine, generator: SlowGenerator) -> None:
-    padded = LoadedModel(generator, padded=True)  # type: ignore[arg-type]
+def test_batches_are_filled_up_to_the_buckets_of_their_model(engine: Engine, generator: SlowGenerator) -> None:
+    filled = LoadedModel(generator, buckets=(2, 4))  # type: ignore[arg-type]
     generator.permits.release(100)
-    ticket = engine.submit(work(padded, 5, 6))
-    ticket.wait()
-    assert [len(batch) for batch in generator.batches] == [4, 4]
-    assert (ticket.work.out == 10).all()
+    for count in (5, 6, 7):
+        ticket = engine.submit(work(filled, 5, count))
+        ticket.wait()
+        assert (ticket.work.out == 10).all()
+    assert [len(batch) for batch in generator.batches] == [4, 2, 4, 2, 4, 4]
 
 
 def test_a_lone_job_does_not_wait_for_others(generator: SlowGenerator, model: LoadedModel) -> None:

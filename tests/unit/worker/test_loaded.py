@@ -13,11 +13,14 @@ from galaxies.errors import BadInput, BadModel
 from models.generator import Device, OnnxGenerator, choose_device
 from models.store import ModelStore
 from tests.tiny_models import publish_style, publish_z
-from worker.loaded import MAP_PROBES, LoadedModels, batch_probes, images_ignore_batch
+from worker import loaded
+from worker.loaded import MAP_PROBES, WEIGHT_COPIES, LoadedModels, batch_probes, images_ignore_batch
+
+PLENTY = 2**30
 
 
 def test_a_version_is_loaded_once_by_many_threads(tmp_path: Path) -> None:
-    version, models, found = publish_style(tmp_path), LoadedModels(Device(), 4, 4), []
+    version, models, found = publish_style(tmp_path), LoadedModels(Device(), 4, PLENTY), []
     threads = [threading.Thread(target=lambda: found.append(models.get(version))) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -26,9 +29,13 @@ def test_a_version_is_loaded_once_by_many_threads(tmp_path: Path) -> None:
     assert len({id(model) for model in found}) == 1
 
 
-def test_only_so_many_stay_and_the_rest_is_freed(tmp_path: Path) -> None:
+def test_what_was_used_last_stays_within_the_memory_and_the_rest_is_freed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.loaded.resident_bytes", lambda: 0)
     versions = [publish_z(tmp_path, f"m{i}") for i in range(3)]
-    models = LoadedModels(Device(), 4, 2)
+    size = WEIGHT_COPIES * sum(file.bytes for file in versions[0].card.files.values())
+    models = LoadedModels(Device(), 4, 2 * size + size // 2)
     first = weakref.ref(models.get(versions[0]).generator)
     models.get(versions[1])
     models.get(versions[0])  # m1 is now the one longest unused
@@ -40,8 +47,19 @@ def test_only_so_many_stay_and_the_rest_is_freed(tmp_path: Path) -> None:
     assert first() is None
 
 
+def test_what_loading_takes_counts_and_one_model_stays_however_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grown = iter(range(0, 2**40, 2**30))
+    monkeypatch.setattr("worker.loaded.resident_bytes", lambda: next(grown))
+    models = LoadedModels(Device(), 4, 2**30 + 2**29)
+    for name in ("m0", "m1"):
+        models.get(publish_z(tmp_path, name))
+    assert models.references() == ["m1@1"]
+    monkeypatch.undo()
+    assert loaded.resident_bytes() > 2**20
+
+
 def test_a_bad_model_is_not_kept(tmp_path: Path) -> None:
-    version, models = publish_z(tmp_path), LoadedModels(Device(), 4, 2)
+    version, models = publish_z(tmp_path), LoadedModels(Device(), 4, PLENTY)
     path = version.folder / "generator.onnx"
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
@@ -51,22 +69,26 @@ def test_a_bad_model_is_not_kept(tmp_path: Path) -> None:
     assert models.get(version).card == version.card
 
 
-def test_a_model_whose_images_depend_on_the_batch_is_padded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_a_model_whose_images_depend_on_them_are_filled_up_to_sizes_that_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generate = OnnxGenerator.generate
 
     def sensitive(self: Any, z: np.ndarray) -> np.ndarray:
         images: np.ndarray = generate(self, z)
-        return images + np.float32(1e-6) * len(z)
+        return images + np.float32(1e-6) * (len(z) not in (2, 8, 12))
 
     version = publish_z(tmp_path)
-    assert not LoadedModels(Device(), 4, 2).get(version).padded
+    assert LoadedModels(Device(), 12, PLENTY).get(version).buckets == ()
     monkeypatch.setattr(OnnxGenerator, "generate", sensitive)
-    assert LoadedModels(Device(), 4, 2).get(version).padded
+    model = LoadedModels(Device(), 12, PLENTY).get(version)
+    assert model.buckets == (2, 8, 12)
+    assert [model.bucket(rows) for rows in (1, 2, 3, 8, 9, 12)] == [2, 2, 8, 8, 12, 12]
 
 
 @pytest.mark.parametrize("reference", [v.card.reference for v in ModelStore().versions()[0]])
 def test_images_of_bundled_models_do_not_depend_on_the_batch(reference: str) -> None:
-    """To the bit on a CPU; a machine where this fails pads its batches (`LoadedModel.padded`) and is as exact, but slower."""
+    """To the bit on a CPU; a machine where this fails fills batches up (`LoadedModel.buckets`) and is as exact, but slower."""
     generator = OnnxGenerator(ModelStore().get(reference))
     assert images_ignore_batch(generator, MAP_PROBES, [1, 2, 3, 4, 5, 8, 17])
 
@@ -87,7 +109,7 @@ def test_a_difference_in_the_last_row_of_one_size_is_found(tmp_path: Path, monke
         return rows
 
     monkeypatch.setattr(OnnxGenerator, graph, sensitive)
-    assert LoadedModels(Device(), 8, 2).get(publish_style(tmp_path)).padded
+    assert LoadedModels(Device(), 8, PLENTY).get(publish_style(tmp_path)).buckets
 
 
 def test_cuda_without_a_gpu_is_refused_in_words() -> None:
