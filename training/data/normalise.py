@@ -27,6 +27,7 @@ CHUNK = 64
 TAILS = (0.1, 99.9)
 LUPTON_Q = 8.0
 LUPTON_BRIGHT = 98.0
+SHOWN_PEAK = 90.0
 
 
 def normalisation(kind: Kind, images: Pixels, noise: NDArray[np.float64], softening: float) -> Constants:
@@ -63,17 +64,21 @@ def normalisation(kind: Kind, images: Pixels, noise: NDArray[np.float64], soften
 
 
 def stretch_of(images: Pixels, bands: Sequence[Band], *, display: bool) -> Stretch:
-    """The stretch a viewer starts with: none for levels, Lupton for three bands, asinh with the set's percentiles for others.
+    """The stretch a viewer starts with: none for levels, Lupton for three bands, asinh for others.
 
-    Lupton's scale is the median over images of a bright percentile of the mean band, so that a typical galaxy is well exposed.
+    Black and white of three bands and of one follow from the set, so that a typical galaxy is well exposed and a faint one stays
+    faint; of two or more than three bands each picture finds its own.
     """
     if display:
         return IdentityStretch()
-    if len(bands) != 3:
+    if len(bands) not in (1, 3):
         return AsinhStretch()
     grey = images[_spread(len(images))].astype(np.float64).mean(axis=1).reshape(-1, images.shape[2] * images.shape[3])
     black = float(np.median(np.percentile(grey, 10.0, axis=1)))
     bright = float(np.median(np.percentile(grey, LUPTON_BRIGHT, axis=1)))
+    if len(bands) == 1:
+        peak = float(np.percentile(grey.max(axis=1), SHOWN_PEAK))
+        return AsinhStretch(minimum=float(f"{black:.3g}"), maximum=float(f"{peak:.3g}")) if peak > black else AsinhStretch()
     return LuptonStretch(minimum=float(f"{black:.3g}"), stretch=float(f"{max(bright - black, 1e-30):.3g}"), q=LUPTON_Q)
 
 

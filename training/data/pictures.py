@@ -29,7 +29,7 @@ def contact_sheet(archive: Archive) -> Image.Image:
         f"{entry['name']} ({int((archive.labels == label).sum())})": np.flatnonzero(archive.labels == label)
         for label, entry in enumerate(archive.manifest["classes"])
     } or {f"{archive.manifest['name']} ({len(archive.images)})": np.arange(len(archive.images))}
-    rows = 1 if archive.classes else PLAIN_ROWS
+    rows = 1 if archive.classes else min(PLAIN_ROWS, -(-len(archive.images) // COLUMNS))
     side = min(archive.images.shape[-1], LARGEST_SIDE)
     height = rows * side + LABEL_HEIGHT
     sheet = Image.new("RGB", (COLUMNS * side, height * len(groups)), PAPER)

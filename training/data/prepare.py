@@ -180,8 +180,7 @@ def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Arc
     manifest = {
         "name": options.name or options.out.name,
         "credits": options.credits,
-        "source": options.origin
-        or {"file": options.source.name, "digest": sha256(options.source) if options.source.is_file() else None},
+        "source": options.origin or _source(options.source),
         "selection": ", ".join(options.selection.texts()) or None,
         "resolution": options.reading.resolution,
         "bands": [band.name for band in bands],
@@ -203,6 +202,10 @@ def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Arc
     archive = Archive(images, labels, held_out, np.array([item.name for item in kept.items]), manifest)
     _add_constants(options, archive, bands, noise)
     return archive
+
+
+def _source(source: Path) -> dict[str, str | None]:
+    return {"file": source.name, "digest": sha256(source) if source.is_file() else None}
 
 
 def _add_constants(options: PrepareOptions, archive: Archive, bands: list[Band], noise: np.ndarray[Any, Any]) -> None:

@@ -19,11 +19,14 @@ from training.data.archive import FORMAT, IMAGES, INDEX, MANIFEST, Archive, dige
 from training.data.items import Pixels
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @contextlib.contextmanager
 def aside(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that is removed if anything fails; folders that killed runs left are removed first.
+    """A folder beside ``out`` that `publish` moves there, and that is removed if anything fails.
+
+    What killed runs have left is removed first.
 
     Raises
     ------
@@ -31,7 +34,7 @@ def aside(out: Path) -> Iterator[Path]:
     Transient : the disk is full; nothing is left behind.
     """
     if out.exists():
-        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
+        raise _exists(out)
     folder = out.with_name(f".{out.name}.{os.getpid()}")
     _sweep(out)
     try:
@@ -40,6 +43,8 @@ def aside(out: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in FULL:
             raise Transient(f"the disk of {out.parent} is full ({error.strerror}); nothing was written") from None
+        if error.errno in TAKEN:
+            raise _exists(out) from None
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -104,6 +109,10 @@ def write_table(path: Path, columns: list[str], rows: list[list[str]]) -> None:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(columns)
         table.writerows(rows)
+
+
+def _exists(out: Path) -> BadInput:
+    return BadInput(f"{out} exists already; choose another folder or remove it", field="out")
 
 
 def _sweep(out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import resource
+import signal
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from PIL import Image
 
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import DATA, sdss_options
+from tests.worker_fakes import wait_until
 from training.data.archive import FORMAT_1, dihedral, read, sha256
 from training.data.options import PrepareOptions, Reading, Selection
 from training.data.prepare import prepare
@@ -221,6 +223,43 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
     assert "nothing was written" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 9000
+
+
+def test_sigterm_leaves_nothing(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "training",
+        "prepare",
+        "--simulate",
+        "sdss",
+        "--count",
+        "100000",
+        "--jobs",
+        "1",
+        "--out",
+        "out",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: any(path.stat().st_size > 100_000 for path in tmp_path.glob(".out.*/images.npy")), 60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_made_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.png", noisy(0))
+
+    def meanwhile(done: int, total: int) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "mine").touch()
+
+    with pytest.raises(BadInput, match="out exists already"):
+        prepare(simple(tmp_path), meanwhile)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.png", "in", "mine", "out"]
 
 
 def test_what_killed_runs_left_is_swept_away(tmp_path: Path) -> None:
