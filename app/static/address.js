@@ -9,7 +9,11 @@ import { formatPoint, formatPoints, parsePoint, parsePoints } from "./point.js";
 /** @template T @typedef {{fallback: T, parse: (text: string) => T, format: (value: T) => string}} Field */
 
 /** @param {string} fallback @param {string[]} [allowed] @returns {Field<string>} */
-const text = (fallback, allowed) => ({ fallback, parse: (value) => (!allowed || allowed.includes(value) ? value : fallback), format: String });
+const text = (fallback, allowed) => ({
+  fallback,
+  parse: (value) => (!allowed || allowed.includes(value) ? value : fallback),
+  format: String,
+});
 
 /** @template T @param {T} fallback @param {number} low @param {number} high @returns {Field<number | T>} */
 const number = (fallback, low, high) => ({
@@ -21,7 +25,13 @@ const number = (fallback, low, high) => ({
 /** @template T @param {T} fallback @param {number} low @param {number} high @returns {Field<number | T>} */
 const whole = (fallback, low, high) => {
   const field = number(fallback, low, high);
-  return { ...field, parse: (value) => { const found = field.parse(value); return typeof found === "number" ? Math.round(found) : found; } };
+  return {
+    ...field,
+    parse: (value) => {
+      const found = field.parse(value);
+      return typeof found === "number" ? Math.round(found) : found;
+    },
+  };
 };
 
 /** @type {Field<boolean>} */
@@ -33,14 +43,25 @@ const points = { fallback: [], parse: parsePoints, format: formatPoints };
 /** @type {Field<Point | null>} */
 const point = {
   fallback: null,
-  parse: (value) => { try { return parsePoint(value); } catch { return null; } },
+  parse: (value) => {
+    try {
+      return parsePoint(value);
+    } catch {
+      return null;
+    }
+  },
   format: (value) => (value ? formatPoint(value) : ""),
 };
 
 /** @type {Field<number[]>} */
 const numbers = {
   fallback: [],
-  parse: (value) => value.split(",").filter((one) => one !== "").map(Number).filter(Number.isFinite),
+  parse: (value) =>
+    value
+      .split(",")
+      .filter((one) => one !== "")
+      .map(Number)
+      .filter(Number.isFinite),
   format: (value) => value.map((one) => Number(one.toFixed(4))).join(","),
 };
 
@@ -83,7 +104,12 @@ const FIELDS = { ...SHARED, ...OWN };
 export function read(search) {
   const given = new URLSearchParams(search);
   return /** @type {State} */ (
-    Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, given.has(name) ? field.parse(given.get(name) ?? "") : field.fallback]))
+    Object.fromEntries(
+      Object.entries(FIELDS).map(([name, field]) => [
+        name,
+        given.has(name) ? field.parse(given.get(name) ?? "") : field.fallback,
+      ]),
+    )
   );
 }
 
@@ -98,7 +124,12 @@ export function write(state) {
   return parts.length ? `/?${parts.join("&")}` : "/";
 }
 
-/** `state` with `patch`; going to another view leaves that view's own fields at their defaults. @param {State} state @param {Partial<State>} patch @returns {State} */
+/**
+ * `state` with `patch`; going to another view leaves that view's own fields at their defaults.
+ * @param {State} state
+ * @param {Partial<State>} patch
+ * @returns {State}
+ */
 export function follow(state, patch) {
   if (patch.view === undefined || patch.view === state.view) return { ...state, ...patch };
   const fresh = Object.fromEntries(Object.entries(OWN).map(([name, field]) => [name, field.fallback]));

@@ -7,6 +7,7 @@ import { Header } from "./components/header.js";
 import { Help } from "./components/help.js";
 import { KeyDialog } from "./components/key.js";
 import { Tray } from "./components/tray.js";
+import { nameOf } from "./point.js";
 import { Page, useConnection, useLoaded } from "./page.js";
 import { Favourites } from "./views/favourites.js";
 import { Film } from "./views/film.js";
@@ -39,7 +40,10 @@ export function App() {
   const { recoveries } = useConnection();
   const models = useLoaded((signal) => askJson("/v1/models", signal), [recoveries]);
   const model = state.model || defaultModel(models.value);
-  const card = useLoaded((signal) => (model ? askJson(`/v1/models/${encodeURIComponent(model)}`, signal) : Promise.resolve(null)), [model]);
+  const card = useLoaded(
+    (signal) => (model ? askJson(`/v1/models/${encodeURIComponent(model)}`, signal) : Promise.resolve(null)),
+    [model],
+  );
   const pinned = card.value && `${card.value.name}@${card.value.version}`;
   useEffect(() => {
     const open = !state.model || pinned?.startsWith(`${state.model}@`);
@@ -57,9 +61,13 @@ export function App() {
     say,
   };
   const { title, show: View } = VIEWS[state.view];
-  useEffect(() => void (document.title = `${title} · galsynth`), [title]);
+  const name = state.view === "galaxy" && state.at ? nameOf(state.at) : title;
+  useEffect(() => void (document.title = `${name} · galsynth`), [name]);
   return html`<${Page.Provider} value=${value}>
-    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the galaxies</a>
+    <a class="skip" href="#main" onClick=${(event) => {
+      event.preventDefault();
+      main.current.focus();
+    }}>Skip to the galaxies</a>
     <${Header} onHelp=${() => setHelping(true)} />
     <${Banner} failed=${models.error || card.error} retry=${card.error ? card.retry : models.retry} />
     <main id="main" ref=${main} tabindex="-1" aria-label=${title}>${model ? html`<${View} key=${state.view} />` : null}</main>
@@ -109,7 +117,10 @@ function useRecovery() {
     let wait = 1000;
     let timer = setTimeout(check, wait);
     async function check() {
-      const back = await fetch("/readyz").then((answer) => answer.ok, () => false);
+      const back = await fetch("/readyz").then(
+        (answer) => answer.ok,
+        () => false,
+      );
       if (back) return connection.become("ok");
       wait = Math.min(10_000, wait * 1.5);
       timer = setTimeout(check, wait);

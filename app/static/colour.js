@@ -14,8 +14,14 @@ export const STRETCHES = {
 export const MAPS = {
   grey: { title: "Grey", map: (v) => [255 * v, 255 * v, 255 * v] },
   inverse: { title: "Inverse grey", map: (v) => [255 - 255 * v, 255 - 255 * v, 255 - 255 * v] },
-  viridis: { title: "Viridis", map: between(["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"]) },
-  magma: { title: "Magma", map: between(["#000004", "#1d1147", "#51127c", "#822681", "#b73779", "#e75263", "#fc8961", "#fec488", "#fcfdbf"]) },
+  viridis: {
+    title: "Viridis",
+    map: between(["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"]),
+  },
+  magma: {
+    title: "Magma",
+    map: between(["#000004", "#1d1147", "#51127c", "#822681", "#b73779", "#e75263", "#fc8961", "#fec488", "#fcfdbf"]),
+  },
   cubehelix: { title: "Cubehelix", map: cubehelix },
 };
 
@@ -25,7 +31,9 @@ function between(colours) {
   return (value) => {
     const at = value * (stops.length - 1);
     const i = Math.min(stops.length - 2, Math.floor(at));
-    return /** @type {[number, number, number]} */ (stops[i].map((from, channel) => from + (at - i) * (stops[i + 1][channel] - from)));
+    return /** @type {[number, number, number]} */ (
+      stops[i].map((from, channel) => from + (at - i) * (stops[i + 1][channel] - from))
+    );
   };
 }
 
@@ -35,7 +43,9 @@ function cubehelix(value) {
   const amplitude = (value * (1 - value)) / 2;
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   return /** @type {[number, number, number]} */ (
-    [-0.14861 * c + 1.78277 * s, -0.29227 * c - 0.90649 * s, 1.97294 * c].map((turn) => 255 * Math.min(1, Math.max(0, value + amplitude * turn)))
+    [-0.14861 * c + 1.78277 * s, -0.29227 * c - 0.90649 * s, 1.97294 * c].map(
+      (turn) => 255 * Math.min(1, Math.max(0, value + amplitude * turn)),
+    )
   );
 }
 
@@ -49,13 +59,15 @@ export function paint(bands, { stretch, soft, map, low, high }) {
   const { width, height } = bands[0];
   const [black, white] = levels(bands, low, high);
   const stretched = STRETCHES[stretch] ?? STRETCHES.linear;
-  const tone = (/** @type {number} */ value) => stretched(Math.min(1, Math.max(0, (value - black) / (white - black || 1))) || 0, soft);
+  const tone = (/** @type {number} */ value) =>
+    stretched(Math.min(1, Math.max(0, (value - black) / (white - black || 1))) || 0, soft);
   const colours = (MAPS[map] ?? MAPS.grey).map;
   const image = new ImageData(width, height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const from = (height - 1 - y) * width + x;
-      const colour = bands.length === 3 ? bands.map((band) => 255 * tone(band.pixels[from])) : colours(tone(bands[0].pixels[from]));
+      const colour =
+        bands.length === 3 ? bands.map((band) => 255 * tone(band.pixels[from])) : colours(tone(bands[0].pixels[from]));
       image.data.set([...colour, 255], 4 * (y * width + x));
     }
   }

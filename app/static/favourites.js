@@ -44,7 +44,8 @@ export function take(text) {
   } catch {
     throw new Error("This file is not JSON. Choose one that this page has exported.");
   }
-  if (document?.format !== FORMAT || !Array.isArray(document.favourites)) throw new Error("This file holds no favourites. Choose one that this page has exported.");
+  if (document?.format !== FORMAT || !Array.isArray(document.favourites))
+    throw new Error("This file holds no favourites. Choose one that this page has exported.");
   const before = all();
   const fresh = clean(document.favourites).filter((one) => !before.some((other) => same(one, other)));
   save([...before, ...fresh]);

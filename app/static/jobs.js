@@ -30,7 +30,13 @@ export async function run(operation, body, onProgress, signal) {
   }
 }
 
-/** A small result in one request; where it takes longer than the wait, the job is followed. @param {string} operation @param {object} body @param {AbortSignal} signal @returns {Promise<Blob>} */
+/**
+ * A small result in one request; where it takes longer than the wait, the job is followed.
+ * @param {string} operation
+ * @param {object} body
+ * @param {AbortSignal} signal
+ * @returns {Promise<Blob>}
+ */
 export async function quick(operation, body, signal) {
   const answer = await post(`/v1/${operation}`, body, { wait: 30, signal });
   if (answer.status !== 202) return answer.blob();

@@ -43,7 +43,12 @@ export async function fitsOf(setting, point) {
   return fetchGalaxy(setting, point, "fits", null);
 }
 
-/** The latent of a point: as it is named where that is possible, else its w (or z) from its FITS file. @param {Setting} setting @param {Point} point @returns {Promise<import("./requests.js").Latent>} */
+/**
+ * The latent of a point: as it is named where that is possible, else its w (or z) from its FITS file.
+ * @param {Setting} setting
+ * @param {Point} point
+ * @returns {Promise<import("./requests.js").Latent>}
+ */
 export function latentOf(setting, point) {
   const plain = plainLatent(point);
   if (plain) return Promise.resolve(plain);
@@ -54,7 +59,11 @@ export function latentOf(setting, point) {
   return found;
 }
 
-/** What latents a FITS file of one galaxy holds. @param {ArrayBuffer} bytes @returns {{z?: number[], w?: number[][], className?: string}} */
+/**
+ * What latents a FITS file of one galaxy holds.
+ * @param {ArrayBuffer} bytes
+ * @returns {{z?: number[], w?: number[][], className?: string}}
+ */
 export function latentsOfFits(bytes) {
   const table = readFits(bytes).find((hdu) => hdu.value("EXTNAME") === "LATENTS");
   if (!table) return {};
@@ -82,7 +91,13 @@ async function fetchPicture(setting, point, size) {
   return { url: URL.createObjectURL(blob), blob, className };
 }
 
-/** A seed has an address that browsers keep for ever; other points are made on request. @param {Setting} setting @param {Point} point @param {string} format @param {number | null} size */
+/**
+ * A seed has an address that browsers keep for ever; other points are made on request.
+ * @param {Setting} setting
+ * @param {Point} point
+ * @param {string} format
+ * @param {number | null} size
+ */
 async function fetchGalaxy(setting, point, format, size) {
   const atom = atomOf(point);
   if (atom?.kind === "seed") return (await ask(galaxyAddress(setting, atom, format, size))).blob();
@@ -100,7 +115,12 @@ export function galaxyAddress({ model, psi }, atom, format, size) {
   return `/v1/galaxies/${encodeURIComponent(model).replace("%40", "@")}/${atom.seed}.${format}${tail ? `?${tail}` : ""}`;
 }
 
-/** At most `AT_ONCE` tasks run, in the order in which they came. @template T @param {() => Promise<T>} task @returns {Promise<T>} */
+/**
+ * At most `AT_ONCE` tasks run, in the order in which they came.
+ * @template T
+ * @param {() => Promise<T>} task
+ * @returns {Promise<T>}
+ */
 async function inTurn(task) {
   if (running >= AT_ONCE) await new Promise((resolve) => waiting.push(() => resolve(undefined)));
   running += 1;

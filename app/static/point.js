@@ -21,6 +21,11 @@ export function seedPoint(seed, className) {
   return [{ weight: 1, atom: className ? { kind: "seed", seed, class: className } : { kind: "seed", seed } }];
 }
 
+/** A seed to start from, far from most others and still short. */
+export function anySeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
+}
+
 /** The point where `row` has the listed layers of `column`. @param {Point} row @param {Point} column @param {number[]} layers @returns {Point} */
 export function mixPoint(row, column, layers) {
   return [{ weight: 1, atom: { kind: "mix", row, column, layers } }];
@@ -48,7 +53,10 @@ export function sum(summands) {
 
 /** The point at share `t` of the way from `a` to `b`. @param {Point} a @param {Point} b @param {number} t */
 export function blend(a, b, t) {
-  return sum([[1 - t, a], [t, b]]);
+  return sum([
+    [1 - t, a],
+    [t, b],
+  ]);
 }
 
 /** @param {Point} point @returns {string} */
@@ -83,7 +91,8 @@ export function parsePoints(text) {
 /** A short name: `Galaxy 42`, `Mix of 42 and 7`. @param {Point} point */
 export function nameOf(point) {
   const atom = atomOf(point);
-  if (!atom) return point.length === 1 ? `${signed(point[0].weight)} × ${nameOfAtom(point[0].atom)}` : `Blend of ${point.length} galaxies`;
+  if (!atom)
+    return point.length === 1 ? `${signed(point[0].weight)} × ${nameOfAtom(point[0].atom)}` : `Blend of ${point.length} galaxies`;
   return nameOfAtom(atom);
 }
 
@@ -92,7 +101,10 @@ export function describe(point, drawnClass) {
   const atom = atomOf(point);
   if (atom) return describeAtom(atom, drawnClass);
   return point
-    .map(({ weight, atom: one }, i) => `${i === 0 ? (weight < 0 ? "minus " : "") : weight < 0 ? " minus " : " plus "}${rounded(Math.abs(weight))} times ${describeAtom(one)}`)
+    .map(
+      ({ weight, atom: one }, i) =>
+        `${i === 0 ? (weight < 0 ? "minus " : "") : weight < 0 ? " minus " : " plus "}${rounded(Math.abs(weight))} times ${describeAtom(one)}`,
+    )
     .join("");
 }
 
@@ -182,7 +194,9 @@ class Reader {
     const seed = this.match(/\d+/y);
     if (!seed || Number(seed[0]) > MAX_SEED) throw new Error(`${this.text} names no galaxy: seeds are 0 to ${MAX_SEED}`);
     const className = this.match(/~([^;:,()*~]+)/y);
-    return className ? { kind: "seed", seed: Number(seed[0]), class: decodeURIComponent(className[1]) } : { kind: "seed", seed: Number(seed[0]) };
+    return className
+      ? { kind: "seed", seed: Number(seed[0]), class: decodeURIComponent(className[1]) }
+      : { kind: "seed", seed: Number(seed[0]) };
   }
 
   end() {

@@ -28,10 +28,15 @@ export async function galaxyRequest(setting, point, resolve) {
   const atom = atomOf(point);
   if (atom?.kind === "mix") {
     const [row, column] = await Promise.all([resolve(atom.row), resolve(atom.column)]);
-    return { operation: "mix", body: { ...common(setting), rows: [row], columns: [column], layers: atom.layers, headers: false } };
+    return {
+      operation: "mix",
+      body: { ...common(setting), rows: [row], columns: [column], layers: atom.layers, headers: false },
+    };
   }
   if (atom) return { operation: "generate", body: { ...common(setting), latents: [plainLatent(point)] } };
-  const terms = await Promise.all(point.map(async ({ weight, atom: one }) => ({ latent: await resolve([{ weight: 1, atom: one }]), weight })));
+  const terms = await Promise.all(
+    point.map(async ({ weight, atom: one }) => ({ latent: await resolve([{ weight: 1, atom: one }]), weight })),
+  );
   return { operation: "arithmetic", body: { ...common(setting), terms } };
 }
 
@@ -44,13 +49,27 @@ export async function filmRequest(setting, slots, { frames, curve, space, loop, 
   return { operation: "interpolate", body: { ...common(setting), path, frames, curve, ...(space ? { space } : {}), loop, fps } };
 }
 
-/** @param {Setting} setting @param {Point[]} rows @param {Point[]} columns @param {number[]} layers @param {Resolve} resolve @returns {Promise<Request>} */
+/**
+ * @param {Setting} setting
+ * @param {Point[]} rows
+ * @param {Point[]} columns
+ * @param {number[]} layers
+ * @param {Resolve} resolve
+ * @returns {Promise<Request>}
+ */
 export async function mixRequest(setting, rows, columns, layers, resolve) {
   const [left, top] = await Promise.all([Promise.all(rows.map(resolve)), Promise.all(columns.map(resolve))]);
   return { operation: "mix", body: { ...common(setting), rows: left, columns: top, layers } };
 }
 
-/** @param {Setting} setting @param {Point[]} slots @param {number[]} weights @param {string} space @param {Resolve} resolve @returns {Promise<Request>} */
+/**
+ * @param {Setting} setting
+ * @param {Point[]} slots
+ * @param {number[]} weights
+ * @param {string} space
+ * @param {Resolve} resolve
+ * @returns {Promise<Request>}
+ */
 export async function sumRequest(setting, slots, weights, space, resolve) {
   const terms = await Promise.all(slots.map(async (point, i) => ({ latent: await resolve(point), weight: weights[i] })));
   return { operation: "arithmetic", body: { ...common(setting), terms, ...(space ? { space } : {}) } };

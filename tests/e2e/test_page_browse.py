@@ -61,6 +61,7 @@ def test_class_seed_and_count_are_in_the_address_and_survive_back_and_reload(vis
     visit.settle()
     visit.page.get_by_role("link", name="More", exact=True).click()
     expect(visit.page.locator(".tile-name b").first).to_have_text("524")
+    expect(visit.page.locator(".tile-link").first).to_be_focused()
     visit.page.go_back()
     expect(visit.page.locator(".tile-name b").first).to_have_text("500")
     visit.page.reload()

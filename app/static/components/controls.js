@@ -34,7 +34,9 @@ export function Slider({ label, value, min, max, step, onChange, shown = String,
 export function Chips({ label, name, value, options, onChange, hideLabel = true }) {
   return html`<fieldset class="chips"><legend class=${hideLabel ? "unseen" : ""}>${label}</legend>
     ${options.map(
-      ([key, title]) => html`<label class="chip" key=${key}><input type="radio" name=${name} value=${key} checked=${key === value} onChange=${() => onChange(key)} /><span>${title}</span></label>`,
+      ([key, title]) =>
+        html`<label class="chip" key=${key}><input type="radio" name=${name} value=${key} checked=${key === value}
+          onChange=${() => onChange(key)} /><span>${title}</span></label>`,
     )}
   </fieldset>`;
 }
@@ -44,7 +46,8 @@ export function Variety() {
   const { state, go, card } = usePage();
   const value = state.psi ?? card?.truncation ?? 0.7;
   return html`<${Slider} label="Variety ψ" value=${value} min="0" max="1.5" step="0.05" shown=${(psi) => psi.toFixed(2)}
-    hint="Truncation: 0 is the mean galaxy, 1 everything that the network knows" onChange=${(psi) => go({ psi: psi === card?.truncation ? null : psi }, { replace: true })} />`;
+    hint="Truncation: 0 is the mean galaxy, 1 everything that the network knows"
+      onChange=${(psi) => go({ psi: psi === card?.truncation ? null : psi }, { replace: true })} />`;
 }
 
 /** @param {{label: string, value: number, min: number, max: number, onChange: (value: number) => void, step?: number}} props */
@@ -54,5 +57,6 @@ export function NumberField({ label, value, min, max, onChange, step = 1 }) {
     if (event.target.value === "" || !Number.isFinite(given)) event.target.value = String(value);
     else onChange(Math.min(max, Math.max(min, given)));
   };
-  return html`<label class="field"><span>${label}</span><input type="number" inputmode="numeric" min=${min} max=${max} step=${step} value=${value} onChange=${change} /></label>`;
+  return html`<label class="field"><span>${label}</span>
+    <input type="number" inputmode="numeric" min=${min} max=${max} step=${step} value=${value} onChange=${change} /></label>`;
 }

@@ -11,12 +11,16 @@ export function Dialog({ open, close, title, children, wide = false }) {
     if (!open && element.current.open) element.current.close();
   }, [open]);
   const outside = (event) => event.target === element.current && close();
-  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${close} onClick=${outside} aria-label=${title}>
-    ${open
-      ? html`<div class="dialog-body">
-          <div class="dialog-head"><h2>${title}</h2><button class="icon-button" onClick=${close} aria-label="Close"><${Icon} name="close" /></button></div>
+  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${close} onClick=${outside}
+    aria-label=${title}>
+    ${
+      open
+        ? html`<div class="dialog-body">
+          <div class="dialog-head"><h2>${title}</h2><button class="icon-button" onClick=${close} aria-label="Close">
+            <${Icon} name="close" /></button></div>
           ${children}
         </div>`
-      : null}
+        : null
+    }
   </dialog>`;
 }

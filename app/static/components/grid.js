@@ -4,7 +4,8 @@ import { html } from "../vendor/preact-htm.js";
 
 /** @param {{children: any[], label: string, className?: string}} props */
 export function Grid({ children, label, className = "grid" }) {
-  return html`<ul class=${className} aria-label=${label} onKeyDown=${move}>${children.map((tile) => html`<li key=${tile.key}>${tile}</li>`)}</ul>`;
+  return html`<ul class=${className} aria-label=${label}
+    onKeyDown=${move}>${children.map((tile) => html`<li key=${tile.key}>${tile}</li>`)}</ul>`;
 }
 
 /** Focus the nearest galaxy in the direction of the arrow. @param {KeyboardEvent} event */
@@ -17,7 +18,11 @@ export function move(event) {
   const [dx, dy] = direction;
   const links = [.../** @type {Element} */ (event.currentTarget).querySelectorAll(".tile-link")];
   const reached = links
-    .map((link) => ({ link, along: (centre(link)[0] - x) * dx + (centre(link)[1] - y) * dy, aside: Math.abs((centre(link)[0] - x) * dy) + Math.abs((centre(link)[1] - y) * dx) }))
+    .map((link) => ({
+      link,
+      along: (centre(link)[0] - x) * dx + (centre(link)[1] - y) * dy,
+      aside: Math.abs((centre(link)[0] - x) * dy) + Math.abs((centre(link)[1] - y) * dx),
+    }))
     .filter(({ along }) => along > 8)
     .sort((a, b) => a.along + 3 * a.aside - (b.along + 3 * b.aside));
   /** @type {HTMLElement | undefined} */ (reached[0]?.link)?.focus();

@@ -4,7 +4,14 @@ import { Link, usePage } from "../page.js";
 import { html, useState } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
 
-const LINKS = [["gallery", "Gallery"], ["film", "Film"], ["mix", "Mix"], ["sum", "Sum"], ["favourites", "Favourites"], ["models", "Models"]];
+const LINKS = [
+  ["gallery", "Gallery"],
+  ["film", "Film"],
+  ["mix", "Mix"],
+  ["sum", "Sum"],
+  ["favourites", "Favourites"],
+  ["models", "Models"],
+];
 /** Views that belong to another one's link. @type {Record<string, string>} */
 const UNDER = { galaxy: "gallery", similar: "gallery" };
 
@@ -13,9 +20,11 @@ export function Header({ onHelp }) {
   const { state } = usePage();
   const here = UNDER[state.view] ?? state.view;
   return html`<header class="header">
-    <${Link} class="brand" to=${{ view: "gallery", class: "", seed: 0, count: 24 }}><img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="32" height="32" /><span>galsynth</span><//>
+    <${Link} class="brand" to=${{ view: "gallery", class: "", seed: 0, count: 24 }}>
+      <img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="32" height="32" /><span>galsynth</span><//>
     <nav class="views" aria-label="Views">
-      ${LINKS.map(([view, title]) => html`<${Link} key=${view} to=${{ view }} aria-current=${view === here ? "page" : undefined}>${title}<//>`)}
+      ${LINKS.map(([view, title]) => html`<${Link} key=${view} to=${{ view }}
+        aria-current=${view === here ? "page" : undefined}>${title}<//>`)}
     </nav>
     <div class="header-tools">
       <${ModelChoice} />
@@ -32,7 +41,8 @@ function ModelChoice() {
   return html`<label class="model-choice"><span class="unseen">Model</span>
     <select value=${setting.model} onChange=${change}>
       ${known ? null : html`<option value=${setting.model}>${setting.model || "…"}</option>`}
-      ${models.map((one) => html`<option key=${one.name + one.version} value=${`${one.name}@${one.version}`}>${one.name}@${one.version}</option>`)}
+      ${models.map((one) => html`<option key=${one.name + one.version}
+        value=${`${one.name}@${one.version}`}>${one.name}@${one.version}</option>`)}
     </select>
   </label>`;
 }

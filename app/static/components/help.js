@@ -1,5 +1,6 @@
 /** How the page works, in one look. */
 
+import { apiKey, setApiKey } from "../api.js";
 import { html } from "../vendor/preact-htm.js";
 import { Dialog } from "./dialog.js";
 
@@ -12,14 +13,21 @@ const KEYS = [
   ["=", "shows more like it"],
 ];
 
+function forget() {
+  setApiKey("", false);
+  location.reload();
+}
+
 /** @param {{open: boolean, close: () => void}} props */
 export function Help({ open, close }) {
   return html`<${Dialog} open=${open} close=${close} title="How this works" wide>
     <div class="stack">
-      <p>None of these galaxies exists. A network that was trained on real ones makes each from a <b>seed</b>, a plain number: the same seed is the same galaxy, for ever.</p>
+      <p>None of these galaxies exists. A network that was trained on real ones makes each from a <b>seed</b>, a plain
+        number: the same seed is the same galaxy, for ever.</p>
       <ol class="steps">
         <li>In the <b>gallery</b>, put galaxies that you like into the slots A, B, C … with <b>+</b>.</li>
-        <li><b>Film</b> walks from slot to slot, <b>Mix</b> takes the shape of one and the details of another, <b>Sum</b> adds and subtracts them.</li>
+        <li><b>Film</b> walks from slot to slot, <b>Mix</b> takes the shape of one and the details of
+          another, <b>Sum</b> adds and subtracts them.</li>
         <li>Every galaxy has a page of its own, with PNG, FITS, its latents and its pixels.</li>
       </ol>
       <p><b>Variety</b> (truncation ψ): 0 is the mean galaxy, 1 everything that the network knows.</p>
@@ -27,6 +35,7 @@ export function Help({ open, close }) {
       <table class="keys"><caption>Keys</caption><tbody>
         ${KEYS.map(([key, does]) => html`<tr key=${key}><th scope="row"><kbd>${key}</kbd></th><td>${does}</td></tr>`)}
       </tbody></table>
+      ${apiKey() ? html`<p><button class="button small" onClick=${forget}>Forget the API key</button></p>` : null}
       <p><a href="/docs">The API behind this page</a></p>
     </div>
   <//>`;

@@ -23,7 +23,8 @@ const PATHS = {
 
 /** @param {{name: string, filled?: boolean}} props */
 export function Icon({ name, filled = false }) {
-  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" fill=${filled ? "currentColor" : "none"} stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" fill=${filled ? "currentColor" : "none"}
+    stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">
     <path d=${PATHS[name]} />
   </svg>`;
 }

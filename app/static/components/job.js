@@ -12,7 +12,9 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 /** @type {JobState} */
 const IDLE = { running: false, job: null, error: "", done: false };
 
-/** @returns {{status: JobState, start: (request: Promise<Request>) => Promise<Blob | null>, cancel: () => void}} start gives null where it was cancelled or failed */
+/**
+ * @returns {{status: JobState, start: (request: Promise<Request>) => Promise<Blob | null>, cancel: () => void}} start gives null where it was cancelled or failed
+ */
 export function useJob() {
   const [status, setStatus] = useState(IDLE);
   const control = useRef(/** @type {AbortController | null} */ (null));
@@ -20,7 +22,8 @@ export function useJob() {
   const start = async (/** @type {Promise<Request>} */ request) => {
     control.current?.abort();
     const mine = (control.current = new AbortController());
-    const show = (/** @type {Partial<JobState>} */ change) => mine === control.current && setStatus((before) => ({ ...before, ...change }));
+    const show = (/** @type {Partial<JobState>} */ change) =>
+      mine === control.current && setStatus((before) => ({ ...before, ...change }));
     show({ ...IDLE, running: true });
     try {
       const { operation, body } = await request;
@@ -41,18 +44,27 @@ export function JobStatus({ status, cancel, what, retry }) {
   const { done = 0, total = 0 } = job?.progress ?? {};
   return html`<div class="job" aria-busy=${running}>
     <span class="unseen" role="status">${running ? `${what} is being made` : status.done ? `${what} is ready` : ""}</span>
-    ${running
-      ? html`<div class="job-line"><span>${inProgress(job)}</span><button class="button small" onClick=${cancel}>Cancel</button></div>
+    ${
+      running
+        ? html`<div class="job-line"><span>${inProgress(job)}</span>
+          <button class="button small" onClick=${cancel}>Cancel</button></div>
           <progress value=${done} max=${total || 1} aria-label=${`Progress: ${what}`}></progress>`
-      : null}
-    ${error ? html`<div class="job-line"><span class="error" role="alert">${error}</span>${retry ? html`<button class="button small" onClick=${retry}>Make it</button>` : null}</div>` : null}
+        : null
+    }
+    ${error ? html`<div class="job-line"><span class="error" role="alert">${error}</span>${retry
+      ? html`<button class="button small" onClick=${retry}>Make it</button>` : null}</div>` : null}
   </div>`;
 }
 
 /** @param {import("../jobs.js").Job | null} job */
 function inProgress(job) {
   if (!job) return "Asking …";
-  if (job.phase === "QUEUED" || job.phase === "PENDING") return job.queue_position && job.queue_position > 1 ? `Waiting: number ${job.queue_position} in the queue` : "Waiting for its turn";
+  if (job.phase === "QUEUED" || job.phase === "PENDING")
+    return job.queue_position && job.queue_position > 1
+      ? `Waiting: number ${job.queue_position} in the queue`
+      : "Waiting for its turn";
   const left = job.eta_seconds ? `, about ${Math.max(1, Math.round(job.eta_seconds))} s left` : "";
-  return job.progress.done === job.progress.total && job.progress.total ? "Writing the file" : `${job.progress.done} of ${job.progress.total} galaxies${left}`;
+  return job.progress.done === job.progress.total && job.progress.total
+    ? "Writing the file"
+    : `${job.progress.done} of ${job.progress.total} galaxies${left}`;
 }

@@ -14,12 +14,18 @@ export function Latents({ fits, point }) {
   if (!found) return html`<p class="soft latents-space">…</p>`;
   const same = found.w?.every((row) => row.every((value, i) => value === found.w?.[0][i]));
   const json = () => JSON.stringify(found.w ? { w: same ? found.w[0] : found.w } : { z: found.z });
-  const copy = () => navigator.clipboard.writeText(json()).then(() => say("Copied"), () => say("The browser does not let the page copy"));
+  const copy = () =>
+    navigator.clipboard.writeText(json()).then(
+      () => say("Copied"),
+      () => say("The browser does not let the page copy"),
+    );
   return html`<div class="stack latents-space">
     ${found.z ? html`<${Bars} name="z" values=${found.z} says="drawn from the seed" />` : null}
-    ${found.w ? html`<${Bars} name="w" values=${found.w[0]} says=${same ? `the same for all ${found.w.length} layers` : `layer 0 of ${found.w.length}`} />` : null}
+    ${found.w ? html`<${Bars} name="w" values=${found.w[0]}
+      says=${same ? `the same for all ${found.w.length} layers` : `layer 0 of ${found.w.length}`} />` : null}
     <div class="row"><button class="button small" onClick=${copy}>Copy as a latent</button>
-      <button class="button small" onClick=${() => save(new Blob([JSON.stringify({ model: setting.model, point: formatPoint(point), z: found.z, w: found.w })]), "latents.json")}>Download JSON</button></div>
+      <button class="button small" onClick=${() => save(new Blob([JSON.stringify({ model: setting.model,
+        point: formatPoint(point), z: found.z, w: found.w })]), "latents.json")}>Download JSON</button></div>
   </div>`;
 }
 
@@ -27,6 +33,9 @@ export function Latents({ fits, point }) {
 function Bars({ name, values, says }) {
   const most = Math.max(...values.map(Math.abs)) || 1;
   const bars = values.map((value, i) => `M${i + 0.5} 20v${(-value / most) * 19}`).join("");
-  return html`<figure class="bars"><figcaption><b>${name}</b> <span class="soft">${values.length} numbers, ${says}; ±${most.toFixed(2)}</span></figcaption>
-    <svg viewBox=${`0 0 ${values.length} 40`} preserveAspectRatio="none" role="img" aria-label=${`${name}: ${values.length} numbers within ±${most.toFixed(2)}`}><path d=${bars} stroke="currentColor" stroke-width="0.7" fill="none" /></svg></figure>`;
+  return html`<figure class="bars"><figcaption><b>${name}</b> <span
+    class="soft">${values.length} numbers, ${says}; ±${most.toFixed(2)}</span></figcaption>
+    <svg viewBox=${`0 0 ${values.length} 40`} preserveAspectRatio="none" role="img"
+      aria-label=${`${name}: ${values.length} numbers within ±${most.toFixed(2)}`}>
+        <path d=${bars} stroke="currentColor" stroke-width="0.7" fill="none" /></svg></figure>`;
 }

@@ -18,7 +18,8 @@ export function Pixels({ bytes, label }) {
 export function PixelLook({ bytes }) {
   const { all, shown, hdus } = useBands(bytes);
   return html`<${Look} bands=${all} shown=${shown} />
-    <details><summary>FITS header</summary><pre class="fits-header" tabindex="0" aria-label="FITS header">${headerText(hdus)}</pre></details>`;
+    <details><summary>FITS header</summary><pre class="fits-header" tabindex="0"
+      aria-label="FITS header">${headerText(hdus)}</pre></details>`;
 }
 
 /** @param {ArrayBuffer} bytes */
@@ -42,7 +43,10 @@ function Canvas({ bands, shown, label }) {
   }, [bands, shown.map((band) => band.name).join(), stretch, soft, map, low, high]);
   const point = (event) => {
     const box = canvas.current.getBoundingClientRect();
-    setAt([clamp(((event.clientX - box.x) / box.width) * width, width), clamp((1 - (event.clientY - box.y) / box.height) * height, height)]);
+    setAt([
+      clamp(((event.clientX - box.x) / box.width) * width, width),
+      clamp((1 - (event.clientY - box.y) / box.height) * height, height),
+    ]);
   };
   const step = (event) => {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -54,11 +58,14 @@ function Canvas({ bands, shown, label }) {
   };
   return html`<div>
     <div class="pixel-well">
-      <canvas ref=${canvas} width=${width} height=${height} tabindex="0" role="img" aria-label=${`Pixels of ${label}. Arrow keys move the read-out.`}
+      <canvas ref=${canvas} width=${width} height=${height} tabindex="0" role="img"
+        aria-label=${`Pixels of ${label}. Arrow keys move the read-out.`}
         onPointerMove=${point} onPointerDown=${point} onKeyDown=${step}></canvas>
-      ${at ? html`<span class="cross" style=${{ left: `${((at[0] + 0.5) / width) * 100}%`, top: `${(1 - (at[1] + 0.5) / height) * 100}%` }}></span>` : null}
+      ${at ? html`<span class="cross" style=${{ left: `${((at[0] + 0.5) / width) * 100}%`,
+        top: `${(1 - (at[1] + 0.5) / height) * 100}%` }}></span>` : null}
     </div>
-    <p class="readout" role="status">${at ? reading(bands, at, card?.pixel_scale_arcsec) : "Point at a pixel, or use the arrow keys"}</p>
+    <p class="readout" role="status">${at ? reading(bands, at, card?.pixel_scale_arcsec)
+      : "Point at a pixel, or use the arrow keys"}</p>
   </div>`;
 }
 
@@ -66,18 +73,28 @@ function Canvas({ bands, shown, label }) {
 function Look({ bands, shown }) {
   const { state, go } = usePage();
   const set = (/** @type {object} */ patch) => go(patch, { replace: true });
-  const options = /** @type {[string, string][]} */ ([...(bands.length === 3 ? [["all", "Colour"]] : []), ...bands.map((band) => [band.name, band.name])]);
+  const options = /** @type {[string, string][]} */ ([
+    ...(bands.length === 3 ? [["all", "Colour"]] : []),
+    ...bands.map((band) => [band.name, band.name]),
+  ]);
   const [black, white] = levels(shown, state.low, state.high);
   const curved = state.stretch === "asinh" || state.stretch === "log";
   return html`<div class="look">
-    <${Chips} label="Band" hideLabel=${false} name="band" value=${shown.length === 3 ? "all" : shown[0].name} options=${options} onChange=${(band) => set({ band })} />
-    <${Chips} label="Stretch" hideLabel=${false} name="stretch" value=${state.stretch} options=${Object.keys(STRETCHES).map((name) => [name, name])} onChange=${(stretch) => set({ stretch })} />
+    <${Chips} label="Band" hideLabel=${false} name="band" value=${shown.length === 3 ? "all" : shown[0].name}
+      options=${options} onChange=${(band) => set({ band })} />
+    <${Chips} label="Stretch" hideLabel=${false} name="stretch" value=${state.stretch}
+      options=${Object.keys(STRETCHES).map((name) => [name, name])} onChange=${(stretch) => set({ stretch })} />
     <div class="row">
-      <label class="field"><span>Colour map</span><select value=${state.map} disabled=${shown.length === 3} onChange=${(event) => set({ map: event.target.value })}>
-        ${Object.entries(MAPS).map(([key, { title }]) => html`<option key=${key} value=${key}>${title}</option>`)}</select></label>
-      ${curved ? html`<${Slider} label="Softening" value=${Math.log10(state.soft)} min="-3" max="0" step="0.1" shown=${(value) => (10 ** value).toPrecision(2)} onChange=${(value) => set({ soft: 10 ** value })} />` : null}
-      <${Slider} label="Black at" value=${state.low} min="0" max="100" step="0.5" shown=${(value) => `${value} %`} onChange=${(low) => set({ low })} />
-      <${Slider} label="White at" value=${state.high} min="0" max="100" step="0.5" shown=${(value) => `${value} %`} onChange=${(high) => set({ high })} />
+      <label class="field"><span>Colour map</span>
+        <select value=${state.map} disabled=${shown.length === 3} onChange=${(event) => set({ map: event.target.value })}>
+        ${Object.entries(MAPS).map(([key, { title }]) => html`<option key=${key} value=${key}>${title}</option>`)}</select>
+          </label>
+      ${curved ? html`<${Slider} label="Softening" value=${Math.log10(state.soft)} min="-3" max="0" step="0.1"
+        shown=${(value) => (10 ** value).toPrecision(2)} onChange=${(value) => set({ soft: 10 ** value })} />` : null}
+      <${Slider} label="Black at" value=${state.low} min="0" max="100" step="0.5" shown=${(value) => `${value} %`}
+        onChange=${(low) => set({ low })} />
+      <${Slider} label="White at" value=${state.high} min="0" max="100" step="0.5" shown=${(value) => `${value} %`}
+        onChange=${(high) => set({ high })} />
     </div>
     <p class="small-print">Black is ${number(black)}, white ${number(white)}${shown[0].unit ? ` ${shown[0].unit}` : ""}.</p>
   </div>`;
@@ -109,6 +126,8 @@ function clamp(value, length) {
 /** @param {import("../formats/fits.js").Hdu[]} hdus */
 function headerText(hdus) {
   const line = (/** @type {import("../formats/fits.js").Card} */ { keyword, value, comment }) =>
-    value === null ? `${keyword.padEnd(8)} ${comment}` : `${keyword.padEnd(8)}= ${typeof value === "boolean" ? (value ? "T" : "F") : value}${comment ? `  / ${comment}` : ""}`;
+    value === null
+      ? `${keyword.padEnd(8)} ${comment}`
+      : `${keyword.padEnd(8)}= ${typeof value === "boolean" ? (value ? "T" : "F") : value}${comment ? `  / ${comment}` : ""}`;
   return hdus.map((hdu) => hdu.cards.map(line).join("\n")).join("\n\n");
 }

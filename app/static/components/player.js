@@ -33,12 +33,17 @@ export function Player({ frames, index, fps, stops, loop, size, describe, onInde
   const segments = loop ? stops : stops - 1;
   const marks = Array.from({ length: segments + 1 }, (_, i) => ({ name: letter(i % stops), left: `${(i / segments) * 100}%` }));
   return html`<div class="player">
-    <div class=${frames ? "well" : "well loading"}><canvas ref=${canvas} width=${size} height=${size} role="img" aria-label=${frames ? describe(shown) : "The film is being made"}></canvas></div>
+    <div class=${frames ? "well" : "well loading"}>
+      <canvas ref=${canvas} width=${size} height=${size} role="img"
+        aria-label=${frames ? describe(shown) : "The film is being made"}></canvas></div>
     <div class="scrub">
-      <button class="button play" onClick=${toggle} disabled=${!frames} aria-label=${playing ? "Pause" : "Play"}><${Icon} name=${playing ? "pause" : "play"} filled=${!playing} /></button>
+      <button class="button play" onClick=${toggle} disabled=${!frames} aria-label=${playing ? "Pause" : "Play"}>
+        <${Icon} name=${playing ? "pause" : "play"} filled=${!playing} /></button>
       <div class="scrub-bar">
-        <input type="range" min="0" max=${last} step="1" value=${shown} disabled=${!frames} aria-label="Frame" aria-valuetext=${describe(shown)} onInput=${scrub} onChange=${(event) => onIndex(Number(event.target.value))} />
-        <div class="marks" aria-hidden="true">${marks.map((mark, i) => html`<span key=${i} style=${{ left: mark.left }}>${mark.name}</span>`)}</div>
+        <input type="range" min="0" max=${last} step="1" value=${shown} disabled=${!frames} aria-label="Frame"
+          aria-valuetext=${describe(shown)} onInput=${scrub} onChange=${(event) => onIndex(Number(event.target.value))} />
+        <div class="marks" aria-hidden="true">${marks.map((mark,
+          i) => html`<span key=${i} style=${{ left: mark.left }}>${mark.name}</span>`)}</div>
       </div>
       <output class="frame-number">${frames ? `${shown + 1} / ${last + 1}` : "–"}</output>
     </div>

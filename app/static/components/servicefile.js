@@ -9,7 +9,11 @@ import { save } from "./takehome.js";
 export function ServiceLink({ href, name, accept, children }) {
   const { say } = usePage();
   if (!apiKey()) return html`<a href=${href}>${children}</a>`;
-  const fetched = () => ask(href, { headers: { accept } }).then(async (answer) => save(await answer.blob(), name), (error) => say(inWords(error)));
+  const fetched = () =>
+    ask(href, { headers: { accept } }).then(
+      async (answer) => save(await answer.blob(), name),
+      (error) => say(inWords(error)),
+    );
   return html`<button class="button small" onClick=${fetched}>${children}</button>`;
 }
 
@@ -17,7 +21,8 @@ export function ServiceLink({ href, name, accept, children }) {
 export function ServiceImage({ src, alt }) {
   const { value } = useLoaded(async (signal) => URL.createObjectURL(await (await ask(src, { signal })).blob()), [src]);
   useEffect(() => () => void (value && URL.revokeObjectURL(value)), [value]);
-  return html`<span class=${value ? "samples" : "samples loading"}>${value ? html`<img src=${value} alt=${alt} />` : null}</span>`;
+  return html`<span class=${value ? "samples" : "samples loading"}>${value ? html`<img src=${value} alt=${alt} />`
+    : null}</span>`;
 }
 
 /** Card and report of a model version. @param {{card: any}} props */
@@ -25,5 +30,6 @@ export function ModelFiles({ card }) {
   const reference = `${card.name}@${card.version}`;
   const reported = Object.values(card.files).some((/** @type {any} */ file) => file.role === "report_html");
   return html`<${ServiceLink} href=${`/v1/models/${reference}`} name=${`${reference}.json`} accept="application/json">Card<//>
-    ${reported ? html`<${ServiceLink} href=${`/v1/models/${reference}/report`} name=${`${reference}-report.html`} accept="text/html">Evaluation report<//>` : html`<span class="soft">No evaluation report came with it.</span>`}`;
+    ${reported ? html`<${ServiceLink} href=${`/v1/models/${reference}/report`} name=${`${reference}-report.html`}
+      accept="text/html">Evaluation report<//>` : html`<span class="soft">No evaluation report came with it.</span>`}`;
 }

@@ -29,11 +29,13 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
   const native = card?.resolution ?? 64;
   return html`<section class="stack takehome" aria-label="Take it home">
     <div class="row">
-      ${formats.map(([key, title]) => html`<button key=${key} class="button" onClick=${() => download(key)} disabled=${status.running} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
+      ${formats.map(([key, title]) => html`<button key=${key} class="button" onClick=${() => download(key)}
+        disabled=${status.running} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
       <label class="field inline"><span>Size</span>
         <select value=${String(size)} onChange=${(event) => setSize(Number(event.target.value))}>
           <option value="0">${native} px (native)</option>
-          ${[128, 256, 512, 1024].filter((one) => one > native).map((one) => html`<option key=${one} value=${one}>${one} px</option>`)}
+          ${[128, 256, 512, 1024].filter((one) => one > native).map((one) => html`<option key=${one}
+            value=${one}>${one} px</option>`)}
         </select>
       </label>
     </div>
@@ -67,7 +69,10 @@ function CodeText({ make, remake }) {
     }
   };
   return html`<div class="code stack">
-    <div class="row"><${Chips} label="Language" name="language" value=${language} options=${[["curl", "curl"], ["python", "Python"]]} onChange=${setLanguage} />
+    <div class="row"><${Chips} label="Language" name="language" value=${language} options=${[
+      ["curl", "curl"],
+      ["python", "Python"],
+    ]} onChange=${setLanguage} />
       <button class="button small" onClick=${copy}>Copy</button></div>
     <pre tabindex="0" aria-label=${language === "curl" ? "curl command" : "Python code"}>${text || "…"}</pre>
   </div>`;

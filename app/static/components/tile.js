@@ -21,14 +21,22 @@ const TILE_PIXELS = 128;
 export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, given }) {
   const page = usePage();
   const used = setting ?? page.setting;
-  const { value, error, busy, retry } = useLoaded(() => /** @type {Promise<Given>} */ (given ? Promise.resolve(given) : picture(used, point, size)), [used.model, used.psi, formatPoint(point), size, given?.url]);
+  const { value, error, busy, retry } = useLoaded(
+    () => /** @type {Promise<Given>} */ (given ? Promise.resolve(given) : picture(used, point, size)),
+    [used.model, used.psi, formatPoint(point), size, given?.url],
+  );
   useEffect(() => void (value && onLoad?.(value)), [value]);
   if (error) {
     return html`<span class="well failed"><span class="failed-text">${error}</span>
-      <button class="button small" onClick=${(event) => { event.preventDefault(); event.stopPropagation(); retry(); }}>Try again</button></span>`;
+      <button class="button small" onClick=${(event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        retry();
+      }}>Try again</button></span>`;
   }
   return html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
-    ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`} width=${size} height=${size} decoding="async" />` : null}
+    ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`}
+      width=${size} height=${size} decoding="async" />` : null}
   </span>`;
 }
 
@@ -49,7 +57,8 @@ export function Tile({ point, setting, name, note, given }) {
     act();
   };
   return html`<div class="tile">
-    <${Link} class="tile-link" to=${to} onKeyDown=${keys}><${GalaxyImage} point=${point} setting=${setting} given=${given} onLoad=${(made) => setDrawn(made.className)} /><//>
+    <${Link} class="tile-link" to=${to} onKeyDown=${keys}>
+      <${GalaxyImage} point=${point} setting=${setting} given=${given} onLoad=${(made) => setDrawn(made.className)} /><//>
     <div class="tile-foot">
       <span class="tile-name"><b>${title}</b>${className ? html` <span>${classLabel(className)}</span>` : null}</span>
       <span class="tile-acts"><${Acts} acts=${acts} name=${nameOf(point)} /></span>
@@ -59,9 +68,12 @@ export function Tile({ point, setting, name, note, given }) {
 
 /** @param {{acts: ReturnType<typeof useActs>, name: string}} props */
 function Acts({ acts, name }) {
-  return html`<button class="icon-button" onClick=${acts.similar} aria-label=${`More like ${name}`} title="More like this"><${Icon} name="similar" /></button>
-    <button class="icon-button" onClick=${acts.favour} aria-pressed=${acts.favoured} aria-label=${`Favourite: ${name}`} title="Favourite"><${Icon} name="heart" filled=${acts.favoured} /></button>
-    <button class="icon-button" onClick=${acts.add} aria-label=${`Put ${name} into a slot`} title="Into the next slot"><${Icon} name="plus" /></button>`;
+  return html`<button class="icon-button" onClick=${acts.similar} aria-label=${`More like ${name}`} title="More like this">
+    <${Icon} name="similar" /></button>
+    <button class="icon-button" onClick=${acts.favour} aria-pressed=${acts.favoured} aria-label=${`Favourite: ${name}`}
+      title="Favourite"><${Icon} name="heart" filled=${acts.favoured} /></button>
+    <button class="icon-button" onClick=${acts.add} aria-label=${`Put ${name} into a slot`} title="Into the next slot">
+      <${Icon} name="plus" /></button>`;
 }
 
 /** What can be done with a galaxy. @param {Point} point @param {import("../requests.js").Setting} setting */

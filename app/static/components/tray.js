@@ -14,22 +14,35 @@ export function Tray() {
     say(`Slot ${letter(index)} is empty`);
   };
   return html`<section class="tray" aria-label="Slots">
-    ${slots.length === 0 ? html`<p class="tray-hint">Put galaxies that you like here with <b>+</b>, then make a film of them, mix their styles, or add and subtract them.</p>` : null}
+    ${slots.length === 0 ? html`<p class="tray-hint">Put galaxies that you like here with <b>+</b>, then make a film of them,
+      mix their styles, or add and subtract them.</p>` : null}
     <ol class="slots">
       ${slots.map(
         (point, i) => html`<li class="slot" key=${`${i} ${formatPoint(point)}`}>
           <${Link} to=${{ view: "galaxy", at: point }} aria-label=${`Slot ${letter(i)}: ${describe(point)}`}>
-            ${setting.model ? html`<${GalaxyImage} point=${point} alt="" />` : null}<span class="slot-letter" aria-hidden="true">${letter(i)}</span>
+            ${setting.model ? html`<${GalaxyImage} point=${point} alt="" />` : null}<span class="slot-letter"
+              aria-hidden="true">${letter(i)}</span>
           <//>
-          <button class="slot-empty" onClick=${() => empty(i)} aria-label=${`Empty slot ${letter(i)}, ${nameOf(point)}`}><${Icon} name="close" /></button>
+          <button class="slot-empty" onClick=${() => empty(i)} aria-label=${`Empty slot ${letter(i)}, ${nameOf(point)}`}>
+            <${Icon} name="close" /></button>
         </li>`,
       )}
     </ol>
-    ${slots.length
-      ? html`<div class="tray-acts">
-          ${[["film", "Film"], ["mix", "Mix"], ["sum", "Sum"]].map(([view, title]) => html`<${Link} key=${view} class=${state.view === view ? "button small here" : "button small"} to=${{ view }} aria-label=${`${title} of the slots`} aria-current=${state.view === view ? "page" : undefined}>${title}<//>`)}
+    ${
+      slots.length
+        ? html`<div class="tray-acts">
+          ${[
+            ["film", "Film"],
+            ["mix", "Mix"],
+            ["sum", "Sum"],
+          ].map(
+            ([view, title]) =>
+              html`<${Link} key=${view} class=${state.view === view ? "button small here" : "button small"} to=${{ view }}
+                aria-label=${`${title} of the slots`} aria-current=${state.view === view ? "page" : undefined}>${title}<//>`,
+          )}
           <button class="button small quiet" onClick=${() => go({ slots: [], weights: [] })}>Empty all</button>
         </div>`
-      : null}
+        : null
+    }
   </section>`;
 }

@@ -13,7 +13,7 @@ const CARD = 80;
 export function readFits(bytes) {
   if (bytes.byteLength < BLOCK || !text(bytes, 0, 6).startsWith("SIMPLE")) throw new Error("this is no FITS file");
   const found = [];
-  for (let at = 0; at + BLOCK <= bytes.byteLength; ) {
+  for (let at = 0; at + BLOCK <= bytes.byteLength;) {
     const cards = header(bytes, at);
     const value = lookup(cards);
     const start = at + Math.ceil((cards.length + 1) / (BLOCK / CARD)) * BLOCK;
@@ -90,7 +90,11 @@ function header(bytes, at) {
     const line = text(bytes, at, CARD);
     const keyword = line.slice(0, 8).trim();
     if (keyword === "END") return cards;
-    cards.push(line.slice(8, 10) === "= " ? { keyword, ...parseValue(line.slice(10)) } : { keyword, value: null, comment: line.slice(8).trimEnd() });
+    cards.push(
+      line.slice(8, 10) === "= "
+        ? { keyword, ...parseValue(line.slice(10)) }
+        : { keyword, value: null, comment: line.slice(8).trimEnd() },
+    );
   }
   throw new Error("a header of this FITS file has no END");
 }

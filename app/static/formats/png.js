@@ -3,7 +3,7 @@
 /** The JSON in the iTXt chunk `galaxy`, or null. @param {ArrayBuffer} bytes @returns {{request: any, model: any} | null} */
 export function provenance(bytes) {
   const view = new DataView(bytes);
-  for (let at = 8; at + 8 <= bytes.byteLength; ) {
+  for (let at = 8; at + 8 <= bytes.byteLength;) {
     const length = view.getUint32(at);
     const chunk = new Uint8Array(bytes, at + 4, Math.min(4 + length, bytes.byteLength - at - 4));
     if (latin(chunk.subarray(0, 4)) === "iTXt" && latin(chunk.subarray(4, 11)) === "galaxy\0") return parse(chunk.subarray(11));

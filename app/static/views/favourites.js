@@ -14,11 +14,17 @@ export function Favourites() {
   const [all, setAll] = useState(favourites.all);
   useEffect(() => favourites.onChange(() => setAll(favourites.all())), []);
   return html`<div class="view">
-    <div class="view-head"><h1>Favourites</h1><p class="lead">Kept in this browser only. Export them to keep them safe or to hand them on.</p></div>
+    <div class="view-head"><h1>Favourites</h1><p class="lead">Kept in this browser only. Export them to keep them safe or to
+      hand them on.</p></div>
     <${Files} count=${all.length} />
-    ${all.length === 0
-      ? html`<div class="empty"><p>Nothing here yet. Press the heart below a galaxy, or <kbd>*</kbd> while it has the focus.</p><${Link} class="button primary" to=${{ view: "gallery" }}>To the gallery<//></div>`
-      : html`<${Grid} label="Favourites">${all.map((one) => html`<${Tile} key=${`${one.model} ${one.psi} ${one.point}`} point=${parsePoint(one.point)} setting=${{ model: one.model, psi: one.psi }} note=${one.model === setting.model ? undefined : one.model} />`)}<//>`}
+    ${
+      all.length === 0
+        ? html`<div class="empty"><p>Nothing here yet. Press the heart below a galaxy, or <kbd>*</kbd> while it has the
+          focus.</p><${Link} class="button primary" to=${{ view: "gallery" }}>To the gallery<//></div>`
+        : html`<${Grid} label="Favourites">${all.map((one) => html`<${Tile} key=${`${one.model} ${one.psi} ${one.point}`}
+          point=${parsePoint(one.point)} setting=${{ model: one.model, psi: one.psi }}
+            note=${one.model === setting.model ? undefined : one.model} />`)}<//>`
+    }
   </div>`;
 }
 
@@ -39,7 +45,10 @@ function Files({ count }) {
     event.target.value = "";
   };
   return html`<div class="stack"><div class="row">
-    <button class="button" disabled=${count === 0} onClick=${() => save(new Blob([favourites.exported()], { type: "application/json" }), "galaxies.json")}><${Icon} name="download" /> Export</button>
-    <label class="button import">Import<input class="unseen" type="file" accept="application/json,.json" onChange=${take} /></label>
+    <button class="button" disabled=${count === 0}
+      onClick=${() => save(new Blob([favourites.exported()], { type: "application/json" }), "galaxies.json")}>
+        <${Icon} name="download" /> Export</button>
+    <label class="button import">Import<input class="unseen" type="file" accept="application/json,.json" onChange=${take} />
+      </label>
   </div><p class="error" role="alert">${error}</p></div>`;
 }

@@ -17,7 +17,10 @@ import { neighbours } from "./similar.js";
 
 const LARGE = 512;
 /** @type {[string, string][]} */
-const FORMATS = [["png", "PNG"], ["fits", "FITS"]];
+const FORMATS = [
+  ["png", "PNG"],
+  ["fits", "FITS"],
+];
 
 export function Galaxy() {
   const { state, setting, card } = usePage();
@@ -31,24 +34,29 @@ export function Galaxy() {
   return html`<div class="view">
     <div class="galaxy-page">
       <${Figure} point=${point} fits=${fits} />
-      ${state.look === "pixels" && fits.value ? html`<div class="panel galaxy-look"><${PixelLook} bytes=${fits.value} /></div>` : null}
+      ${state.look === "pixels" && fits.value ? html`<div class="panel galaxy-look"><${PixelLook} bytes=${fits.value} />
+        </div>` : null}
       <div class="view-head galaxy-head">
           <${Steps} atom=${atom} />
           <h1>${nameOf(point)}</h1>
-          <p class="lead">A synthetic ${className ? `${classLabel(className)} galaxy` : "galaxy"}${card ? `, made by the model “${card.title}”` : ""}. You will not find it on the sky.</p>
+          <p class="lead">A synthetic ${className ? `${classLabel(className)} galaxy` : "galaxy"}${card
+            ? `, made by the model “${card.title}”` : ""}. You will not find it on the sky.</p>
       </div>
       <div class="stack galaxy-side">
         <${ActRow} point=${point} />
         <${Variety} />
-        <${TakeHome} formats=${FORMATS} request=${request} name=${fileName(setting.model, point)} remake=${[setting.model, setting.psi, text]} />
+        <${TakeHome} formats=${FORMATS} request=${request} name=${fileName(setting.model, point)}
+          remake=${[setting.model, setting.psi, text]} />
       </div>
     </div>
     <section class="stack wide-stack" aria-label="More like this">
       <div class="job-line"><h2>More like this</h2><${Link} to=${{ view: "similar", at: point }}>All neighbours<//></div>
-      <${Grid} label="Neighbours" className="grid one-row">${neighbours(point, className, 0, 6, 0.5, { like: "near" }, card).map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`)}<//>
+      <${Grid} label="Neighbours" className="grid one-row">${neighbours(point, className, 0, 6, 0.5, { like: "near" },
+        card).map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`)}<//>
     </section>
     <div class="panels">
-      <section class="panel" aria-label="How it is made"><h2>How it is made</h2><${Facts} point=${point} className=${className} /></section>
+      <section class="panel" aria-label="How it is made"><h2>How it is made</h2>
+        <${Facts} point=${point} className=${className} /></section>
       <section class="panel" aria-label="Latents"><h2>Latents</h2><${Latents} fits=${fits} point=${point} /></section>
       <${ModelPanel} />
     </div>
@@ -59,14 +67,20 @@ export function Galaxy() {
 function Figure({ point, fits }) {
   const { state, go } = usePage();
   return html`<figure class="galaxy-figure">
-    <${Chips} label="Show" name="look" value=${state.look} options=${[["picture", "Picture"], ["pixels", "Pixels (FITS)"]]} onChange=${(look) => go({ look })} />
-    ${state.look === "picture" ? html`<${GalaxyImage} point=${point} size=${LARGE} />` : html`<${PixelsOf} fits=${fits} point=${point} />`}
+    <${Chips} label="Show" name="look" value=${state.look} options=${[
+      ["picture", "Picture"],
+      ["pixels", "Pixels (FITS)"],
+    ]} onChange=${(look) => go({ look })} />
+    ${state.look === "picture" ? html`<${GalaxyImage} point=${point} size=${LARGE} />`
+      : html`<${PixelsOf} fits=${fits} point=${point} />`}
   </figure>`;
 }
 
 /** @param {{fits: any, point: import("../point.js").Point}} props */
 function PixelsOf({ fits, point }) {
-  if (fits.error) return html`<span class="well failed"><span>${fits.error}</span><button class="button small" onClick=${fits.retry}>Try again</button></span>`;
+  if (fits.error)
+    return html`<span class="well failed"><span>${fits.error}</span><button class="button small" onClick=${fits.retry}>Try
+      again</button></span>`;
   return fits.value ? html`<${Pixels} bytes=${fits.value} label=${describe(point)} />` : html`<span class="well loading"></span>`;
 }
 
@@ -79,8 +93,10 @@ function Steps({ atom }) {
   return html`<nav class="crumb row" aria-label="Neighbouring seeds">
     <${Link} to=${{ view: "gallery", seed: start, class: atom.class ?? "" }}>Gallery<//>
     <span class="push"></span>
-    ${atom.seed > 0 ? html`<${Link} class="icon-button" to=${other(atom.seed - 1)} aria-label="Seed before" title="Seed before"><${Icon} name="left" /><//>` : null}
-    ${atom.seed < MAX_SEED ? html`<${Link} class="icon-button" to=${other(atom.seed + 1)} aria-label="Next seed" title="Next seed"><${Icon} name="right" /><//>` : null}
+    ${atom.seed > 0 ? html`<${Link} class="icon-button" to=${other(atom.seed - 1)} aria-label="Seed before"
+      title="Seed before"><${Icon} name="left" /><//>` : null}
+    ${atom.seed < MAX_SEED ? html`<${Link} class="icon-button" to=${other(atom.seed + 1)} aria-label="Next seed"
+      title="Next seed"><${Icon} name="right" /><//>` : null}
   </nav>`;
 }
 
@@ -90,7 +106,8 @@ function ActRow({ point }) {
   const acts = useActs(point, setting);
   return html`<div class="row">
     <button class="button primary" onClick=${acts.add}><${Icon} name="plus" /> Into the next slot</button>
-    <button class="button" onClick=${acts.favour} aria-pressed=${acts.favoured}><${Icon} name="heart" filled=${acts.favoured} /> Favourite</button>
+    <button class="button" onClick=${acts.favour} aria-pressed=${acts.favoured}>
+      <${Icon} name="heart" filled=${acts.favoured} /> Favourite</button>
     <button class="button" onClick=${acts.similar}><${Icon} name="similar" /> More like this</button>
   </div>`;
 }
@@ -107,7 +124,8 @@ function Facts({ point, className }) {
     ["Bands", card ? card.bands.map((/** @type {any} */ band) => band.name).join(", ") : ""],
     ["Values", card?.display ? "display levels, not fluxes" : "physical"],
   ];
-  return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+  return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name,
+    value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
 function ModelPanel() {
@@ -116,7 +134,8 @@ function ModelPanel() {
   const reference = `${card.name}@${card.version}`;
   return html`<section class="panel" aria-label="Model"><h2>Model</h2>
     <p>${card.description}</p>
-    <dl class="facts"><dt>Version</dt><dd>${reference}</dd><dt>Network</dt><dd>${card.architecture}</dd><dt>Licence</dt><dd>${card.licence}</dd><dt>Data</dt><dd>${card.training.credits}</dd></dl>
+    <dl class="facts"><dt>Version</dt><dd>${reference}</dd><dt>Network</dt><dd>${card.architecture}</dd><dt>Licence</dt>
+      <dd>${card.licence}</dd><dt>Data</dt><dd>${card.training.credits}</dd></dl>
     <p class="row"><${Link} to=${{ view: "models" }}>About the models<//><${ModelFiles} card=${card} /></p>
   </section>`;
 }

@@ -5,30 +5,50 @@ import { Grid } from "../components/grid.js";
 import { Icon } from "../components/icons.js";
 import { Tile } from "../components/tile.js";
 import { Link, usePage } from "../page.js";
-import { MAX_SEED, classLabel, seedPoint } from "../point.js";
-import { html } from "../vendor/preact-htm.js";
+import { MAX_SEED, anySeed, classLabel, seedPoint } from "../point.js";
+import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 
 export function Gallery() {
   const { state, go } = usePage();
   const seeds = Array.from({ length: state.count }, (_, i) => state.seed + i).filter((seed) => seed <= MAX_SEED);
+  const paged = useFocusOnFirst(state.seed);
   return html`<div class="view">
     <div class="view-head">
       <h1>Galaxies that do not exist</h1>
-      <p class="lead">Each is made from its number by a network that has learned from real ones. Open one, or collect some with <b>+</b> to make films, mixes and sums.</p>
+      <p class="lead">Each is made from its number by a network that has learned from real ones. Open one, or collect some
+        with <b>+</b> to make films, mixes and sums.</p>
     </div>
     <div class="toolbar">
       <${ClassChoice} />
       <${Variety} />
       <${SeedRange} />
     </div>
-    <${Grid} label="Galaxies">${seeds.map((seed) => html`<${Tile} key=${`${seed} ${state.class}`} point=${seedPoint(seed, state.class || undefined)} />`)}<//>
-    <nav class="pager" aria-label="Seeds">
-      <${Link} class="button" to=${{ seed: Math.max(0, state.seed - state.count) }} aria-disabled=${state.seed === 0}><${Icon} name="left" /> Earlier<//>
-      <span>Seeds ${state.seed} to ${seeds.at(-1)}</span>
+    <${Grid} label="Galaxies">${seeds.map((seed) => html`<${Tile} key=${`${seed} ${state.class}`}
+      point=${seedPoint(seed, state.class || undefined)} />`)}<//>
+    <nav class="pager" aria-label="Seeds" onClick=${paged}>
+      <${Link} class="button" to=${{ seed: Math.max(0, state.seed - state.count) }} aria-disabled=${state.seed === 0}>
+        <${Icon} name="left" /> Earlier<//>
+      <span role="status">Seeds ${state.seed} to ${seeds.at(-1)}</span>
       <${Link} class="button" to=${{ seed: Math.min(MAX_SEED, state.seed + state.count) }}>More <${Icon} name="right" /><//>
       <button class="button quiet" onClick=${() => go({ seed: anySeed() })}><${Icon} name="dice" /> Anywhere</button>
     </nav>
   </div>`;
+}
+
+/**
+ * Whoever turns the page goes on at its first galaxy.
+ * @param {number} seed
+ * @returns {() => void} to be called when the page is turned
+ */
+function useFocusOnFirst(seed) {
+  const turned = useRef(false);
+  useEffect(() => {
+    if (!turned.current) return;
+    turned.current = false;
+    scrollTo(0, 0);
+    /** @type {HTMLElement | null} */ (document.querySelector("main .tile-link"))?.focus({ preventScroll: true });
+  }, [seed]);
+  return () => void (turned.current = true);
 }
 
 function ClassChoice() {
@@ -36,22 +56,20 @@ function ClassChoice() {
   if (card && card.classes.length === 0) return html`<p class="toolbar-note">This model was trained without classes.</p>`;
   const classes = card?.classes ?? [];
   const options = [["", "All"], ...classes.map((/** @type {any} */ one) => [one.name, classLabel(one.name)])];
-  return html`<${Chips} label="Class" name="class" value=${state.class} options=${options} onChange=${(name) => go({ class: name })} />`;
+  return html`<${Chips} label="Class" name="class" value=${state.class} options=${options}
+    onChange=${(name) => go({ class: name })} />`;
 }
 
 function SeedRange() {
   const { state, go } = usePage();
   return html`<div class="row">
-    <${NumberField} label="From seed" value=${state.seed} min=${0} max=${MAX_SEED} onChange=${(seed) => go({ seed: Math.round(seed) })} />
+    <${NumberField} label="From seed" value=${state.seed} min=${0} max=${MAX_SEED}
+      onChange=${(seed) => go({ seed: Math.round(seed) })} />
     <label class="field"><span>Show</span>
       <select value=${String(state.count)} onChange=${(event) => go({ count: Number(event.target.value) })}>
-        ${[...new Set([12, 24, 48, 96, state.count])].sort((a, b) => a - b).map((count) => html`<option key=${count} value=${count}>${count}</option>`)}
+        ${[...new Set([12, 24, 48, 96, state.count])].sort((a,
+          b) => a - b).map((count) => html`<option key=${count} value=${count}>${count}</option>`)}
       </select>
     </label>
   </div>`;
-}
-
-/** A seed to start from, far from most others. */
-function anySeed() {
-  return crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
 }

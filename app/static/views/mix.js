@@ -11,12 +11,18 @@ import { Tile, letter } from "../components/tile.js";
 import { unzip } from "../formats/zip.js";
 import { Link, useSettled, usePage } from "../page.js";
 import { latentOf } from "../pictures.js";
-import { formatPoint, formatPoints, mixPoint, nameOf, seedPoint } from "../point.js";
+import { anySeed, formatPoint, formatPoints, mixPoint, nameOf, seedPoint } from "../point.js";
 import { mixRequest } from "../requests.js";
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 
+/** @typedef {import("../point.js").Point} Point */
+
 /** @type {[string, string][]} */
-const FORMATS = [["png", "PNG"], ["zip", "ZIP of PNG"], ["fits", "FITS cube"]];
+const FORMATS = [
+  ["png", "PNG"],
+  ["zip", "ZIP of PNG"],
+  ["fits", "FITS cube"],
+];
 const FIRST_COLUMNS = [8, 22, 31, 57, 77, 100].map((seed) => seedPoint(seed));
 const MAX_COLUMNS = 8;
 const CELL = 128;
@@ -25,13 +31,18 @@ export function Mix() {
   const { state, card, models, setting } = usePage();
   const able = models.find((one) => one.operations.includes("mix"));
   return html`<div class="view">
-    <div class="view-head"><h1>Mix</h1><p class="lead">Each cell is the galaxy of its row with some layers taken from its column: coarse layers set the shape, fine ones colour and grain.</p></div>
-    ${card && !card.num_ws
-      ? html`<div class="empty"><p>${setting.model} has no style layers, so there is nothing to mix. Films and sums work with it.</p>
-          ${able ? html`<${Link} class="button primary" to=${{ model: `${able.name}@${able.version}` }}>Change to ${able.name}<//>` : null}</div>`
-      : state.slots.length < 1
-        ? html`<${NeedsSlots} needed=${3}>The rows are the galaxies in the slots, so a mix needs one or more.<//>`
-        : card && html`<${MixOfSlots} />`}
+    <div class="view-head"><h1>Mix</h1><p class="lead">Each cell is the galaxy of its row with some layers taken from its
+      column: coarse layers set the shape, fine ones colour and grain.</p></div>
+    ${
+      card && !card.num_ws
+        ? html`<div class="empty"><p>${setting.model} has no style layers, so there is nothing to mix. Films and sums work
+          with it.</p>
+          ${able ? html`<${Link} class="button primary" to=${{ model: `${able.name}@${able.version}` }}>Change
+            to ${able.name}<//>` : null}</div>`
+        : state.slots.length < 1
+          ? html`<${NeedsSlots} needed=${3}>The rows are the galaxies in the slots, so a mix needs one or more.<//>`
+          : card && html`<${MixOfSlots} />`
+    }
   </div>`;
 }
 
@@ -39,54 +50,95 @@ function MixOfSlots() {
   const { state, setting, card, go } = usePage();
   const rows = state.slots;
   const columns = state.across.length ? state.across : FIRST_COLUMNS;
-  const layers = state.layers.length ? state.layers.filter((layer) => layer < card.num_ws) : [...card.layers.middle, ...card.layers.fine];
+  const layers = state.layers.length
+    ? state.layers.filter((layer) => layer < card.num_ws)
+    : [...card.layers.middle, ...card.layers.fine];
   const request = () => mixRequest(setting, rows, columns, layers, (point) => latentOf(setting, point));
   const key = useSettled([setting.model, setting.psi, formatPoints(rows), formatPoints(columns), layers].join(" "), 250);
   const { status, start, cancel } = useJob();
   const [cells, setCells] = useState(/** @type {Map<string, string>} */ (new Map()));
   const make = async () => {
-    const archive = await start(request().then(({ operation, body }) => ({ operation, body: { ...body, headers: false, format: "zip", size: CELL } })));
-    if (archive) setCells(new Map([...(await unzip(archive))].filter(([name]) => name.startsWith("cell-")).map(([name, blob]) => [name, URL.createObjectURL(blob)])));
+    const archive = await start(
+      request().then(({ operation, body }) => ({ operation, body: { ...body, headers: false, format: "zip", size: CELL } })),
+    );
+    if (archive)
+      setCells(
+        new Map(
+          [...(await unzip(archive))]
+            .filter(([name]) => name.startsWith("cell-"))
+            .map(([name, blob]) => [name, URL.createObjectURL(blob)]),
+        ),
+      );
   };
   useEffect(() => void make(), [key]);
   useEffect(() => () => cells.forEach((url) => URL.revokeObjectURL(url)), [cells]);
   return html`<div class="stack wide-stack">
-    <div class="toolbar"><${Layers} card=${card} chosen=${layers} onChange=${(chosen) => chosen.length && go({ layers: chosen })} /><${Variety} /></div>
-    <${MixTable} busy=${status.running} status=${html`<${JobStatus} status=${status} cancel=${cancel} what="The grid" retry=${make} />`} rows=${rows} columns=${columns} layers=${layers} cells=${cells} />
+    <div class="toolbar"><${Layers} card=${card} chosen=${layers}
+      onChange=${(chosen) => chosen.length && go({ layers: chosen })} /><${Variety} /></div>
+    <${MixTable} busy=${status.running} status=${html`<${JobStatus} status=${status} cancel=${cancel} what="The grid"
+      retry=${make} />`} rows=${rows} columns=${columns} layers=${layers} cells=${cells} />
     <${TakeHome} formats=${FORMATS} request=${request} name=${`${setting.model.replace("@", "-")}-mix`} remake=${[key]} />
   </div>`;
 }
 
-/** @param {{rows: import("../point.js").Point[], columns: import("../point.js").Point[], layers: number[], cells: Map<string, string>, busy: boolean, status: any}} props */
+/**
+ * @param {{rows: Point[], columns: Point[], layers: number[], cells: Map<string, string>, busy: boolean, status: any}} props
+ */
 function MixTable({ rows, columns, layers, cells, busy, status }) {
-  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  return html`<div class="mix-scroll" tabindex="0" role="region" aria-label="Grid of mixes"><table class=${busy ? "mix-table busy" : "mix-table"} onKeyDown=${move}>
-    <thead><tr><td class="corner"><${Corner} columns=${columns} rows=${rows} />${status}</td>
-      ${columns.map((point, c) => html`<th scope="col" key=${`${c} ${formatPoint(point)}`}><${Tile} point=${point} name=${`${c + 1} · ${nameOf(point).replace("Galaxy ", "")}`} /><${ColumnActs} columns=${columns} index=${c} /></th>`)}</tr></thead>
-    <tbody>${rows.map((row, r) => html`<tr key=${`${r} ${formatPoint(row)}`}><th scope="row"><${Tile} point=${row} name=${`${letter(r)} · ${nameOf(row).replace("Galaxy ", "")}`} /></th>
-      ${columns.map((column, c) => html`<td key=${c}><${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(r)} × ${c + 1}`} given=${{ url: cells.get(`cell-${two(r)}-${two(c)}.png`) ?? null }} /></td>`)}</tr>`)}</tbody>
-  </table></div>`;
+  return html`<div class="mix-scroll" tabindex="0" role="region" aria-label="Grid of mixes">
+    <table class=${busy ? "mix-table busy" : "mix-table"} onKeyDown=${move}>
+      <thead><tr>
+        <td class="corner"><${Corner} columns=${columns} rows=${rows} />${status}</td>
+        ${columns.map((point, c) => html`<th scope="col" key=${`${c} ${formatPoint(point)}`}>
+          <${Tile} point=${point} name=${`${c + 1} · ${short(point)}`} /><${ColumnActs} columns=${columns} index=${c} />
+        </th>`)}
+      </tr></thead>
+      <tbody>${rows.map((row, r) => html`<${MixRow} key=${`${r} ${formatPoint(row)}`} row=${row} index=${r}
+        columns=${columns} layers=${layers} cells=${cells} />`)}</tbody>
+    </table>
+  </div>`;
 }
 
-/** @param {{columns: import("../point.js").Point[], rows: import("../point.js").Point[]}} props */
+/** @param {{row: Point, index: number, columns: Point[], layers: number[], cells: Map<string, string>}} props */
+function MixRow({ row, index, columns, layers, cells }) {
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  const cell = (/** @type {number} */ c) => ({ url: cells.get(`cell-${two(index)}-${two(c)}.png`) ?? null });
+  return html`<tr>
+    <th scope="row"><${Tile} point=${row} name=${`${letter(index)} · ${short(row)}`} /></th>
+    ${columns.map((column, c) => html`<td key=${c}>
+      <${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(index)} × ${c + 1}`} given=${cell(c)} />
+    </td>`)}
+  </tr>`;
+}
+
+/** @param {Point} point */
+function short(point) {
+  return nameOf(point).replace("Galaxy ", "");
+}
+
+/** @param {{columns: Point[], rows: Point[]}} props */
 function Corner({ columns, rows }) {
   const { go } = usePage();
   return html`<div class="corner-acts">
-    <button class="button small" disabled=${columns.length >= MAX_COLUMNS} onClick=${() => go({ across: [...columns, anyPoint()] })}><${Icon} name="plus" /> Column</button>
+    <button class="button small" disabled=${columns.length >= MAX_COLUMNS}
+      onClick=${() => go({ across: [...columns, anyPoint()] })}><${Icon} name="plus" /> Column</button>
     <button class="button small" onClick=${() => go({ across: columns.map(anyPoint) })}><${Icon} name="dice" /> Others</button>
     <button class="button small" onClick=${() => go({ across: rows, slots: columns })}><${Icon} name="swap" /> Swap</button>
   </div>`;
 }
 
-/** @param {{columns: import("../point.js").Point[], index: number}} props */
+/** @param {{columns: Point[], index: number}} props */
 function ColumnActs({ columns, index }) {
   const { go } = usePage();
   return html`<div class="column-acts">
-    <button class="icon-button" onClick=${() => go({ across: columns.map((one, i) => (i === index ? anyPoint() : one)) })} aria-label=${`Another galaxy for column ${index + 1}`} title="Another galaxy"><${Icon} name="dice" /></button>
-    <button class="icon-button" disabled=${columns.length === 1} onClick=${() => go({ across: columns.filter((_, i) => i !== index) })} aria-label=${`Remove column ${index + 1}`} title="Remove"><${Icon} name="close" /></button>
+    <button class="icon-button" onClick=${() => go({ across: columns.map((one, i) => (i === index ? anyPoint() : one)) })}
+      aria-label=${`Another galaxy for column ${index + 1}`} title="Another galaxy"><${Icon} name="dice" /></button>
+    <button class="icon-button" disabled=${columns.length === 1}
+      onClick=${() => go({ across: columns.filter((_, i) => i !== index) })} aria-label=${`Remove column ${index + 1}`}
+        title="Remove"><${Icon} name="close" /></button>
   </div>`;
 }
 
 function anyPoint() {
-  return seedPoint(crypto.getRandomValues(new Uint32Array(1))[0] % 100_000);
+  return seedPoint(anySeed());
 }

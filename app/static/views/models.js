@@ -9,23 +9,34 @@ import { html } from "../vendor/preact-htm.js";
 export function Models() {
   const { models } = usePage();
   return html`<div class="view">
-    <div class="view-head"><h1>Models</h1><p class="lead">Each is a network that learned galaxies from a set of images. What it has not seen, it cannot draw.</p></div>
-    <div class="model-list">${models.map((one) => html`<${Model} key=${`${one.name}@${one.version}`} reference=${`${one.name}@${one.version}`} />`)}</div>
+    <div class="view-head"><h1>Models</h1><p class="lead">Each is a network that learned galaxies from a set of images. What
+      it has not seen, it cannot draw.</p></div>
+    <div class="model-list">${models.map((one) => html`<${Model} key=${`${one.name}@${one.version}`}
+      reference=${`${one.name}@${one.version}`} />`)}</div>
   </div>`;
 }
 
 /** @param {{reference: string}} props */
 function Model({ reference }) {
   const { setting, go } = usePage();
-  const { value: card, error, retry } = useLoaded((signal) => askJson(`/v1/models/${encodeURIComponent(reference)}`, signal), [reference]);
-  if (error) return html`<article class="panel"><h2>${reference}</h2><p class="error">${error}</p><button class="button small" onClick=${retry}>Try again</button></article>`;
+  const {
+    value: card,
+    error,
+    retry,
+  } = useLoaded((signal) => askJson(`/v1/models/${encodeURIComponent(reference)}`, signal), [reference]);
+  if (error)
+    return html`<article class="panel"><h2>${reference}</h2><p class="error">${error}</p>
+      <button class="button small" onClick=${retry}>Try again</button></article>`;
   if (!card) return html`<article class="panel model-waiting"><h2>${reference}</h2></article>`;
   const roles = Object.values(card.files).map((/** @type {any} */ file) => file.role);
   return html`<article class="panel">
     <div class="job-line"><h2>${card.title}</h2>
-      ${reference === setting.model ? html`<span class="soft">in use</span>` : html`<button class="button small" onClick=${() => go({ view: "gallery", model: reference })} aria-label=${`Use ${reference}`}>Use it</button>`}</div>
+      ${reference === setting.model ? html`<span class="soft">in use</span>`
+        : html`<button class="button small" onClick=${() => go({ view: "gallery", model: reference })}
+          aria-label=${`Use ${reference}`}>Use it</button>`}</div>
     <p>${card.description}</p>
-    ${roles.includes("samples") ? html`<${ServiceImage} src=${`/v1/models/${reference}/samples.png`} alt=${`Sheet of galaxies made by ${reference}`} />` : null}
+    ${roles.includes("samples") ? html`<${ServiceImage} src=${`/v1/models/${reference}/samples.png`}
+      alt=${`Sheet of galaxies made by ${reference}`} />` : null}
     <dl class="facts">${facts(card).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
     <p class="row"><${Link} to=${{ view: "gallery", model: reference }}>Its galaxies<//><${ModelFiles} card=${card} /></p>
   </article>`;

@@ -19,7 +19,15 @@ export function Similar() {
   const className = atom?.kind === "seed" ? (atom.class ?? value?.className) : undefined;
   const styled = Boolean(card?.num_ws);
   /** @type {[string, string][]} */
-  const kinds = [["near", "A little different"], ...(styled ? /** @type {[string, string][]} */ ([["shape", "Same shape, other look"], ["detail", "Same look, other shape"]]) : [])];
+  const kinds = [
+    ["near", "A little different"],
+    ...(styled
+      ? /** @type {[string, string][]} */ ([
+          ["shape", "Same shape, other look"],
+          ["detail", "Same look, other shape"],
+        ])
+      : []),
+  ];
   return html`<div class="view">
     <div class="view-head">
       <p class="crumb"><${Link} to=${{ view: "galaxy", at: point }}>${nameOf(point)}<//></p>
@@ -28,12 +36,15 @@ export function Similar() {
     </div>
     <div class="toolbar">
       <${Chips} label="Kind of neighbour" name="like" value=${state.like} options=${kinds} onChange=${(like) => go({ like })} />
-      ${state.like === "near" ? html`<${Slider} label="Step" value=${state.step} min="0.05" max="1" step="0.05" shown=${(step) => `${Math.round(step * 100)} %`} onChange=${(step) => go({ step }, { replace: true })} />` : null}
+      ${state.like === "near" ? html`<${Slider} label="Step" value=${state.step} min="0.05" max="1" step="0.05"
+        shown=${(step) => `${Math.round(step * 100)} %`} onChange=${(step) => go({ step }, { replace: true })} />` : null}
       <${Variety} />
       <button class="button" onClick=${() => go({ seed: state.seed + COUNT })}>Other neighbours</button>
     </div>
     <${Grid} label="Neighbours">
-      ${[html`<${Tile} key="itself" point=${point} note="this one" />`, ...(card && (atom?.kind !== "seed" || className || !card.classes.length) ? neighbours(point, className, state.seed, COUNT, state.step, state, card).map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`) : [])]}
+      ${[html`<${Tile} key="itself" point=${point} note="this one" />`, ...(card && (atom?.kind !== "seed" || className
+        || !card.classes.length) ? neighbours(point, className, state.seed, COUNT, state.step, state,
+          card).map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`) : [])]}
     <//>
   </div>`;
 }
@@ -58,7 +69,9 @@ export function neighbours(point, className, start, count, step, { like }, card)
 /** @param {import("../address.js").State} state @param {string | undefined} className */
 function explain(state, className) {
   const kind = className ? `${classLabel(className)} galaxies` : "galaxies";
-  if (state.like === "shape") return `Each keeps its coarse layers, which set shape and tilt, and takes the finer ones from other ${kind}.`;
-  if (state.like === "detail") return `Each keeps its finer layers, which set colour and texture, and takes the coarse ones from other ${kind}.`;
+  if (state.like === "shape")
+    return `Each keeps its coarse layers, which set shape and tilt, and takes the finer ones from other ${kind}.`;
+  if (state.like === "detail")
+    return `Each keeps its finer layers, which set colour and texture, and takes the coarse ones from other ${kind}.`;
   return `Small steps in latent space: each lies ${Math.round(state.step * 100)} % of the way, along a straight line, towards the galaxy whose seed is named. All are ${kind}.`;
 }

@@ -12,7 +12,11 @@ import { sumRequest } from "../requests.js";
 import { html } from "../vendor/preact-htm.js";
 
 /** @type {[string, string][]} */
-const FORMATS = [["png", "PNG"], ["fits", "FITS"], ["zip", "ZIP"]];
+const FORMATS = [
+  ["png", "PNG"],
+  ["fits", "FITS"],
+  ["zip", "ZIP"],
+];
 
 /** Ways to begin, by number of slots. @type {[string, (count: number) => number[]][]} */
 const PRESETS = [
@@ -24,8 +28,10 @@ const PRESETS = [
 export function Sum() {
   const { state } = usePage();
   return html`<div class="view">
-    <div class="view-head"><h1>Sum</h1><p class="lead">Add and subtract galaxies in latent space: a merger minus an elliptical plus a spiral, or any weights you like.</p></div>
-    ${state.slots.length < 2 ? html`<${NeedsSlots} needed=${3}>A sum needs two or more slots; A − B + C needs three.<//>` : html`<${SumOfSlots} />`}
+    <div class="view-head"><h1>Sum</h1><p class="lead">Add and subtract galaxies in latent space: a merger minus an
+      elliptical plus a spiral, or any weights you like.</p></div>
+    ${state.slots.length < 2 ? html`<${NeedsSlots} needed=${3}>A sum needs two or more slots; A − B + C needs three.<//>`
+      : html`<${SumOfSlots} />`}
   </div>`;
 }
 
@@ -35,19 +41,24 @@ function SumOfSlots() {
   const weights = weightsOf(slots.length, state.weights);
   const point = sum(slots.map((slot, i) => [weights[i], slot]));
   const settled = useSettled(point, 120);
-  const weigh = (/** @type {number} */ index, /** @type {number} */ weight) => go({ weights: weights.map((one, i) => (i === index ? weight : one)) }, { replace: true });
+  const weigh = (/** @type {number} */ index, /** @type {number} */ weight) =>
+    go({ weights: weights.map((one, i) => (i === index ? weight : one)) }, { replace: true });
   const request = () => sumRequest(setting, slots, weights, "", (one) => latentOf(setting, one));
   return html`<div class="sum">
     <div class="stack wide-stack">
-      <div class="row">${PRESETS.map(([title, make]) => html`<button key=${title} class="button small" onClick=${() => go({ weights: make(slots.length) })}>${title}</button>`)}</div>
-      <ol class="terms">${slots.map((slot, i) => html`<${Term} key=${i} point=${slot} index=${i} weight=${weights[i]} onWeight=${(weight) => weigh(i, weight)} />`)}</ol>
+      <div class="row">${PRESETS.map(([title, make]) => html`<button key=${title} class="button small"
+        onClick=${() => go({ weights: make(slots.length) })}>${title}</button>`)}</div>
+      <ol class="terms">${slots.map((slot, i) => html`<${Term} key=${i} point=${slot} index=${i} weight=${weights[i]}
+        onWeight=${(weight) => weigh(i, weight)} />`)}</ol>
       <${Variety} />
     </div>
     <section class="stack wide-stack" aria-label="Result">
       <h2 class="equation">${slots.map((_, i) => html`<span key=${i}>${signed(weights[i])} ${letter(i)} </span>`)}=</h2>
       <${GalaxyImage} point=${settled} size=${512} alt=${`Synthetic galaxy: ${describe(settled)}`} />
       <${ResultActs} point=${point} />
-      <${TakeHome} formats=${FORMATS} request=${request} extra=${(format) => (format === "fits" ? {} : { show_terms: true })} name=${`${setting.model.replace("@", "-")}-sum`} remake=${[setting.model, setting.psi, formatPoints(slots), weights.join()]} />
+      <${TakeHome} formats=${FORMATS} request=${request} extra=${(format) => (format === "fits" ? {} : { show_terms: true })}
+        name=${`${setting.model.replace("@", "-")}-sum`}
+          remake=${[setting.model, setting.psi, formatPoints(slots), weights.join()]} />
       <p class="small-print">PNG and ZIP show the terms beside the result.${card?.num_ws ? " The sum is made in w." : ""}</p>
     </section>
   </div>`;
@@ -62,12 +73,15 @@ function Term({ point, index, weight, onWeight }) {
     else onWeight(Math.max(-1000, Math.min(1000, given)));
   };
   return html`<li class="term">
-    <span class="term-picture"><${GalaxyImage} point=${point} alt="" /><span class="slot-letter" aria-hidden="true">${letter(index)}</span></span>
+    <span class="term-picture"><${GalaxyImage} point=${point} alt="" />
+      <span class="slot-letter" aria-hidden="true">${letter(index)}</span></span>
     <div class="term-controls">
       <span class="term-name">${nameOf(point)}</span>
       <div class="term-weight">
-        <input type="range" min="-2" max="2" step="0.05" value=${weight} aria-label=${name} onInput=${(event) => onWeight(Number(event.target.value))} />
-        <input type="number" step="0.05" min="-1000" max="1000" value=${weight} aria-label=${`${name}, as a number`} onChange=${typed} />
+        <input type="range" min="-2" max="2" step="0.05" value=${weight} aria-label=${name}
+          onInput=${(event) => onWeight(Number(event.target.value))} />
+        <input type="number" step="0.05" min="-1000" max="1000" value=${weight} aria-label=${`${name}, as a number`}
+          onChange=${typed} />
       </div>
     </div>
   </li>`;
@@ -80,11 +94,16 @@ function ResultActs({ point }) {
   return html`<div class="row">
     <${Link} class="button" to=${{ view: "galaxy", at: point }}>Open the result<//>
     <button class="button" onClick=${acts.add}><${Icon} name="plus" /> Into the next slot</button>
-    <button class="button" onClick=${acts.favour} aria-pressed=${acts.favoured}><${Icon} name="heart" filled=${acts.favoured} /> Favourite</button>
+    <button class="button" onClick=${acts.favour} aria-pressed=${acts.favoured}>
+      <${Icon} name="heart" filled=${acts.favoured} /> Favourite</button>
   </div>`;
 }
 
-/** A weight for each slot: those given, then those of the first preset (an average where there are only two). @param {number} count @param {number[]} given */
+/**
+ * A weight for each slot: those given, then those of the first preset (an average where there are only two).
+ * @param {number} count
+ * @param {number[]} given
+ */
 export function weightsOf(count, given) {
   const usual = PRESETS[count === 2 ? 1 : 0][1](count);
   return usual.map((weight, i) => given[i] ?? (given.length ? 0 : weight));
