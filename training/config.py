@@ -26,7 +26,16 @@ POSITIVE = (
     "critic_steps",
     "metrics_images",
 )
-NOT_NEGATIVE = ("freeze_generator", "freeze_discriminator", "generator_from_kimg", "lr_decay_kimg", "metrics_kimg", "pl_weight")
+NOT_NEGATIVE = (
+    "freeze_generator",
+    "freeze_discriminator",
+    "generator_from_kimg",
+    "lr_decay_kimg",
+    "lr_halving_kimg",
+    "lr_halving_from_kimg",
+    "metrics_kimg",
+    "pl_weight",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,11 @@ class TrainConfig:
     lr_discriminator: float = 0.0025
     lr_decay_kimg: float = 0.0
     """Over the last so many thousand images both rates fall linearly to 2 %."""
+    lr_halving_kimg: float = 0.0
+    """Both rates halve after every so many thousand images (0: they do not), from ``lr_halving_from_kimg`` on."""
+    lr_halving_from_kimg: float = 0.0
+    lr_halving_smooth: bool = False
+    """Whether halving is gradual (an exponential) or in steps."""
     beta1: float = 0.0
     beta2: float = 0.99
     loss: str = "logistic"

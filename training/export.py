@@ -74,6 +74,8 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     state = checkpoints.read_state(checkpoint)
     config = TrainConfig.from_json(state["config"])
     generator, _ = build(config.network)
+    if generator.refines:
+        raise BadInput(f"{config.architecture} refines images and has no latent input: join it to a first stage with `chain`")
     generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
     generator.advance(state["images_seen"] / 1000)
     generator.eval().requires_grad_(False)

@@ -54,6 +54,10 @@ class Feed:
         self.holding = np.flatnonzero(archive.held_out)
         if not len(self.training):
             raise BadInput("the archive holds no training images; prepare it with a smaller --held-out")
+        self.factor, rest = divmod(archive.manifest["resolution"], config.network.resolution)
+        if rest or not self.factor:
+            sides = f"{archive.manifest['resolution']} px, the network makes {config.network.resolution} px"
+            raise BadInput(f"the archive has images of {sides}: the first must be a multiple of the second")
         n, processes = config.batch, config.processes
         self.share = slice(rank * n // processes, (rank + 1) * n // processes)
         self.resident = _Resident(archive, device) if device.type == "cuda" and _fits(archive, device) else None
@@ -85,6 +89,19 @@ class Feed:
             return None
         return self._images(self.holding, np.random.default_rng([self.config.seed, step, HELD_OUT_STREAM]))
 
+    def first(self) -> Tensor:
+        """The first training images, at most a batch, the same in every step."""
+        indices = self.training[: self.config.batch]
+        pixels, _ = self.archive.batch(indices, np.zeros(len(indices), np.int64))
+        return self._averaged(self._to_device(torch.from_numpy(pixels)))
+
+    def described(self) -> dict[str, Any]:
+        """What checkpoints and cards say of the data set: its manifest, at the side that the network sees."""
+        manifest = {k: v for k, v in self.archive.manifest.items() if k not in ("format", "broken")}
+        scale = manifest["pixel_scale_arcsec"]
+        manifest["resolution"] //= self.factor
+        return manifest | {"pixel_scale_arcsec": None if scale is None else scale * self.factor}
+
     def _images(self, pool: Indices, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
         n, config = self.config.batch, self.config
         indices = pool[rng.integers(len(pool), size=n)][self.share]
@@ -100,7 +117,11 @@ class Feed:
         else:
             pixels, numbers = self.archive.batch(indices, symmetry[self.share])
             real, labels = self._to_device(torch.from_numpy(pixels)), torch.from_numpy(numbers)
-        return real, self.onehot(labels)
+        return self._averaged(real), self.onehot(labels)
+
+    def _averaged(self, real: Tensor) -> Tensor:
+        """Images of an archive of a multiple of the network's side, averaged down by area."""
+        return F.avg_pool2d(real, self.factor) if self.factor > 1 else real
 
     def onehot(self, labels: Tensor) -> Tensor | None:
         """One-hot classes (N, classes) on the device; None for networks without classes."""

@@ -97,7 +97,7 @@ class _Loop:
         trainer.save()
         classes = trainer.config.network.classes
         onehots = torch.eye(classes, device=trainer.device) if classes else None
-        picture = sheets.sheet(trainer.ema, onehots, trainer.device)
+        picture = sheets.sheet(trainer.ema, onehots, trainer.device, trainer.feed.first() if trainer.ema.refines else None)
         sheets.write_sheet(picture, samples / f"{trainer.images_seen:09d}.png")
         self.reporter.picture(picture)
         if ending:

@@ -18,31 +18,39 @@ FILM_FRAMES, FILM_SIDE, FRAME_MS, LAST_FRAME_MS = 80, 800, 150, 2000
 
 
 @torch.no_grad()
-def sheet(generator: Generator, onehots: Tensor | None, device: torch.device) -> Picture:
+def sheet(generator: Generator, onehots: Tensor | None, device: torch.device, real: Tensor | None = None) -> Picture:
     """Samples of latents that are the same for every checkpoint, as one picture; ``onehots`` (K, K) gives a row a class.
 
-    One band is grey; of more than three the first three are shown; two show as first, second, second.
+    A generator that refines images shows those of ``real`` (N, bands, H, W). One band is grey; of more than three the first three
+    are shown; two show as first, second, second.
     """
     rows, columns = GRID
     columns = max(2, min(columns, MOST_PIXELS // generator.config.resolution))
     rows = max(2, min(rows, MOST_PIXELS // generator.config.resolution))
+    if generator.refines:
+        assert real is not None
+        shown = real.repeat(-(-rows * columns // len(real)), 1, 1, 1)[: rows * columns]
+        parts = [generator.training_images(generator.given(x), None, torch.float32) for x in torch.tensor_split(shown, rows)]
+    else:
+        parts = _samples(generator, onehots, rows, columns, device)
+    images = torch.cat(parts).cpu().numpy()
+    bands = {1: [0], 2: [0, 1, 1]}.get(images.shape[1], [0, 1, 2])
+    side = images.shape[-1]
+    pixels = uint8_from_signed(images[:, bands]).reshape(rows, columns, -1, side, side).transpose(0, 3, 1, 4, 2)
+    picture = pixels.reshape(rows * side, columns * side, -1)
+    return picture if picture.shape[-1] == 3 else picture[..., 0]
+
+
+def _samples(generator: Generator, onehots: Tensor | None, rows: int, columns: int, device: torch.device) -> list[Tensor]:
     n = rows * columns
     rng = torch.Generator().manual_seed(0)
     z = torch.randn(n, generator.config.z_dim, generator=rng).to(device)
     noise = generator.draw(n, rng).get("noise")
     onehot = None if onehots is None else onehots[torch.arange(n, device=device) // columns % len(onehots)]
     noise = None if noise is None else noise.to(device)
-    images = np.concatenate(
-        [
-            generator.sample(z[i : i + columns], _rows(onehot, i, columns), _rows(noise, i, columns)).cpu().numpy()
-            for i in range(0, n, columns)
-        ]
-    )
-    bands = {1: [0], 2: [0, 1, 1]}.get(images.shape[1], [0, 1, 2])
-    side = images.shape[-1]
-    pixels = uint8_from_signed(images[:, bands]).reshape(rows, columns, -1, side, side).transpose(0, 3, 1, 4, 2)
-    picture = pixels.reshape(rows * side, columns * side, -1)
-    return picture if picture.shape[-1] == 3 else picture[..., 0]
+    return [
+        generator.sample(z[i : i + columns], _rows(onehot, i, columns), _rows(noise, i, columns)) for i in range(0, n, columns)
+    ]
 
 
 def _rows(tensor: Tensor | None, start: int, count: int) -> Tensor | None:

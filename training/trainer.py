@@ -123,7 +123,7 @@ class Trainer:
             "strength": self.strength.state(),
             "path_mean": float(self.path_mean),
             "config": self.config.to_json(),
-            "dataset": {k: v for k, v in self.archive.manifest.items() if k not in ("format", "broken")},
+            "dataset": self.feed.described(),
             "software": {"torch": torch.__version__},
             "device": str(self.device),
         }
@@ -135,6 +135,7 @@ class Trainer:
         config, step = self.config, self.step
         self._advance()
         rate = rates(config, self.images_seen)
+        torch.manual_seed((config.seed << 32) + step * config.processes + self.rank)  # dropout follows from the position too
         batch = self.feed.batch(step, self.generator, self.augmentation, self.loss)
         if self.discriminator is not None:
             batch.real = self.discriminator.real_images(batch.real)

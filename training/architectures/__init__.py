@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from galaxies.errors import BadInput
-from training.architectures import dcgan, stylegan, stylegan2
+from training.architectures import chain, dcgan, stackgan, stylegan, stylegan2, tribhuvan, vae, wgan
 from training.architectures.base import Architecture, Discriminator, Generator, NetworkConfig, StyleConfig, StyleGenerator
 
 __all__ = ["ARCHITECTURES", "Discriminator", "Generator", "NetworkConfig", "StyleConfig", "StyleGenerator", "build"]
@@ -12,6 +12,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     "stylegan2": Architecture(stylegan2.StyleGAN2Config, stylegan2.Generator, stylegan2.Discriminator),
     "stylegan": Architecture(stylegan.StyleGANConfig, stylegan.Generator, stylegan.Discriminator),
     "dcgan": Architecture(dcgan.DCGANConfig, dcgan.Generator, dcgan.Discriminator),
+    "stackgan": Architecture(stackgan.StackGANConfig, stackgan.Generator, stackgan.Discriminator),
+    "chain": Architecture(chain.ChainConfig, chain.Generator, chain.Discriminator),
+    "wgan": Architecture(wgan.WGANConfig, wgan.Generator, wgan.Discriminator),
+    "vae": Architecture(vae.VAEConfig, vae.Generator, None),
+    "tribhuvan": Architecture(tribhuvan.TribhuvanConfig, tribhuvan.Generator, tribhuvan.Discriminator),
 }
 
 

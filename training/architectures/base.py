@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -62,6 +63,9 @@ class Generator(nn.Module, ABC):
 
     config: NetworkConfig
 
+    refines: ClassVar[bool] = False
+    """Whether it makes images from images (`given`) and not from latents."""
+
     @abstractmethod
     def draw(self, n: int, rng: torch.Generator) -> dict[str, Tensor]:
         """The random inputs of ``n`` training images; each tensor has ``n`` rows."""
@@ -88,6 +92,23 @@ class Generator(nn.Module, ABC):
 
     def advance(self, kimg: float) -> None:
         """Told before every step and after loading how many thousand images were seen; progressive networks follow it."""
+
+
+class LatentGenerator(Generator):
+    """A generator whose only input is z (N, z_dim): ``forward(z)`` gives images."""
+
+    def draw(self, n: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Latents."""
+        return {"z": torch.randn(n, self.config.z_dim, generator=rng)}
+
+    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Images of one ``draw``, (N, bands, H, W) float32."""
+        with autocast(draw["z"], dtype):
+            return cast(Tensor, self(draw["z"])).float()
+
+    def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
+        """Images of ``z``; there is no class and no noise input."""
+        return cast(Tensor, self(z))
 
 
 class Mapping(nn.Module):
@@ -179,3 +200,13 @@ class Architecture:
     config: type[NetworkConfig]
     generator: type[Generator]
     discriminator: type[Discriminator] | None
+
+
+def autocast(x: Tensor, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Mixed precision on the device of ``x``; nothing at float32."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(x.device.type, dtype)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """``x`` as float32 in the layout that convolutions like best."""
+    return x.float().contiguous(memory_format=torch.channels_last)

@@ -11,10 +11,11 @@ from training.cli.augmentations import augmentations
 from training.cli.console import console
 from training.cli.evaluate import evaluate
 from training.cli.export import export, publish
+from training.cli.fields import fields
 from training.cli.prepare import prepare
-from training.cli.train import presets, train
+from training.cli.train import chain, presets, train
 
-COMMANDS = (prepare, augmentations, presets, train, export, evaluate, publish)
+COMMANDS = (prepare, fields, augmentations, presets, train, chain, export, evaluate, publish)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -1,4 +1,4 @@
-"""``train`` and ``presets``."""
+"""``train``, ``chain`` and ``presets``."""
 
 # ruff: noqa: PLC0415 - starting a run imports the whole of torch; refusing one should not
 
@@ -10,19 +10,30 @@ from typing import Annotated
 
 import typer
 
+from galaxies.errors import BadInput
 from training import checkpoints
 from training.config import TrainConfig
 from training.data import archive
 from training.logs import clock
-from training.presets import PRESETS, resolve
+from training.presets import resolve
 from training.settings import place_of_torchrun
 
 
-def presets() -> None:
-    """List the presets."""
-    for name, preset in PRESETS.items():
-        config = preset.config
-        print(f"{name:20} {config.architecture:10} {config.network.resolution} px, {config.kimg:g} kimg, batch {config.batch}")
+def presets(
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON, with every layer's output shape and parameters")] = False,
+) -> None:
+    """List the presets: source, data, resolution, and the parameters of each network."""
+    from training.presets.listing import describe, total
+
+    found = describe()
+    if as_json:
+        print(json.dumps({name: entry.to_json() for name, entry in found.items()}, indent=1, ensure_ascii=False))
+        return
+    for name, entry in found.items():
+        print(f"{name} ({entry.what})")
+        print(f"    source      {entry.source}")
+        print(f"    data        {entry.data}")
+        print(f"    parameters  {', '.join(f'{network} {total(rows):,}' for network, rows in entry.networks.items())}")
 
 
 def train(
@@ -38,6 +49,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a preset on an archive; the same command again resumes. Ctrl-C and SIGTERM save first."""
+    from training.chaining import train_chain
     from training.launch import launch
 
     place = place_of_torchrun()
@@ -58,7 +70,23 @@ def train(
         text = json.dumps(config.to_json(), indent=1)
         (run / "config.json").write_text(text + "\n")
         print(text)
-    launch(config, data, run)
+    if config.architecture == "chain" and not found:
+        train_chain(config, data, run)
+    else:
+        launch(config, data, run)
+
+
+def chain(
+    first: Annotated[Path, typer.Argument(help="run of a DCGAN, such as preset fussell-moews-f1")],
+    second: Annotated[Path, typer.Argument(help="run of a second stage, such as preset fussell-moews-f3")],
+    out: Annotated[Path, typer.Option(help="new run folder of the chain, to export")],
+) -> None:
+    """Join a first and a second stage that were trained as two runs into one generator, z to images of twice the side."""
+    from training.chaining import join
+
+    if checkpoints.list_checkpoints(out):
+        raise BadInput(f"{out} holds checkpoints already; choose another folder")
+    print(f"joined in {join(first, second, out)}; export it with `python -m training export {out} …`")
 
 
 def _dry_run(config: TrainConfig, data: Path) -> None:

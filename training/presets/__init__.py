@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from galaxies.errors import BadInput
 from training.config import TrainConfig, fit
-from training.presets import concepcion, fussell_moews, nottingham, ours
+from training.presets import concepcion, eth, fussell_moews, nottingham, ours, tribhuvan
 from training.presets.preset import Preset
 
 PRESETS: dict[str, Preset] = {
@@ -12,6 +12,8 @@ PRESETS: dict[str, Preset] = {
     **fussell_moews.PRESETS,
     **nottingham.PRESETS,
     **concepcion.PRESETS,
+    **eth.PRESETS,
+    **tribhuvan.PRESETS,
 }
 
 

@@ -1,0 +1,85 @@
+"""Row F4: two runs become one generator, which exports, serves and can be trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from galaxies.errors import BadInput
+from models.generator import OnnxGenerator
+from models.store import publish
+from tests.unit.training.conftest import tiny_config
+from training import checkpoints
+from training.architectures import build
+from training.architectures.stackgan import to_unit
+from training.chaining import FIRST, SECOND, join, train_chain
+from training.data.archive import read
+from training.export import ExportOptions, export
+from training.loop import train
+
+OPTIONS = ExportOptions("chained", "1", "Chained", "for tests", "MIT")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, archives: dict[int, Path]) -> Path:
+    """A first stage at 16 px and a second one at 32 px, both from the archive of 64 px."""
+    folder, archive = tmp_path_factory.mktemp("chain"), read(archives[64])
+    first = tiny_config("dcgan")
+    train(replace(first, kimg=0.008, network=replace(first.network, resolution=16)), archive, folder / FIRST)
+    train(replace(tiny_config("stackgan"), kimg=0.008), archive, folder / SECOND)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_chain_serves_what_its_stages_make_one_after_the_other(runs: Path, tmp_path: Path) -> None:
+    checkpoint = join(runs / FIRST, runs / SECOND, tmp_path / "run")
+    export(checkpoint, tmp_path / "out", OPTIONS, lambda text: None)
+    version = publish(tmp_path / "out", tmp_path / "zoo")
+    assert version.card.parity["max_abs_difference"] < 1e-4
+    assert version.card.resolution == 32
+    assert version.card.pixel_scale_arcsec == pytest.approx(51.2 / 32)
+    z = np.random.default_rng(0).standard_normal((2, 8)).astype(np.float32)
+    first, second = (load(runs / stage, name) for stage, name in ((FIRST, "dcgan"), (SECOND, "stackgan")))
+    with torch.no_grad():
+        expected = second.refiner(to_unit(first(torch.from_numpy(z))))  # type: ignore[operator]
+    np.testing.assert_allclose(OnnxGenerator(version).generate(z), expected.numpy(), atol=1e-4)
+
+
+def load(run: Path, architecture: str) -> torch.nn.Module:
+    network = tiny_config(architecture).network
+    generator, _ = build(replace(network, resolution=16) if architecture == "dcgan" else network)
+    generator.load_state_dict(checkpoints.load(checkpoints.list_checkpoints(run)[-1], "ema"))
+    return generator.eval()
+
+
+def test_a_joined_chain_trains_on(runs: Path, archives: dict[int, Path], tmp_path: Path) -> None:
+    join(runs / FIRST, runs / SECOND, tmp_path)
+    config = replace(tiny_config("chain"), kimg=0.016)
+    train(config, read(archives[64]), tmp_path)
+    assert checkpoints.list_checkpoints(tmp_path)[-1].name == "000000016"
+
+
+def test_stages_that_do_not_fit_are_refused(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is a run of stackgan; dcgan is needed here"):
+        join(runs / SECOND, runs / FIRST, tmp_path)
+    with pytest.raises(BadInput, match="holds no checkpoint"):
+        join(tmp_path / "none", runs / SECOND, tmp_path)
+
+
+def test_a_second_stage_alone_is_not_exported(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no latent input"):
+        export(checkpoints.list_checkpoints(runs / SECOND)[-1], tmp_path / "out", OPTIONS)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_one_command_trains_both_stages_and_joins_them(archives: dict[int, Path], tmp_path: Path) -> None:
+    config = replace(tiny_config("chain"), kimg=0.008)
+    train_chain(config, archives[64], tmp_path)
+    state = checkpoints.read_state(checkpoints.list_checkpoints(tmp_path)[-1])
+    assert state["config"]["architecture"] == "chain"
+    assert state["stages"][FIRST]["network"]["resolution"] == 16

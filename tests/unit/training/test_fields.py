@@ -1,0 +1,59 @@
+"""Fields of the sky: dark, seeded, made of real galaxies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from galaxies.errors import BadInput
+from training.data.archive import Archive, read
+from training.data.fields import FieldOptions, field, write_fields
+from training.data.prepare import PrepareOptions, prepare
+
+SMALL = FieldOptions(count=3, side=128, galaxies=4, stars=6, smallest=8, largest=32, seed=3)
+
+
+def test_most_of_a_field_is_dark_and_some_of_it_is_not(archive64: Archive) -> None:
+    made = field(archive64, replace(SMALL, side=400), 0)
+    assert (made <= 3).mean() > 0.7
+    assert made.max() > 60
+
+
+def test_a_field_follows_from_seed_and_number_alone(archive64: Archive) -> None:
+    first = field(archive64, SMALL, 1)
+    np.testing.assert_array_equal(first, field(archive64, replace(SMALL, count=99), 1))
+    assert (first != field(archive64, SMALL, 2)).any()
+    assert (first != field(archive64, replace(SMALL, seed=4), 1)).any()
+
+
+def test_padding_is_black_around_the_same_field(archive64: Archive) -> None:
+    padded = field(archive64, replace(SMALL, pad=152), 0)
+    np.testing.assert_array_equal(padded[12:140, 12:140], field(archive64, SMALL, 0))
+    padded[12:140, 12:140] = 0
+    assert not padded.any()
+
+
+def test_galaxies_leave_no_square(archive64: Archive) -> None:
+    """Without stars and galaxies a field is noise; a galaxy changes pixels inside a disc only."""
+    empty = replace(SMALL, galaxies=0.0, stars=0.0)
+    assert field(archive64, empty, 0).max() <= 10
+
+
+def test_fields_become_an_archive(archive64: Archive, tmp_path: Path) -> None:
+    write_fields(archive64, tmp_path / "fields.zip", SMALL, lambda done, total: None)
+    prepare(PrepareOptions(source=tmp_path / "fields.zip", out=tmp_path / "set", resolution=128), lambda done, total: None)
+    made = read(tmp_path / "set")
+    assert made.images.shape == (3, 1, 128, 128)
+    np.testing.assert_array_equal(made.images[0, 0], field(archive64, SMALL, 0))
+    with pytest.raises(BadInput, match="exists already"):
+        write_fields(archive64, tmp_path / "fields.zip", SMALL, lambda done, total: None)
+
+
+def test_impossible_sizes_are_refused() -> None:
+    with pytest.raises(BadInput, match="do not fit"):
+        FieldOptions(side=32)
+    with pytest.raises(BadInput, match="pad 100"):
+        FieldOptions(pad=100)

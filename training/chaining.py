@@ -1,0 +1,115 @@
+"""Row F4 (Fussell & Moews 2019): a first and a second stage, trained as two runs, become one generator z → 128 × 128."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from galaxies.errors import BadInput
+from training import checkpoints
+from training.architectures import build
+from training.architectures.chain import ChainConfig
+from training.architectures.dcgan import DCGANConfig
+from training.architectures.stackgan import StackGANConfig
+from training.config import TrainConfig
+from training.launch import launch
+from training.presets.fussell_moews import F1, F3, F4
+
+FIRST, SECOND = "first-stage", "second-stage"
+COMMON = ("seed", "precision", "processes", "threads", "snapshot_kimg", "dihedral", "flips")
+"""Settings of the chain that both stages take."""
+
+
+def train_chain(config: TrainConfig, data: Path, run: Path) -> None:
+    """Train both stages in folders of ``run`` and join them; the same command again resumes.
+
+    The first stage sees the images averaged down by two and as many more of them than the second as in the work (300 epochs to
+    our 150).
+    """
+    network = config.network
+    assert isinstance(network, ChainConfig)
+    common: dict[str, Any] = {name: getattr(config, name) for name in COMMON}
+    kimg = config.kimg * F1.kimg / F3.kimg
+    first = replace(F1, network=network.first(), kimg=kimg, batch=min(F1.batch, config.batch), **common)
+    second = replace(config, preset=F3.preset, architecture=F3.architecture, network=network.second())
+    for stage, settings in ((FIRST, first), (SECOND, second)):
+        launch(settings, data, run / stage)
+        if not _finished(run / stage, settings):  # told to stop
+            return
+    join(run / FIRST, run / SECOND, run)
+
+
+def _finished(run: Path, config: TrainConfig) -> bool:
+    found = checkpoints.list_checkpoints(run)
+    return bool(found) and checkpoints.read_state(found[-1])["images_seen"] >= config.kimg * 1000
+
+
+def join(first: Path, second: Path, run: Path) -> Path:
+    """Write a checkpoint of both runs' newest weights as one generator into ``run``; it can be exported and trained on.
+
+    Raises
+    ------
+    BadInput : a run has no checkpoint, is of another architecture, or the stages do not fit.
+    """
+    states = [_newest(path, kind) for path, kind in ((first, "dcgan"), (second, "stackgan"))]
+    (one, state_one, config_one), (two, state_two, config_two) = states
+    network = _network(config_one, config_two)
+    config = replace(config_two, preset=F4.preset, architecture=F4.architecture, network=network)
+    made: dict[str, dict[str, Tensor]] = {}
+    networks = [checkpoints.load(folder, "networks") for folder in (one, two)]
+    generators = [checkpoints.unflatten("generator", tensors) for tensors in networks]
+    judge = checkpoints.unflatten("discriminator", networks[1])
+    made["networks"] = {**checkpoints.flatten("generator", _joined(*generators)), **checkpoints.flatten("discriminator", judge)}
+    made["ema"] = _joined(checkpoints.load(one, "ema"), checkpoints.load(two, "ema"))
+    made["optimisers"] = {}
+    generator, _ = build(network)
+    checkpoints.load_into(generator, made["ema"], run)
+    state = {
+        **state_two,
+        "config": config.to_json(),
+        "seconds": round(state_one["seconds"] + state_two["seconds"], 1),
+        "stages": {FIRST: state_one["config"], SECOND: state_two["config"]},
+    }
+    run.mkdir(parents=True, exist_ok=True)
+    return checkpoints.save(run, state_two["images_seen"], made, state)
+
+
+def _newest(run: Path, architecture: str) -> tuple[Path, dict[str, Any], TrainConfig]:
+    found = checkpoints.list_checkpoints(run)
+    if not found:
+        raise BadInput(f"{run} holds no checkpoint; train first")
+    state = checkpoints.read_state(found[-1])
+    config = TrainConfig.from_json(state["config"])
+    if config.architecture != architecture:
+        raise BadInput(f"{run} is a run of {config.architecture}; {architecture} is needed here")
+    return found[-1], state, config
+
+
+def _network(first: TrainConfig, second: TrainConfig) -> ChainConfig:
+    one, two = first.network, second.network
+    assert isinstance(one, DCGANConfig)
+    assert isinstance(two, StackGANConfig)
+    if (2 * one.resolution, one.bands) != (two.resolution, two.bands):
+        raise BadInput(
+            f"a first stage of {one.bands} bands and {one.resolution} px does not fit a second one of {two.bands} bands and "
+            f"{two.resolution} px: the side must double"
+        )
+    return ChainConfig(
+        two.resolution,
+        two.bands,
+        one.z_dim,
+        width=one.width,
+        kernel=one.kernel,
+        batch_norm=one.batch_norm,
+        channels=two.channels,
+        blocks=two.blocks,
+        discriminator_width=two.discriminator_width,
+    )
+
+
+def _joined(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:
+    refiner = {name.removeprefix("refiner."): tensor for name, tensor in second.items()}
+    return {**checkpoints.flatten("first", first), **checkpoints.flatten("second", refiner)}

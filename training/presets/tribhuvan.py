@@ -1,0 +1,52 @@
+"""Tribhuvan review (2021): DCGAN at 28 × 28 greyscale and 64 × 64 colour (rows T1 and T2).
+
+Printed: batch 32, 20 epochs, Adam 1e-3 with β1 = 0.5, binary cross-entropy with a real label of 0.9 (T1); batch 128, 200 epochs,
+a rate of 2e-3 that decays exponentially from step 40,000 (T2). Not printed and chosen here: the set's size, so epochs are counted
+on the 61,578 images of Galaxy Zoo 2; how fast T2's rate decays, here by half every 10,000 steps; β1 of T2, that of T1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from training.architectures.tribhuvan import TribhuvanConfig
+from training.config import TrainConfig
+from training.presets.fussell_moews import EPOCH_KIMG
+from training.presets.preset import Preset
+
+WORK = "Tribhuvan University review (2021)"
+
+T1 = TrainConfig(
+    preset="tribhuvan-t1",
+    architecture="tribhuvan",
+    network=TribhuvanConfig(resolution=28, bands=1),
+    kimg=20 * EPOCH_KIMG,
+    batch=32,
+    lr_generator=1e-3,
+    lr_discriminator=1e-3,
+    beta1=0.5,
+    beta2=0.999,
+    loss="bce-0.9",
+    r1_gamma=0.0,
+    dihedral=False,
+    ema_kimg=2.0,
+)
+
+T2 = replace(
+    T1,
+    preset="tribhuvan-t2",
+    network=TribhuvanConfig(resolution=64, bands=3),
+    kimg=200 * EPOCH_KIMG,
+    batch=128,
+    lr_generator=2e-3,
+    lr_discriminator=2e-3,
+    lr_halving_from_kimg=40.0 * 128,
+    lr_halving_kimg=10.0 * 128,
+    lr_halving_smooth=True,
+    loss="logistic",
+)
+
+PRESETS: dict[str, Preset] = {
+    "tribhuvan-t1": Preset(T1, f"{WORK}, row T1", "galaxies, 28 × 28, greyscale"),
+    "tribhuvan-t2": Preset(T2, f"{WORK}, row T2", "galaxies, 64 × 64, colour"),
+}
