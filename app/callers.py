@@ -69,7 +69,7 @@ class Doorkeeper:
 
 def caller_of(request: Request) -> Caller:
     """Whose request it is."""
-    caller: Caller = getattr(request.state, "caller", ANYBODY)
+    caller: Caller = request.scope.get("state", {}).get("caller", ANYBODY)
     return caller
 
 
