@@ -88,9 +88,14 @@ class Services:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.changes.release)
 
+    @property
+    def busy(self) -> bool:
+        """Whether so many requests wait for their jobs that no worker is idle."""
+        return self.changes.waiting >= BUSY_WAITERS
+
     def patience(self) -> float:
         """Seconds for which a new job may wait for others to share its message: none unless many wait for their jobs already."""
-        return self.settings.gather_ms / 1000 if self.changes.waiting >= BUSY_WAITERS else 0.0
+        return self.settings.gather_ms / 1000 if self.busy else 0.0
 
     def close(self) -> None:
         """Close the connections."""

@@ -256,7 +256,7 @@ def _still_stored(services: Services, answers: list[Accepted | Exception]) -> tu
 def _send(services: Services, jobs: Sequence[Job]) -> dict[str, Exception]:
     """Queue ``jobs``; returns the errors of those that are not in the queue and whose records are taken back."""
     failed: dict[str, Exception] = {}
-    for together in messages(jobs, services.speed.workers() if len(jobs) > 1 else 1):
+    for together in messages(jobs, 1 if services.busy or len(jobs) == 1 else services.speed.workers()):
         try:
             services.queue.send([job.id for job in together], together[0].priority)
         except Transient as error:
