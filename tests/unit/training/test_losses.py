@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
@@ -34,6 +34,7 @@ def obvious(name: str, real: np.ndarray, fake: np.ndarray, y: np.ndarray) -> tup
 
 @pytest.mark.parametrize("name", LOSSES)
 @given(logits(), logits(), st.integers(0, 2**32))
+@settings(deadline=None)
 def test_losses_are_those_of_the_papers(name: str, real: Tensor, fake: Tensor, seed: int) -> None:
     loss = LOSSES[name]
     targets = loss.targets(5, torch.Generator().manual_seed(seed))
@@ -91,6 +92,7 @@ def linear(slope: Tensor, images: Tensor) -> Tensor:
 
 
 @given(st.floats(0.01, 3), st.integers(0, 2**32))
+@settings(deadline=None)
 def test_penalties_of_a_linear_critic_are_known(scale: float, seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
     slope = torch.randn(2, 3, 3, generator=rng, dtype=torch.float64) * scale

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.architectures import build
@@ -37,6 +37,7 @@ def test_growth_is_stable_then_fading(kimg: float, level: float) -> None:
 
 
 @given(st.floats(0, 40), st.floats(0, 40))
+@settings(deadline=None)
 def test_networks_never_shrink(a: float, b: float) -> None:
     assert CONFIG.level(min(a, b)) <= CONFIG.level(max(a, b))
 

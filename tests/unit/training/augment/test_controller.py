@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galaxies.errors import BadInput
@@ -36,12 +36,14 @@ def test_interval_is_judged_by_its_mean() -> None:
 
 
 @given(signs, st.floats(0.1, 1))
+@settings(deadline=None)
 def test_strength_stays_between_nothing_and_the_cap(values: list[float], cap: float) -> None:
     controller = Controller(speed_kimg=0.05, cap=cap)
     assert all(0 <= controller.update(value, 16) <= cap for value in values)
 
 
 @given(signs, signs)
+@settings(deadline=None)
 def test_state_goes_through_json_and_on_exactly(before: list[float], after: list[float]) -> None:
     whole = Controller(speed_kimg=0.5)
     for value in before:

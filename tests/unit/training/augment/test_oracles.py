@@ -120,6 +120,7 @@ def slow_colour(transform: Colour, u: list[float], pixel: np.ndarray) -> np.ndar
 
 
 @given(COLOUR.filter(lambda t: not isinstance(t, Hue)), st.integers(1, 6), st.data())
+@settings(deadline=None)
 def test_colour_maps_are_those_of_the_paper(transform: Colour, count: int, data: st.DataObject) -> None:
     k = transform.uniforms(count)
     u = data.draw(st.lists(u01, min_size=k, max_size=k))
@@ -130,6 +131,7 @@ def test_colour_maps_are_those_of_the_paper(transform: Colour, count: int, data:
 
 
 @given(st.integers(1, 6), st.data())
+@settings(deadline=None)
 def test_hue_keeps_luma_and_length_and_is_a_rotation(count: int, data: st.DataObject) -> None:
     k = Hue().uniforms(count)
     u = data.draw(st.lists(u01, min_size=k, max_size=k, unique=True))
@@ -180,6 +182,7 @@ def test_noise_has_the_drawn_standard_deviation_and_no_mean() -> None:
 
 
 @given(u01, u01, st.booleans())
+@settings(deadline=None)
 def test_cut_out_fills_a_square(a: float, b: float, sky: bool) -> None:
     image = torch.rand(1, 2, 16, 16)
     out = CutOut(0.5, sky=sky).apply(image, row(0.0, a, b), 1.0)
@@ -197,6 +200,7 @@ def test_sky_is_the_mean_of_the_border() -> None:
 
 
 @given(u01, u01, u01)
+@settings(deadline=None)
 def test_diffaugment_colour_is_three_published_steps(a: float, b: float, c: float) -> None:
     image = torch.rand(1, 3, 6, 6, dtype=torch.float64)
     x = image.numpy() + (a - 0.5)
@@ -207,6 +211,7 @@ def test_diffaugment_colour_is_three_published_steps(a: float, b: float, c: floa
 
 
 @given(st.floats(0, 0.999), st.floats(0, 0.999))
+@settings(deadline=None)
 def test_diffaugment_shift_moves_whole_pixels_and_lets_zeros_in(a: float, b: float) -> None:
     image = torch.rand(1, 2, 16, 16) + 1
     out = DiffShift().apply(image, row(0.0, a, b), 1.0)

@@ -31,6 +31,7 @@ def images(n: int, count: int, side: int = 16, seed: int = 0) -> Tensor:
 
 
 @given(presets, bands, seeds)
+@settings(deadline=None)
 def test_strength_zero_is_the_identity(name: str, count: int, seed: int) -> None:
     given_ = images(3, count)
     assert torch.equal(build(name, count, mirror=True)(given_, 0.0, rng(seed)), given_)
