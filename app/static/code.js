@@ -12,25 +12,46 @@ const NAMES = { generate: "galaxy", interpolate: "film", mix: "mix", arithmetic:
  */
 export function asCurl({ operation, body }, base, keyed) {
   const quoted = JSON.stringify(body).replaceAll("'", `'\\''`);
-  const key = keyed ? ` -H "Authorization: Bearer $GALSYNTH_KEY"` : "";
-  return `curl -o ${NAMES[operation]}.${body.format} -H 'Prefer: wait=60' -H 'Content-Type: application/json'${key} \\\n  -d '${quoted}' \\\n  ${base}/v1/${operation}`;
+  const headers = ["Prefer: wait=60", "Content-Type: application/json"].map((header) => `-H '${header}'`);
+  if (keyed) headers.push('-H "Authorization: Bearer $GALSYNTH_KEY"');
+  return [`curl -o ${fileOf(operation, body)} ${headers.join(" ")}`, `-d '${quoted}'`, `${base}/v1/${operation}`].join(" \\\n  ");
 }
 
-/** @param {Request} request with its `format` @param {string} base @param {boolean} keyed */
+/**
+ * @param {Request} request with its `format`
+ * @param {string} base
+ * @param {boolean} keyed
+ */
 export function asPython({ operation, body }, base, keyed) {
   const { format, ...fields } = body;
-  const given = Object.entries(fields).map(
-    ([name, value]) => `    ${name === "class" || name === "from" ? `${name}_` : name}=${literal(value)},`,
-  );
-  const client = keyed ? `Client(${literal(base)}, api_key=os.environ["GALSYNTH_KEY"])` : `Client(${literal(base)})`;
-  const [call, end] = ENDINGS[format] ?? [`    format=${literal(format)},\n`, `.save("${NAMES[operation]}.${format}")`];
-  const file = `${NAMES[operation]}.${format}`;
-  return `${keyed ? "import os\n\n"
-    : ""}from galsynth import Client\n\nclient = ${client}\nclient.${operation}(\n${given.join("\n")}\n${call})${end.replace("FILE", file)}\n`;
+  const known = ENDINGS[format];
+  const given = Object.entries(known ? fields : body).map(([name, value]) => `    ${argument(name)}=${literal(value)},`);
+  const end = (known ?? '.save("FILE")').replace("FILE", fileOf(operation, body));
+  const key = keyed ? ', api_key=os.environ["GALSYNTH_KEY"]' : "";
+  return [
+    ...(keyed ? ["import os", ""] : []),
+    "from galsynth import Client",
+    "",
+    `client = Client(${literal(base)}${key})`,
+    `client.${operation}(`,
+    ...given,
+    `)${end}`,
+    "",
+  ].join("\n");
 }
 
-/** @type {Record<string, [string, string]>} format → further arguments, what is done with the result */
-const ENDINGS = { png: ["", '.image().save("FILE")'], fits: ["", '.fits().writeto("FILE")'] };
+/** What is done with a result of that format, where its `save` is not the thing. @type {Record<string, string>} */
+const ENDINGS = { png: '.image().save("FILE")', fits: '.fits().writeto("FILE")' };
+
+/** A field's name where Python's own words are taken. @param {string} name */
+function argument(name) {
+  return name === "class" || name === "from" ? `${name}_` : name;
+}
+
+/** @param {string} operation @param {Record<string, any>} body */
+function fileOf(operation, body) {
+  return `${NAMES[operation]}.${body.format}`;
+}
 
 /** A JSON value as a Python literal. @param {any} value @returns {string} */
 function literal(value) {

@@ -2,7 +2,10 @@
 
 /** @typedef {(value: number) => [number, number, number]} ColourMap 0 … 1 to red, green, blue 0 … 255 */
 
-/** Stretches of 0 … 1 to 0 … 1; `soft` is where asinh and log turn from linear. @type {Record<string, (value: number, soft: number) => number>} */
+/**
+ * Stretches of 0 … 1 to 0 … 1; `soft` is where asinh and log turn from linear.
+ * @type {Record<string, (value: number, soft: number) => number>}
+ */
 export const STRETCHES = {
   linear: (value) => value,
   sqrt: (value) => Math.sqrt(value),
@@ -74,7 +77,12 @@ export function paint(bands, { stretch, soft, map, low, high }) {
   return image;
 }
 
-/** The values at two percentiles of all bands together. @param {import("./formats/fits.js").FitsImage[]} bands @param {number} low @param {number} high */
+/**
+ * The values at two percentiles of all bands together.
+ * @param {import("./formats/fits.js").FitsImage[]} bands
+ * @param {number} low
+ * @param {number} high
+ */
 export function levels(bands, low, high) {
   const count = bands[0].width * bands[0].height;
   const sorted = Float32Array.from(bands.flatMap((band) => [...band.pixels.subarray(0, count)]).filter(Number.isFinite)).sort();

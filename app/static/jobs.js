@@ -72,7 +72,11 @@ async function settled(job, onProgress, signal) {
 
 /**
  * Follow a job by its server-sent events. Not an EventSource: that cannot send a key.
- * @param {string} address @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Job | null>} the ended job
+ * @param {string} address
+ * @param {Job} job
+ * @param {(job: Job) => void} onProgress
+ * @param {AbortSignal} signal
+ * @returns {Promise<Job | null>} the ended job
  */
 async function listen(address, job, onProgress, signal) {
   const response = await ask(address, { headers: { accept: "text/event-stream" }, signal }, 0);

@@ -36,7 +36,9 @@ export function Link({ to, replace = false, children, ...rest }) {
 
 /**
  * Value of a promise, remade when `dependencies` change or the service is back. Until then the old value stays, and `busy` is true.
- * @template T @param {(signal: AbortSignal) => Promise<T>} make @param {(string | number | boolean | null | undefined)[]} dependencies
+ * @template T
+ * @param {(signal: AbortSignal) => Promise<T>} make
+ * @param {(string | number | boolean | null | undefined)[]} dependencies
  * @returns {{value: T | null, error: string, busy: boolean, retry: () => void}}
  */
 export function useLoaded(make, dependencies) {

@@ -26,7 +26,13 @@ export function anySeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
 }
 
-/** The point where `row` has the listed layers of `column`. @param {Point} row @param {Point} column @param {number[]} layers @returns {Point} */
+/**
+ * The point where `row` has the listed layers of `column`.
+ * @param {Point} row
+ * @param {Point} column
+ * @param {number[]} layers
+ * @returns {Point}
+ */
 export function mixPoint(row, column, layers) {
   return [{ weight: 1, atom: { kind: "mix", row, column, layers } }];
 }
@@ -36,7 +42,11 @@ export function atomOf(point) {
   return point.length === 1 && point[0].weight === 1 ? point[0].atom : null;
 }
 
-/** Σ weight·point with equal atoms put together and zero weights left out. @param {[number, Point][]} summands @returns {Point} */
+/**
+ * Σ weight·point with equal atoms put together and zero weights left out.
+ * @param {[number, Point][]} summands
+ * @returns {Point}
+ */
 export function sum(summands) {
   /** @type {Map<string, Term>} */
   const found = new Map();

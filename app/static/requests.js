@@ -33,6 +33,9 @@ export async function galaxyRequest(setting, point, resolve) {
       body: { ...common(setting), rows: [row], columns: [column], layers: atom.layers, headers: false },
     };
   }
+  if (atom?.kind === "seed") {
+    return { operation: "generate", body: { ...common(setting), seeds: [atom.seed], ...(atom.class ? { class: atom.class } : {}) } };
+  }
   if (atom) return { operation: "generate", body: { ...common(setting), latents: [plainLatent(point)] } };
   const terms = await Promise.all(
     point.map(async ({ weight, atom: one }) => ({ latent: await resolve([{ weight: 1, atom: one }]), weight })),
@@ -41,7 +44,10 @@ export async function galaxyRequest(setting, point, resolve) {
 }
 
 /**
- * @param {Setting} setting @param {Point[]} slots @param {{frames: number, curve: string, space: string, loop: boolean, fps: number}} film @param {Resolve} resolve
+ * @param {Setting} setting
+ * @param {Point[]} slots
+ * @param {{frames: number, curve: string, space: string, loop: boolean, fps: number}} film
+ * @param {Resolve} resolve
  * @returns {Promise<Request>}
  */
 export async function filmRequest(setting, slots, { frames, curve, space, loop, fps }, resolve) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -19,7 +20,7 @@ from tests.e2e.browser import Visit
 
 FIRST_SECONDS = 1.0
 NOISE = 3
-"""A busy machine may take so many times as long before a test says that the page is slow."""
+"""So many times as long may pass before the page counts as slow; longer in proportion where others use the machine."""
 
 
 def test_first_galaxies_come_at_once(visit: Visit) -> None:
@@ -28,8 +29,9 @@ def test_first_galaxies_come_at_once(visit: Visit) -> None:
     visit.page.goto(visit.base)
     visit.page.locator("main .well img").nth(5).wait_for()
     seconds = time.monotonic() - begun
-    print(f"six galaxies after {seconds:.2f} s")
-    assert seconds < FIRST_SECONDS * NOISE
+    others = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    print(f"six galaxies after {seconds:.2f} s with a load of {others:.1f} a core")
+    assert seconds < FIRST_SECONDS * NOISE * others
 
 
 def test_nothing_jumps_while_galaxies_come(visit: Visit) -> None:

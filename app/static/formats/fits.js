@@ -29,7 +29,12 @@ export function images(hdus) {
   return hdus.filter((hdu, i) => (i === 0 || hdu.value("XTENSION") === "IMAGE") && hdu.value("NAXIS") >= 2).map(image);
 }
 
-/** A column of a table, row by row. @param {Hdu} hdu @param {string} name @returns {(string | number[])[] | null} null where there is no such column */
+/**
+ * A column of a table, row by row.
+ * @param {Hdu} hdu
+ * @param {string} name
+ * @returns {(string | number[])[] | null} null where there is no such column
+ */
 export function column(hdu, name) {
   let offset = 0;
   for (let field = 1; field <= hdu.value("TFIELDS"); field += 1) {

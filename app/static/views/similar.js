@@ -18,6 +18,8 @@ export function Similar() {
   const atom = atomOf(point);
   const className = atom?.kind === "seed" ? (atom.class ?? value?.className) : undefined;
   const styled = Boolean(card?.num_ws);
+  const waiting = atom?.kind === "seed" && !className && card?.classes.length > 0; // for the class that the seed draws
+  const near = waiting ? [] : neighbours(point, className, state.seed, COUNT, state.step, state, card);
   /** @type {[string, string][]} */
   const kinds = [
     ["near", "A little different"],
@@ -42,17 +44,24 @@ export function Similar() {
       <button class="button" onClick=${() => go({ seed: state.seed + COUNT })}>Other neighbours</button>
     </div>
     <${Grid} label="Neighbours">
-      ${[html`<${Tile} key="itself" point=${point} note="this one" />`, ...(card && (atom?.kind !== "seed" || className
-        || !card.classes.length) ? neighbours(point, className, state.seed, COUNT, state.step, state,
-          card).map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`) : [])]}
+      ${[
+        html`<${Tile} key="itself" point=${point} note="this one" />`,
+        ...near.map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`),
+      ]}
     <//>
   </div>`;
 }
 
 /**
  * Points near `point`: towards other seeds of its class, or (style models) mixed with them.
- * @param {import("../point.js").Point} point @param {string | undefined} className @param {number} start @param {number} count @param {number} step
- * @param {{like: string}} state @param {any} card @returns {{point: import("../point.js").Point, name: string}[]}
+ * @param {import("../point.js").Point} point
+ * @param {string | undefined} className
+ * @param {number} start added to the first neighbour's seed
+ * @param {number} count
+ * @param {number} step share of the way
+ * @param {{like: string}} state
+ * @param {any} card
+ * @returns {{point: import("../point.js").Point, name: string}[]}
  */
 export function neighbours(point, className, start, count, step, { like }, card) {
   if (!card) return [];
@@ -73,5 +82,6 @@ function explain(state, className) {
     return `Each keeps its coarse layers, which set shape and tilt, and takes the finer ones from other ${kind}.`;
   if (state.like === "detail")
     return `Each keeps its finer layers, which set colour and texture, and takes the coarse ones from other ${kind}.`;
-  return `Small steps in latent space: each lies ${Math.round(state.step * 100)} % of the way, along a straight line, towards the galaxy whose seed is named. All are ${kind}.`;
+  const share = `${Math.round(state.step * 100)} % of the way, along a straight line,`;
+  return `Small steps in latent space: each lies ${share} towards the galaxy whose seed is named. All are ${kind}.`;
 }
