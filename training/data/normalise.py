@@ -22,15 +22,16 @@ from training.data.archive import Constants
 from training.data.items import Pixels
 from training.data.options import Kind
 
-SAMPLE = 2000
-CHUNK = 64
+SAMPLE_IMAGES, SAMPLE_VALUES = 2000, 2**26
 TAILS = (0.1, 99.9)
 LUPTON_Q = 8.0
 LUPTON_BRIGHT = 98.0
 SHOWN_PEAK = 90.0
 
 
-def normalisation(kind: Kind, images: Pixels, noise: NDArray[np.float64], softening: float) -> Constants:
+def normalisation(
+    kind: Kind, images: Pixels, indices: NDArray[np.int64], noise: NDArray[np.float64], softening: float
+) -> Constants:
     """Constants, one a band, rounded to six digits.
 
     Parameters
@@ -38,7 +39,8 @@ def normalisation(kind: Kind, images: Pixels, noise: NDArray[np.float64], soften
     kind : ``display`` keeps 0 … 255; ``asinh`` softens at ``softening`` times the noise and spans the set (Lupton et al. 1999);
         ``minmax`` spans the set without a curve (row C2's per-band form); ``linear`` spans its 0.1 to 99.9 percentiles;
         ``auto`` is ``display`` for levels and ``asinh`` for floats.
-    images : (N, bands, H, W), the training images.
+    images : (N, bands, H, W); may be a memory map, of which little is read into memory at a time.
+    indices : of the training images.
     noise : (N, bands), of each image in its units.
 
     Raises
@@ -52,18 +54,18 @@ def normalisation(kind: Kind, images: Pixels, noise: NDArray[np.float64], soften
         if images.dtype != np.uint8:
             raise BadInput("--normalisation display is for 8-bit images; these are floats: asinh, minmax or linear")
         return LinearNormalisation(low=[0.0] * bands, high=[DISPLAY_LEVELS] * bands)
-    low, high = _percentiles(images) if kind == "linear" else _extremes(images)
-    if not (high > low).all():
-        raise BadInput(f"band {int(np.argmin(high > low)) + 1} has the same value in every pixel of the set")
-    if kind != "asinh":
-        return LinearNormalisation(low=_rounded(low), high=_rounded(high))
-    scale = _rounded(np.maximum(np.median(noise, axis=0) * softening, (high - low) * 1e-6))
-    return AsinhNormalisation(
-        scale=scale, low=_rounded(np.arcsinh(low / np.array(scale))), high=_rounded(np.arcsinh(high / np.array(scale)))
-    )
+    low, high = _percentiles(images, indices) if kind == "linear" else _extremes(images, indices)
+    scale = _rounded(np.maximum(np.median(noise[indices], axis=0) * softening, (high - low) * 1e-6))
+    if kind == "asinh" and all(scale):
+        low, high = np.arcsinh(low / np.array(scale)), np.arcsinh(high / np.array(scale))
+    lows, highs = _rounded(low), _rounded(high)
+    for number, (least, most) in enumerate(zip(lows, highs, strict=True), 1):
+        if not least < most:
+            raise BadInput(f"band {number} has the same value in every pixel of the set")
+    return AsinhNormalisation(scale=scale, low=lows, high=highs) if kind == "asinh" else LinearNormalisation(low=lows, high=highs)
 
 
-def stretch_of(images: Pixels, bands: Sequence[Band], *, display: bool) -> Stretch:
+def stretch_of(images: Pixels, indices: NDArray[np.int64], bands: Sequence[Band], *, display: bool) -> Stretch:
     """The stretch a viewer starts with: none for levels, Lupton for three bands, asinh for others.
 
     Black and white of three bands and of one follow from the set, so that a typical galaxy is well exposed and a faint one stays
@@ -73,7 +75,7 @@ def stretch_of(images: Pixels, bands: Sequence[Band], *, display: bool) -> Stret
         return IdentityStretch()
     if len(bands) not in (1, 3):
         return AsinhStretch()
-    grey = images[_spread(len(images))].astype(np.float64).mean(axis=1).reshape(-1, images.shape[2] * images.shape[3])
+    grey = images[sample(images, indices)].mean(axis=1, dtype=np.float64).reshape(-1, images.shape[2] * images.shape[3])
     black = float(np.median(np.percentile(grey, 10.0, axis=1)))
     bright = float(np.median(np.percentile(grey, LUPTON_BRIGHT, axis=1)))
     if len(bands) == 1:
@@ -82,22 +84,24 @@ def stretch_of(images: Pixels, bands: Sequence[Band], *, display: bool) -> Stret
     return LuptonStretch(minimum=float(f"{black:.3g}"), stretch=float(f"{max(bright - black, 1e-30):.3g}"), q=LUPTON_Q)
 
 
-def _extremes(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-    low = np.min([part.min(axis=(0, 2, 3)) for part in parts], axis=0)
-    high = np.max([part.max(axis=(0, 2, 3)) for part in parts], axis=0)
-    return low.astype(np.float64), high.astype(np.float64)
+def sample(images: Pixels, indices: NDArray[np.int64], most: int = SAMPLE_IMAGES) -> NDArray[np.int64]:
+    """At most ``most`` of ``indices``, evenly spread, and so few that their pixels fit into memory."""
+    count = max(min(most, SAMPLE_VALUES // int(np.prod(images.shape[1:])), len(indices)), 1)
+    chosen: NDArray[np.int64] = indices[np.linspace(0, len(indices) - 1, count).astype(np.int64)]
+    return chosen
 
 
-def _percentiles(images: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    sample = np.moveaxis(images[_spread(len(images))], 1, 0).reshape(images.shape[1], -1)
-    low, high = np.percentile(sample.astype(np.float64), TAILS, axis=1)
+def _extremes(images: Pixels, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, high = np.full(images.shape[1], np.inf), np.full(images.shape[1], -np.inf)
+    for index in indices:
+        low, high = np.minimum(low, images[index].min(axis=(1, 2))), np.maximum(high, images[index].max(axis=(1, 2)))
     return low, high
 
 
-def _spread(count: int) -> NDArray[np.int64]:
-    """At most `SAMPLE` indices, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
+def _percentiles(images: Pixels, indices: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = np.moveaxis(images[sample(images, indices)], 1, 0).reshape(images.shape[1], -1)
+    low, high = np.percentile(values.astype(np.float64), TAILS, axis=1)
+    return low, high
 
 
 def _rounded(values: NDArray[np.float64]) -> list[float]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from galaxies.pixels import Picture, flux_picture
 from training.data.archive import Archive
 from training.data.describe import Description, describe
+from training.data.normalise import sample
 
 COLUMNS, PLAIN_ROWS = 10, 6
 LARGEST_SIDE = 128
@@ -60,7 +61,7 @@ def shown(image: NDArray[np.uint8] | NDArray[np.float32], about: Description) ->
 def histograms(archive: Archive) -> Image.Image:
     """Two panels a band: pixel values in their unit, and what the network sees; counts on a logarithmic axis."""
     about = describe(archive.manifest)
-    chosen = np.unique(np.linspace(0, len(archive.images) - 1, min(SAMPLE, len(archive.images))).astype(int))
+    chosen = sample(archive.images, np.arange(len(archive.images)), SAMPLE)
     before, after = np.asarray(archive.images[chosen], dtype=np.float64), archive.signed(chosen).astype(np.float64)
     picture = Image.new("RGB", (2 * PANEL[0], len(about.bands) * PANEL[1]), PAPER)
     for number, band in enumerate(about.bands):

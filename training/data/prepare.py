@@ -216,10 +216,9 @@ def _add_constants(options: PrepareOptions, archive: Archive, bands: list[Band],
         manifest["stretch"] = other.get("stretch")
         manifest["normalised_like"] = other["digest"]
         return
-    images = archive.images[training]
-    constants = normalisation(options.normalisation, images, noise[training], options.softening)
+    constants = normalisation(options.normalisation, archive.images, training, noise, options.softening)
     manifest["normalisation"] = constants.model_dump()
-    manifest["stretch"] = stretch_of(images, bands, display=manifest["display"]).model_dump()
+    manifest["stretch"] = stretch_of(archive.images, training, bands, display=manifest["display"]).model_dump()
 
 
 def _of_other(folder: Path, other: dict[str, Any], own: dict[str, Any]) -> Constants:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,8 +109,17 @@ def _known(name: str, facts: Facts, reading: Reading, factor: float) -> Facts:
             given = ", ".join(band.name for band in reading.bands)
             raise BadInput(f"{name} has {len(bands)} bands; {len(reading.bands)} are named ({given})")
         bands = [_overruled(found, given) for found, given in zip(bands, reading.bands, strict=True)]
+    if reading.resample != "sum":
+        bands = [_spread(band, factor) for band in bands]
     scale = facts.pixel_scale_arcsec
     return Facts(tuple(bands), None if scale is None else float(f"{scale * factor:.6g}"), facts.saturation)
+
+
+def _spread(band: Band, factor: float) -> Band:
+    """A pixel of an image that was averaged holds the light of factor² old ones, so one unit of it is brighter."""
+    if band.zero_point is None:
+        return band
+    return band.model_copy(update={"zero_point": float(f"{band.zero_point - 5.0 * math.log10(factor):.6g}")})
 
 
 def _overruled(found: Band, given: Band) -> Band:

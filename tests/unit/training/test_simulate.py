@@ -42,6 +42,8 @@ def test_an_archive_has_bands_catalogue_and_classes(simulated: Path) -> None:
     assert archive.manifest["pixel_scale_arcsec"] == pytest.approx(0.12)
     assert [band["unit"] for band in archive.manifest["band_details"]] == ["MJy/sr"] * 3
     assert [row["kind"] for row in rows] == [archive.classes[label] for label in archive.labels]
+    native = PRESETS["ceers"].bands[0].zero_point
+    assert archive.manifest["band_details"][0]["zero_point"] == pytest.approx(native - 5 * np.log10(4), abs=1e-3)
     assert all((row["kind"] == "merger") == bool(row["companion_flux_ratio"]) for row in rows)
 
 

@@ -65,6 +65,17 @@ def test_downsampling_grows_the_pixel_scale(tmp_path: Path) -> None:
     assert archive.manifest["pixel_scale_arcsec"] == pytest.approx(0.072)
 
 
+@pytest.mark.parametrize("how", ["area", "sum", "nearest"])
+def test_zero_points_still_give_the_magnitude_after_downsampling(tmp_path: Path, how: str) -> None:
+    flat = np.full((SIDE, SIDE), 3.0, np.float32)
+    flat[:4, :4] = 4.0  # a band of one value has no constants
+    fits.PrimaryHDU(flat, header(MAGZERO=25.0)).writeto(tmp_path / "a.fits")
+    archive = made(tmp_path / "a.fits", resolution=4, resample=how)
+    (band,) = archive.manifest["band_details"]
+    found = band["zero_point"] - 2.5 * np.log10(archive.images[0].sum())
+    assert found == pytest.approx(25.0 - 2.5 * np.log10(flat.sum()), abs=1e-3)
+
+
 def test_hst_zero_points_come_from_photflam(tmp_path: Path) -> None:
     fits.PrimaryHDU(CUBE[0], header(PHOTFLAM=7.0331885e-20, PHOTPLAM=8045.0, FILTER1="CLEAR1L")).writeto(tmp_path / "a.fits")
     (band,) = made(tmp_path / "a.fits").manifest["band_details"]

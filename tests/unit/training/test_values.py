@@ -10,7 +10,7 @@ import pytest
 from galaxies.cards import Band
 from galaxies.errors import BadInput
 from galaxies.pixels import physical, signed_from_physical
-from training.data.normalise import normalisation, stretch_of
+from training.data.normalise import normalisation, sample, stretch_of
 from training.data.options import PrepareOptions, Reading
 from training.data.prepare import prepare
 from training.data.quality import FILTERS, Sight, filters_of, sky
@@ -104,7 +104,7 @@ def test_rejected_images_are_counted_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["asinh", "minmax", "linear"])
 def test_constants_span_the_set_and_are_inverted(kind: str) -> None:
     images = (RNG.gamma(0.3, 20.0, (9, 2, 8, 8)) - 1.0).astype(np.float32)
-    constants = normalisation(kind, images, np.full((9, 2), 0.5), 3.0)  # type: ignore[arg-type]
+    constants = normalisation(kind, images, np.arange(9), np.full((9, 2), 0.5), 3.0)  # type: ignore[arg-type]
     signed = signed_from_physical(images, constants)
     assert np.allclose(physical(signed, constants), images, rtol=1e-4, atol=1e-4)
     if kind == "linear":
@@ -116,16 +116,23 @@ def test_constants_span_the_set_and_are_inverted(kind: str) -> None:
 
 def test_levels_stay_levels_and_floats_cannot_be_levels() -> None:
     levels = RNG.integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
-    assert normalisation("auto", levels, np.ones((4, 3)), 3.0).high == [255.0] * 3
+    assert normalisation("auto", levels, np.arange(4), np.ones((4, 3)), 3.0).high == [255.0] * 3
     with pytest.raises(BadInput, match="8-bit"):
-        normalisation("display", levels.astype(np.float32), np.ones((4, 3)), 3.0)
+        normalisation("display", levels.astype(np.float32), np.arange(4), np.ones((4, 3)), 3.0)
     with pytest.raises(BadInput, match="band 2 has the same value"):
-        normalisation("minmax", np.stack([levels[:, 0], levels[:, 0] * 0], axis=1), np.ones((4, 2)), 3.0)
+        normalisation("minmax", np.stack([levels[:, 0], levels[:, 0] * 0], axis=1), np.arange(4), np.ones((4, 2)), 3.0)
 
 
 def test_three_flux_bands_start_with_lupton_and_one_with_asinh() -> None:
     images = np.tile(GALAXY.astype(np.float32), (4, 3, 1, 1))
     bands = [Band(name=name) for name in "gri"]
-    assert stretch_of(images, bands, display=False).kind == "lupton"
-    assert stretch_of(images[:, :1], bands[:1], display=False).kind == "asinh"
-    assert stretch_of(images, bands, display=True).kind == "identity"
+    assert stretch_of(images, np.arange(4), bands, display=False).kind == "lupton"
+    assert stretch_of(images[:, :1], np.arange(4), bands[:1], display=False).kind == "asinh"
+    assert stretch_of(images, np.arange(4), bands, display=True).kind == "identity"
+
+
+def test_samples_are_spread_and_bounded() -> None:
+    images = np.empty((5000, 3, 4, 4), np.float32)
+    chosen = sample(images, np.arange(0, 5000, 2))
+    assert (len(chosen), chosen[0], chosen[-1]) == (2000, 0, 4998)
+    assert len(sample(np.broadcast_to(np.float32(0), (100, 3, 4096, 4096)), np.arange(100))) == 1

@@ -1,0 +1,57 @@
+"""The options of ``prepare``: what they are told, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from galaxies.errors import BadInput
+from training.cli import app
+
+
+def prepared(*arguments: str | Path) -> str:
+    """Output of the command; its error is raised."""
+    done = CliRunner().invoke(app, ["prepare", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_options_reach_the_manifest(tmp_path: Path) -> None:
+    cube = np.random.default_rng(0).normal(size=(5, 16, 16, 2)).astype(np.float32)
+    cube[3, 4, 5, 0] = np.nan
+    np.savez(tmp_path / "a.npz", images=cube, other=cube)
+    said = prepared(
+        tmp_path / "a.npz", "--out", tmp_path / "out", "--resolution", 8, "--jobs", 1, "--bands", "g, r", "--unit", "nJy",
+        "--zero-points", "31.4,31.4", "--wavelengths", "0.48,0.62", "--pixel-scale", 0.2, "--nan", "zero",
+        "--normalisation", "minmax", "--resample", "sum", "--held-out", 0,
+    )  # fmt: skip
+    assert "mended (zero): 1 pixels that were not finite, in 1 images" in said
+    assert "5 training and 0 held-out images" in said
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["band_details"][1] == {"name": "r", "unit": "nJy", "zero_point": 31.4, "wavelength_um": 0.62}
+    assert manifest["normalisation"]["kind"] == "linear"
+    assert manifest["pixel_scale_arcsec"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nan", "mean"], "--nan 'mean': fail, zero, median are allowed"),
+        (["--on-error", "ignore"], "--on-error 'ignore': fail, skip are allowed"),
+        (["--bands", "g,r", "--zero-points", "1,2,3"], r"--zero-points has 3 values for 2 bands \(g, r\)"),
+        (["--bands", "g", "--wavelengths", "blue"], "--wavelengths: 'blue' is not a number"),
+        (["--unit", "nJy"], "belong to --bands"),
+        (["--simulate", "ceers"], "a SOURCE or --simulate PRESET, and not both"),
+        (["--where", "flag"], "--where 'flag': COLUMN=VALUE is needed"),
+        (["--max", "flag=low"], "--max: 'low' is not a number"),
+        (["--reject", "ugly"], "--reject 'ugly': empty, saturated"),
+    ],
+)
+def test_wrong_options_are_one_clear_error(tmp_path: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        prepared(tmp_path, "--out", tmp_path / "out", *arguments)
+    assert list(tmp_path.iterdir()) == []
