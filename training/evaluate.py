@@ -7,9 +7,10 @@ done twice, and a killed evaluation goes on where it was.
 
 from __future__ import annotations
 
-import json
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,24 @@ from galaxies.errors import BadInput
 from models.generator import OnnxGenerator, choose_device
 from models.store import Version, describe
 from training.data.archive import Archive
-from training.metrics import memorisation
+from training.metrics import memorisation, physical
 from training.metrics.chunks import Chunks, Progress
 from training.metrics.inception import FeatureNetwork
 from training.metrics.inception_score import inception_score, load_last_layer
-from training.metrics.neighbours import nearest_mse
+from training.metrics.neighbours import nearest_cropped_l1, nearest_mse
 from training.metrics.perceptual import perceptual
+from training.metrics.pool import MeasuringPool
 from training.metrics.samples import Samples, generate, generated, pictures, real, rendering
+from training.report import summary
+from training.report.write import read_log
+from training.report.write import write as write_report
 
 CHUNK = 512
 GATE_IMAGES = 2000
 SAMPLE_GRID = (6, 10)
+SHOWN_FROM = 200
+SHOWN_NEIGHBOURS = 4
+SHOWN_NEAREST = 6
 
 Features = NDArray[np.float32]
 
@@ -42,8 +50,9 @@ Features = NDArray[np.float32]
 class EvaluateOptions:
     """``count`` images are generated; measurements are kept under ``cache``; ``network`` is the FID network's file.
 
-    ``full_network`` is the official Inception file with its last layer, for the Inception Score. ``seed`` decides random splits
-    and bootstraps, never the generated images.
+    ``physical`` galaxies are measured by photutils and statmorph (0: none), each within ``seconds_an_image``. ``run`` is the run
+    folder, for its training curves. ``full_network`` is the official Inception file with its last layer, for the Inception Score.
+    ``seed`` decides random splits and bootstraps, never the generated images.
     """
 
     count: int
@@ -54,6 +63,9 @@ class EvaluateOptions:
     threads: int = 2
     full_network: Path | None = None
     seed: int = 0
+    physical: int = 1000
+    seconds_an_image: float = 20.0
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,15 +90,27 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
     BadInput : the folder holds no exported model, or the archive is not the one that the model was trained on.
     """
     subject = _subject(folder, archive, options)
+    if options.run is not None:
+        read_log(options.run)  # a wrong --run is found out before the hours, not after
     chunks = Chunks(options.cache, progress)
     clock = _Clock()
-    report: dict[str, Any] = {"seed": options.seed, "psi": 1.0}
+    report: dict[str, Any] = {
+        "model": subject.card.reference,
+        "dataset": archive.manifest["digest"],
+        "seed": options.seed,
+        "psi": 1.0,
+        "display": subject.card.display,
+    }
     report["perceptual"] = _perceptual(subject, options, chunks)
     clock.lap("perceptual")
     report["memorisation"] = _memorisation(subject, options, chunks)
+    report["nearest"] = _nearest(subject, options, chunks)
     clock.lap("memorisation")
+    if options.physical:
+        report["physical"] = _physical(subject, options, chunks)
+        clock.lap("physical")
     report["seconds"] = clock.laps
-    _write(folder, subject, report)
+    _write(folder, subject, report, options.run)
     return report
 
 
@@ -154,12 +178,54 @@ def _memorisation(subject: Subject, options: EvaluateOptions, chunks: Chunks) ->
     return memorisation.gate(fake, reference, options.seed)
 
 
-def _write(folder: Path, subject: Subject, report: dict[str, Any]) -> None:
+def _nearest(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> dict[str, Any]:
+    """The nearest training images of the first generated images, by both published measures, the closest matches first."""
+    training = subject.training.signed(0, subject.training.count)
+    fake = subject.generated.signed(0, min(options.count, SHOWN_FROM))
+    found: dict[str, Any] = {}
+    for name, search in (("mse", nearest_mse), ("cropped_l1", nearest_cropped_l1)):
+        near = search(fake, training, SHOWN_NEIGHBOURS, partial(_tell, chunks, f"nearest, {name}", len(fake)))
+        order = np.argsort(near.distance[:, 0])[:SHOWN_NEAREST]
+        found[name] = [
+            {
+                "seed": int(i),
+                "training_index": near.index[i].tolist(),
+                "file": [str(subject.archive.files[subject.archive.training()[j]]) for j in near.index[i]],
+                "symmetry": near.symmetry[i].tolist(),
+                "distance": near.distance[i].tolist(),
+            }
+            for i in order
+        ]
+    return {"searched": len(fake), **found}
+
+
+def _tell(chunks: Chunks, what: str, total: int, done: int) -> None:
+    chunks.progress(what, done, total)
+
+
+def _physical(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> dict[str, Any]:
+    """Generated galaxies against training galaxies, beside other training galaxies against the same, all of one size."""
+    order = np.random.default_rng(options.seed).permutation(subject.archive.training())
+    size = min(options.physical, options.count, len(order) // 2)
+    sets = (
+        replace(subject.generated, count=size),
+        real("training images", subject.archive, order[:size]),
+        real("other training images", subject.archive, order[len(order) // 2 :][:size]),
+    )
+    with MeasuringPool(options.threads, options.seconds_an_image) as pool:
+        fake, reference, floor = (physical.measure(one, subject.card, pool, chunks) for one in sets)
+    return physical.distributions(fake, reference, floor, subject.card, options.seed)
+
+
+def _write(folder: Path, subject: Subject, report: dict[str, Any], run: Path | None) -> None:
     """Report, sample sheet and card, the card last: it names the others by their digests."""
-    (folder / "report").mkdir(exist_ok=True)
-    (folder / "report" / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_report(folder, subject.generator, subject.archive, report, run)
     sample_sheet(subject.generator).save(folder / "samples.png", optimize=True)
-    roles: dict[str, Role] = {"samples.png": "samples", "report/report.json": "report_json"}
+    roles: dict[str, Role] = {
+        "samples.png": "samples",
+        "report/report.json": "report_json",
+        "report/report.html": "report_html",
+    }
     files = {**subject.card.files, **{name: describe(folder / name, role) for name, role in roles.items()}}
     metrics = {**subject.card.metrics, **card_metrics(report)}
     card = subject.card.model_copy(update={"metrics": metrics, "files": files})
@@ -173,7 +239,8 @@ def card_metrics(report: dict[str, Any]) -> dict[str, Any]:
     """The figures of a report that belong on the card."""
     verdict = report["memorisation"]
     kept = ("passed", "failures", "reference", "n_generated", "n_reference")
-    return {**report["perceptual"], "memorisation": {key: verdict[key] for key in kept}}
+    physical_ = {"physical": summary.physical(report["physical"])} if "physical" in report else {}
+    return {**report["perceptual"], **physical_, "memorisation": {key: verdict[key] for key in kept}}
 
 
 class _Clock:
@@ -190,7 +257,8 @@ class _Clock:
 
     @staticmethod
     def _now() -> dict[str, float]:
-        return {"wall": time.monotonic(), "processor": time.process_time()}
+        used = os.times()
+        return {"wall": time.monotonic(), "processor": used.user + used.system + used.children_user + used.children_system}
 
 
 def sample_sheet(generator: OnnxGenerator) -> Image.Image:

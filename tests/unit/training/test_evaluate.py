@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,7 @@ def quiet(what: str, done: int, total: int) -> None:
 
 
 def options(cache: Path) -> EvaluateOptions:
-    return EvaluateOptions(count=20, cache=cache, network=find_network())
+    return EvaluateOptions(count=20, cache=cache, network=find_network(), physical=12)
 
 
 def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[int, Path], tmp_path: Path) -> None:
@@ -64,6 +65,12 @@ def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[
     published = publish(model, tmp_path / "store")
     assert published.card.metrics == metrics
     assert published.path("samples").read_bytes().startswith(b"\x89PNG")
+    html = published.path("report_html").read_text()
+    assert len(html) < 3_000_000
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?\s*(https?:)?//""", html), "the page needs nothing from elsewhere"
+    assert set(re.findall(r'src="(\w+:[\w/]+)', html)) == {"data:image/webp"}
+    assert "<script" not in html
+    assert "Failed and doubtful fits" in html
     assert json.loads(published.path("report_json").read_bytes())["perceptual"]["precision"] == metrics["precision"]
 
 

@@ -1,0 +1,89 @@
+"""Writes the report of an evaluation: ``report/report.json`` and ``report/report.html`` in the model's folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxies.errors import BadInput
+from models.generator import OnnxGenerator
+from training.data.archive import Archive
+from training.metrics.samples import Images, generate, pictures
+from training.report.page import page
+from training.report.pictures import data_uri, difference, grid
+
+COLUMNS = 10
+ROWS_WITHOUT_CLASSES = 6
+
+
+def write(folder: Path, generator: OnnxGenerator, archive: Archive, report: dict[str, Any], run: Path | None) -> None:
+    """Write both files; ``run`` is a training run whose ``log.jsonl`` gives the curves."""
+    card = generator.card
+    images = {"samples": _samples(generator, archive), "nearest": _nearest(generator, archive, report["nearest"])}
+    text = page(card, report, images, read_log(run) if run else [])
+    (folder / "report").mkdir(exist_ok=True)
+    (folder / "report" / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    (folder / "report" / "report.html").write_text(text)
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run's ``log.jsonl``; a last line cut off by a crash is left out.
+
+    Raises
+    ------
+    BadInput : there is no log.
+    """
+    try:
+        lines = (run / "log.jsonl").read_text().splitlines()
+    except OSError as error:
+        raise BadInput(f"{run / 'log.jsonl'} cannot be read: {error.strerror}; --run is the folder of a training run") from None
+    rows = []
+    for line in lines:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _samples(generator: OnnxGenerator, archive: Archive) -> dict[str, str]:
+    """Grids of `COLUMNS` galaxies a row, a row a class: real, generated at ψ = 1, generated at the card's ψ."""
+    card = generator.card
+    classes: list[int | None] = list(range(len(card.classes))) or [None]
+    rows = 1 if card.classes else ROWS_WITHOUT_CLASSES
+
+    def made(psi: float) -> Images:
+        return np.concatenate([generate(generator, range(rows * COLUMNS), k, psi) for k in classes])
+
+    training = archive.training()
+    chosen = [_first(training if k is None else training[archive.labels[training] == k], rows * COLUMNS) for k in classes]
+    indices = np.concatenate(chosen)
+    sets = {"real": archive.batch(indices, np.zeros(len(indices), np.int64))[0], "full": made(1.0)}
+    if card.truncation != 1.0:
+        sets["truncated"] = made(card.truncation)
+    return {name: data_uri(grid(pictures(images, card), COLUMNS)) for name, images in sets.items()}
+
+
+def _first(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """``count`` of ``indices``, spread over them; repeated where there are fewer, so that rows stay whole."""
+    return indices[np.linspace(0, len(indices) - 1, count).astype(int)] if len(indices) else np.zeros(count, np.int64)
+
+
+def _nearest(generator: OnnxGenerator, archive: Archive, found: dict[str, Any]) -> dict[str, str]:
+    """A strip a measure: generated, nearest, difference, the next three; a row a match."""
+    card, training = generator.card, archive.training()
+    strips = {}
+    for name in ("mse", "cropped_l1"):
+        rows = []
+        for match in found[name]:
+            seed = match["seed"]
+            mine = pictures(generate(generator, range(seed, seed + 1)), card)
+            moved = archive.batch(training[np.array(match["training_index"])], np.array(match["symmetry"]))[0]
+            near = pictures(moved, card)
+            rows.append(np.concatenate([mine, near[:1], difference(mine, near[:1]), near[1:]]))
+        strips[name] = data_uri(grid(np.concatenate(rows), len(rows[0])))
+    return strips
