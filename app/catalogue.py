@@ -6,8 +6,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from galaxies.errors import NotFound
-from models.store import ModelStore, Version
+import structlog
+
+from galaxies.errors import BadModel, NotFound
+from models.store import ModelStore, Version, verify
+
+log = structlog.get_logger("app.catalogue")
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,16 @@ class _Snapshot:
 
 
 class Catalogue:
-    """Readable versions of a `ModelStore`; a new one is seen within ``refresh_seconds``. Safe to share between threads."""
+    """Whole versions of a `ModelStore`; a new one is seen within ``refresh_seconds``. Safe to share between threads.
+
+    A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on.
+    """
 
     def __init__(self, store: ModelStore, refresh_seconds: float) -> None:
         self._store = store
         self._refresh_seconds = refresh_seconds
         self._snapshot = _Snapshot()
+        self._faults: dict[str, str] = {}
         self._checked = float("-inf")
         self._lock = threading.Lock()
 
@@ -41,11 +49,11 @@ class Catalogue:
         Raises
         ------
         NotFound : there is no such name or version.
-        BadModel : the version is there but its card cannot be read.
+        BadModel : the version is there but its card cannot be read, or its files are not those of the card.
         """
         snapshot = self._fresh()
         found = snapshot.by_reference.get(reference or snapshot.default or "")
-        return found if found is not None else self._store.get(reference)
+        return found if found is not None else self._checked_version(self._store.get(reference))
 
     def _fresh(self) -> _Snapshot:
         if time.monotonic() - self._checked > self._refresh_seconds:
@@ -54,8 +62,34 @@ class Catalogue:
                 self._checked = time.monotonic()
         return self._snapshot
 
+    def _checked_version(self, version: Version) -> Version:
+        """``version``, whose files are looked at once, when it appears.
+
+        Raises
+        ------
+        BadModel : they are not those that the card names.
+        """
+        digest = version.card.digest
+        if digest not in self._faults:
+            try:
+                verify(version)
+                self._faults[digest] = ""
+            except BadModel as error:
+                log.error("model version refused; the one before it stays", reason=error.message)
+                self._faults[digest] = error.message
+        if self._faults[digest]:
+            raise BadModel(self._faults[digest])
+        return version
+
+    def _whole(self, version: Version) -> bool:
+        try:
+            self._checked_version(version)
+        except BadModel:
+            return False
+        return True
+
     def _read(self) -> _Snapshot:
-        versions, _ = self._store.versions()
+        versions = [version for version in self._store.versions()[0] if self._whole(version)]
         by_reference = {v.card.reference: v for v in versions}
         for version in reversed(versions):
             by_reference[version.card.name] = version

@@ -116,6 +116,7 @@ class ResultStore:
         return None
 
     def _new_scratch(self) -> Path:
+        (self.root / "scratch").mkdir(parents=True, exist_ok=True)  # the volume may have been lost since the start
         folder = Path(tempfile.mkdtemp(dir=self.root / "scratch"))
         lock = (folder / _ALIVE).open("wb")
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,6 +172,7 @@ class ResultStore:
         """The whole result that is there, else ``result``, moved in; one at a time, so that all agree which is the first."""
         target = self.path(key)
         target.parent.mkdir(exist_ok=True)
+        (self.root / "locks").mkdir(exist_ok=True)
         with (self.root / "locks" / key[:2]).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             first = self.find(key)

@@ -67,6 +67,9 @@ class FakeRecords:
         self._change(job_id, phase=Phase.EXECUTING, attempts=job.attempts + 1)
         return self.jobs[job_id]
 
+    def get_many(self, job_ids: list[str]) -> list[Job]:
+        return [self.jobs[job_id] for job_id in job_ids if job_id in self.jobs]
+
     def progress_many(self, done: Mapping[str, int], runs: Mapping[str, int] | None = None) -> set[str]:
         for job_id, number in done.items():
             self.done.setdefault(job_id, []).append(number)

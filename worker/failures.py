@@ -10,7 +10,7 @@ from galaxies.errors import BadInput, BadModel, GalaxyError, NotFound, Transient
 from galaxies.jobs import Failure, FailureKind
 
 _LOG = structlog.get_logger(__name__)
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 # A model that was there when the job was accepted and is gone now is the model's failure, not the caller's.
 KINDS: dict[type[GalaxyError], FailureKind] = {

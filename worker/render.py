@@ -21,7 +21,7 @@ from galaxies.errors import BadModel
 from galaxies.jobs import Job, Result
 from galaxies.product import Product
 from galaxies.resolve import AnyRequest
-from jobstore.records import JobRecords
+from jobstore.records import MAX_ATTEMPTS, JobRecords
 from jobstore.results import ResultStore
 from models.store import ModelStore, Version
 from telemetry.traces import Attributes, NoTraces, Traces
@@ -30,6 +30,7 @@ from worker.failures import failure_of
 from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
 from worker.metrics import Metrics
 from worker.points import Mapping, Points, noise_of, points_of, truncated
+from worker.room import Room
 from worker.watch import Running, Watch
 
 Array = NDArray[np.float32]
@@ -77,18 +78,26 @@ class Renderer:
     memory_images: int = 16 * 2**20
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=NoTraces)
+    room: Room = field(default_factory=Room)
 
-    def render(self, job_ids: Sequence[str], delivery_tag: str | None = None) -> None:
+    def render(self, job_ids: Sequence[str], delivery_tag: str | None = None, again: bool = False) -> None:
         """Bring jobs to their ends: COMPLETED, ERROR or ABORTED, or leave them where they have ended already.
 
         Each ends as soon as its images are there. What is begun at once, or made while another result is stored, shares a round
-        trip.
+        trip. ``again``: their message comes once more. A job on its last attempt, which may be what killed its workers, runs
+        alone, so that the jobs beside it are not given up with it.
 
         Raises
         ------
         redis.RedisError : a record cannot be read or written; the message should go back to the queue.
         Stopped : this worker stops before a job's end. That job is QUEUED again and the message should go back to the queue.
         """
+        last = again and any(job.attempts == MAX_ATTEMPTS - 1 for job in self.records.get_many(list(job_ids)))
+        held = self.watch.holding(delivery_tag) if again else contextlib.nullcontext()
+        with held, self.room.alone() if last else self.room.together():
+            self._render_all(job_ids, delivery_tag)
+
+    def _render_all(self, job_ids: Sequence[str], delivery_tag: str | None) -> None:
         ways = []
         for job_id, begun in zip(job_ids, self.records.begin_many(job_ids, delivery_tag), strict=True):
             if isinstance(begun, str):

@@ -61,8 +61,8 @@ def celery_app(redis_url: str, visibility_timeout: int) -> Celery:
     return app
 
 
-def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None], None]) -> Any:
-    """Register ``galaxies.render`` with job ids as its args; ``render`` gets them and the delivery tag.
+def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None, bool], None]) -> Any:
+    """Register ``galaxies.render`` with job ids as its args; ``render`` gets them, the delivery tag, and whether they come again.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
     """
@@ -70,10 +70,10 @@ def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None], N
     @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]
     def galaxies_render(self: Any, *job_ids: str) -> None:
         tag = (self.request.properties or {}).get("delivery_tag")
-        again = (self.request.delivery_info or {}).get("redelivered")
+        again = bool((self.request.delivery_info or {}).get("redelivered"))
         try:
             for group in [[job_id] for job_id in job_ids] if again else [job_ids]:
-                render(group, tag)
+                render(group, tag, again)
         except redis.RedisError as error:
             _LOG.warning("jobs go back to the queue", jobs=job_ids, error=str(error))
             time.sleep(RETRY_SECONDS)

@@ -6,10 +6,11 @@ trip for all. A job shorter than that costs none.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,7 @@ class Watch:
         self._heartbeat_file = heartbeat_file
         self._metrics = metrics or Metrics()
         self._running: set[Running] = set()
+        self._held: set[Running] = set()
         self._throughput = Throughput()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -126,6 +128,16 @@ class Watch:
             self._running.update(running)
             self._engine.expected = len(self._running)
             self._throughput.busy(True)
+
+    @contextlib.contextmanager
+    def holding(self, delivery_tag: str | None) -> Iterator[None]:
+        """Renew the lease of a message whose jobs have not begun, or have not all."""
+        held = Running("", delivery_tag)
+        self._held.add(held)
+        try:
+            yield
+        finally:
+            self._held.discard(held)
 
     def remove(self, *running: Running) -> None:
         """The jobs have ended."""
@@ -167,7 +179,8 @@ class Watch:
         for job in running:
             if job.job_id in stop:
                 job.cancel()
-        self._renew([job for job in running if job.delivery_tag and time.time() - job.leased >= self._lease_seconds / 4])
+        due = time.time() - self._lease_seconds / 4
+        self._renew([job for job in (*running, *list(self._held)) if job.delivery_tag and job.leased <= due])
         now = time.monotonic()
         if now >= self._next_beacon:
             self._next_beacon = now + BEACON_PERIOD_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -103,7 +104,10 @@ def test_the_card_is_the_same_document_as_on_disk(client: Client, settings: Sett
 
 def with_files(settings: Settings, **files: tuple[str, bytes]) -> ModelCard:
     """A version with these files: role → (name, content)."""
-    entries = {name: {"sha256": "0" * 64, "bytes": len(content), "role": role} for role, (name, content) in files.items()}
+    entries = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "role": role}
+        for role, (name, content) in files.items()
+    }
     card = style_card(name="told", files=entries)
     publish_card(settings.models_dirs[0], card)
     for name, content in files.values():
@@ -125,7 +129,7 @@ def test_report_and_samples(client: Client, settings: Settings) -> None:
 
 def test_a_card_cannot_serve_files_from_elsewhere(client: Client, settings: Settings) -> None:
     with_files(settings, samples=("../../secret", b"secret"))
-    problem(client.get("/v1/models/told/samples.png"), 404)
+    assert "outside its folder" in problem(client.get("/v1/models/told/samples.png"), 503)["detail"]
 
 
 def test_ready_needs_redis_results_and_a_warm_worker(client: Client, settings: Settings, worker: Any) -> None:

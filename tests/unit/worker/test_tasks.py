@@ -12,7 +12,7 @@ from worker.engine import Cancelled, Stopped
 
 @pytest.mark.parametrize("error", [redis.ConnectionError("gone"), Stopped("the engine has stopped")])
 def test_what_another_worker_should_do_goes_back_to_the_queue(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def render(job_id: str, tag: str | None) -> None:
+    def render(job_ids: Any, tag: str | None, again: bool) -> None:
         raise error
 
     monkeypatch.setattr(tasks, "RETRY_SECONDS", 0)

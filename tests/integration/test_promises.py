@@ -1,0 +1,302 @@
+"""What the service promises, on separate processes that are killed: nothing lost, nothing twice, whatever stops and when."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import resource
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from celery import Celery
+
+from jobstore.records import DEAD, QUEUE, TASK
+from tests.cluster import Cluster
+from tests.tiny_models import publish_style
+from tests.worker_fakes import wait_until
+
+ROUNDS = 20
+DEADLY_SEED = 666
+DEADLY = (
+    "import os, worker.render as r; encode = r.encode\n"
+    f"def deadly(product, *a, **k):\n if getattr(product.request, 'seeds', None) == [{DEADLY_SEED}]: os.kill(os.getpid(), 9)\n"
+    " return encode(product, *a, **k)\n"
+    "r.encode = deadly; import worker.__main__ as w; w.main()"
+)
+"""A worker that a galaxy of one seed kills, as a fault in a library would."""
+fresh = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    publish_style(folder)
+    publish_style(folder, "slow", cost=300)
+    return folder
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, models: Path) -> Iterator[Cluster]:
+    shutil.copytree(models, tmp_path / "models")
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.start_queue()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def bodies(number: int) -> list[tuple[str, dict[str, Any]]]:
+    """One request of each operation, unlike any before."""
+    a, b = {"seed": number}, {"seed": number + 1_000_000}
+    return [
+        ("generate", {"seeds": [number, number + 1], "model": "tiny-style"}),
+        ("interpolate", {"from": a, "to": b, "frames": 60, "model": "slow", "format": "zip"}),
+        ("mix", {"rows": [a, b], "columns": [b], "layers": [0], "model": "tiny-style"}),
+        ("arithmetic", {"terms": [{"latent": a}, {"latent": b, "weight": -0.5}], "model": "slow"}),
+    ]
+
+
+def post_all(cluster: Cluster, port: int) -> list[dict[str, Any]]:
+    number = next(fresh) * 10
+    return [cluster.post(port, operation, body, f"{operation}-{number}") for operation, body in bodies(number)]
+
+
+def check_whole(cluster: Cluster, port: int, jobs: list[dict[str, Any]]) -> None:
+    """Every job is COMPLETED, its bytes are those of its record, and one worker says that it completed it, once."""
+    assert cluster.end(port, jobs) == ["COMPLETED"] * len(jobs)
+    said = Counter(cluster.completed_lines())
+    for job in jobs:
+        record = cluster.records.get(job["id"])
+        assert record is not None
+        assert record.result is not None
+        assert cluster.results.find(record.result_key) == record.result
+        assert said[job["id"]] <= 1, f"{job['id']} was completed {said[job['id']]} times"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_made_twice_whatever_is_killed(cluster: Cluster) -> None:
+    draw = random.Random(1)
+    port = cluster.start_api()
+    for _ in range(2):
+        cluster.start_worker()
+    cluster.ready(port)
+    jobs: list[dict[str, Any]] = []
+    for number in range(ROUNDS):
+        accepted: list[dict[str, Any]] = []
+        sending = threading.Thread(target=lambda into=accepted: into.extend(post_all(cluster, port)))
+        sending.start()
+        time.sleep(draw.uniform(0, 0.6))
+        victim = ("worker", "api", "queue")[number % 3]
+        if victim == "worker":
+            cluster.kill_worker(draw.randrange(2))
+            cluster.start_worker()
+        elif victim == "api":
+            cluster.kill_api(port)
+            cluster.start_api(port)
+        else:
+            cluster.kill_queue()
+            cluster.start_queue()
+        sending.join(90)
+        assert len(accepted) == 4, f"round {number}: {victim}"
+        jobs += accepted
+    check_whole(cluster, port, jobs)
+    assert len({job["id"] for job in jobs}) == 4 * ROUNDS
+    wait_until(lambda: cluster.redis.zcard("unacked_index") == 0, 30)
+    wait_until(lambda: not any(int(value) for value in cluster.redis.hvals("galsynth:load")), 10)
+
+
+def test_queued_jobs_outlive_a_killed_queue_server(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    jobs = post_all(cluster, port) + post_all(cluster, port)
+    cluster.kill_queue()
+    assert cluster.get(port, "/readyz") == 503
+    cluster.start_queue()
+    cluster.start_worker()
+    check_whole(cluster, port, jobs)
+
+
+def test_an_emptied_queue_server_is_served_without_a_restart(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    cluster.start_worker()
+    cluster.ready(port)
+    old = post_all(cluster, port)
+    cluster.end(port, old)
+    film = cluster.post(port, "interpolate", bodies(5)[1][1] | {"frames": 1500}, "film")
+    wait_until(lambda: cluster.phase(port, film) == "EXECUTING", 20)
+    cluster.kill_queue()
+    shutil.rmtree(cluster.folder / "queue")
+    (cluster.folder / "queue").mkdir()
+    cluster.start_queue()
+    cluster.ready(port, 60)
+    assert {cluster.phase(port, job) for job in [*old, film]} == {"404"}
+    check_whole(cluster, port, post_all(cluster, port))
+
+
+def test_a_job_that_kills_its_workers_is_given_up_and_the_others_are_not(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    film = cluster.post(port, "interpolate", bodies(3)[1][1] | {"frames": 500}, "beside it whenever a worker dies")
+    deadly = cluster.post(port, "generate", {"seeds": [DEADLY_SEED]}, "deadly")
+    jobs = [film, *post_all(cluster, port)]
+    deaths = 0
+    deadline = time.monotonic() + 120
+    while cluster.phase(port, deadly) not in ("COMPLETED", "ERROR", "ABORTED") and time.monotonic() < deadline:
+        if not cluster.workers:
+            cluster.start_worker([sys.executable, "-c", DEADLY])
+        if cluster.workers[0].poll() is not None:
+            deaths += 1
+            cluster.workers.clear()
+        time.sleep(0.1)
+    assert cluster.phase(port, deadly) == "ERROR"
+    assert deaths == 3
+    check_whole(cluster, port, jobs)
+    ((_, entry),) = cluster.redis.xrange(DEAD)
+    assert entry["job"] == deadly["id"]
+    error = httpx.get(f"http://127.0.0.1:{port}/v1/jobs/{deadly['id']}").json()["error"]
+    assert error["status"] == 500
+
+
+def test_messages_that_come_several_times_are_one_job(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    for _ in range(2):
+        cluster.start_worker()
+    cluster.ready(port)
+    film = cluster.post(port, "interpolate", bodies(7)[1][1] | {"frames": 400}, "film")
+    small = cluster.post(port, "generate", {"seeds": [7]}, "small")
+    with Celery(broker=cluster.server.url, set_as_current=False) as celery:
+        for _ in range(5):
+            for job in (film, small):
+                celery.send_task(TASK, [job["id"]], queue=QUEUE)
+            time.sleep(0.2)
+    check_whole(cluster, port, [film, small])
+    wait_until(lambda: cluster.redis.zcard("unacked_index") == 0, 30)
+    for job in (film, small):
+        record = cluster.records.get(job["id"])
+        assert record is not None
+        assert record.attempts == 1
+
+
+def test_sigterm_under_load_loses_nothing_and_ends_with_0(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    first = cluster.start_worker()
+    cluster.start_worker()
+    cluster.ready(port)
+    films = [cluster.post(port, "interpolate", bodies(50 + i)[1][1] | {"frames": 800}, f"film {i}") for i in range(4)]
+    jobs = [*films, *(job for _ in range(4) for job in post_all(cluster, port))]
+    wait_until(lambda: any(cluster.phase(port, film) == "EXECUTING" for film in films), 20)
+    assert cluster.stop(first) == 0
+    check_whole(cluster, port, jobs)
+    attempts = {record.attempts for record in cluster.records.get_many([job["id"] for job in jobs])}
+    assert attempts == {1}
+
+
+def test_a_restarted_api_loses_nobody(cluster: Cluster) -> None:
+    """Two APIs: one is stopped and started again under load, as an upgrade does."""
+    ports = [cluster.start_api(), cluster.start_api()]
+    cluster.start_worker()
+    cluster.ready(ports[0])
+    jobs = [job for _ in range(3) for port in ports for job in post_all(cluster, port)]
+    assert cluster.stop(cluster.apis.pop(ports[0])) == 0
+    assert cluster.end(ports[1], jobs) == ["COMPLETED"] * len(jobs)
+    cluster.start_api(ports[0])
+    check_whole(cluster, ports[0], jobs)
+
+
+def test_a_result_that_was_deleted_is_410_and_made_again(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    cluster.start_worker()
+    job = cluster.post(port, "generate", {"seeds": [11]}, "first")
+    check_whole(cluster, port, [job])
+    record = cluster.records.get(job["id"])
+    assert record is not None
+    cluster.results.path(record.result_key).unlink()
+    assert cluster.get(port, f"/v1/jobs/{job['id']}/result") == 410
+    again = cluster.post(port, "generate", {"seeds": [11]}, "second")
+    check_whole(cluster, port, [again])
+    assert cluster.get(port, f"/v1/jobs/{again['id']}/result") == 200
+
+
+def test_a_lost_result_volume_is_made_anew_without_a_restart(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    cluster.start_worker()
+    check_whole(cluster, port, [cluster.post(port, "generate", {"seeds": [12]}, "first")])
+    for folder in (cluster.folder / "results").iterdir():
+        shutil.rmtree(folder)
+    job = cluster.post(port, "generate", {"seeds": [12]}, "second")
+    check_whole(cluster, port, [job])
+
+
+def test_a_full_disk_is_a_transient_error_and_the_worker_lives_on(cluster: Cluster) -> None:
+    """No file may grow beyond some bytes (RLIMIT_FSIZE), which needs no root and no disk to fill."""
+    port = cluster.start_api()
+    process = cluster.start_worker(GALSYNTH_LOG_LEVEL="error")
+    cluster.ready(port)
+    whole = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, whole[1]))
+    for i, (operation, body) in enumerate(bodies(31)[:2]):
+        job = cluster.post(port, operation, body, f"full-{i}")
+        assert cluster.end(port, [job]) == ["ERROR"]
+        error = httpx.get(f"http://127.0.0.1:{port}/v1/jobs/{job['id']}").json()["error"]
+        assert (error["status"], "stor" in error["detail"]) == (503, True), error
+    assert all(file.name == "alive" for folder in (cluster.folder / "results" / "scratch").iterdir() for file in folder.iterdir())
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, whole)
+    assert process.poll() is None
+    job = cluster.post(port, "generate", {"seeds": [31, 32], "model": "tiny-style"}, "room again")
+    assert cluster.end(port, [job]) == ["COMPLETED"]
+
+
+def test_a_corrupt_new_version_is_refused_and_the_old_one_serves_on(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    cluster.start_worker()
+    cluster.ready(port)
+    stop, answers = threading.Event(), list[tuple[int, str]]()
+
+    def ask() -> None:
+        for seed in itertools.count(100):
+            if stop.is_set():
+                return
+            headers = {"prefer": "wait=20", "accept": "application/json"}
+            answer = httpx.post(f"http://127.0.0.1:{port}/v1/generate", json={"seeds": [seed]}, headers=headers, timeout=30)
+            answers.append((answer.status_code, str(answer.json().get("model", {}).get("version"))))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        aside = publish_style(cluster.folder / "aside", version="2", seed=5, created=datetime(2100, 1, 1, tzinfo=UTC)).folder
+        onnx = next(iter(aside.glob("*.onnx")))
+        onnx.write_bytes(onnx.read_bytes()[:-20])
+        shutil.copytree(aside, cluster.folder / "models" / "tiny-style" / "2")
+        time.sleep(6)
+        good = publish_style(cluster.folder / "models", version="3", seed=6, created=datetime(2101, 1, 1, tzinfo=UTC))
+        wait_until(lambda: answers[-1] == (200, "3"), 20)
+        assert good.folder.exists()
+    finally:
+        stop.set()
+        asking.join(30)
+    assert {status for status, _ in answers} == {200}
+    assert {version for _, version in answers} == {"1", "3"}
+    refused = httpx.post(f"http://127.0.0.1:{port}/v1/generate", json={"seeds": [1], "model": "tiny-style@2"}, timeout=10)
+    assert refused.status_code == 503
+
+
+def test_every_replica_answers_for_every_job(cluster: Cluster) -> None:
+    """Two APIs and three workers: any of them."""
+    ports = [cluster.start_api() for _ in range(2)]
+    for _ in range(3):
+        cluster.start_worker()
+    cluster.ready(ports[0])
+    jobs = [job for _ in range(4) for port in ports for job in post_all(cluster, port)]
+    for port in ports:
+        check_whole(cluster, port, jobs)
+    events = httpx.get(f"http://127.0.0.1:{ports[1]}/v1/jobs/{jobs[0]['id']}/events", timeout=10).text
+    assert events.count("event: end") == 1
