@@ -22,7 +22,7 @@ from training.data.archive import Constants
 from training.data.items import Pixels
 from training.data.options import Kind
 
-SAMPLE_IMAGES, SAMPLE_VALUES = 2000, 2**26
+SAMPLE_IMAGES, SAMPLE_VALUES = 2000, 2**24
 TAILS = (0.1, 99.9)
 LUPTON_Q = 8.0
 LUPTON_BRIGHT = 98.0
