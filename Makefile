@@ -15,10 +15,10 @@ ALL_EXTRAS := api,worker,otel,local,training,dev
 RUN_STAMP := $(VENV)/.run-$(RUN_EXTRAS)
 ALL_STAMP := $(VENV)/.all
 
-.PHONY: help run env test test-fast lint format types bench up down openapi constraints clean
+.PHONY: help run env test test-fast lint format types bench release-models up down openapi constraints clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## start the whole service on http://127.0.0.1:8000 (PORT=8001 changes it; ARGS="--workers 1" passes options)
 	@exec $(BIN)/galsynth up $(ARGS)
@@ -44,6 +44,9 @@ types: $(ALL_STAMP) ## mypy, strict
 
 bench: $(ALL_STAMP) ## the figures of the documentation
 	$(BIN)/python -m benchmarks $(ARGS)
+
+release-models: $(ALL_STAMP) ## train and publish every bundled model, on a GPU where there is one (ARGS="--sdss PATH --jwst PATH")
+	$(BIN)/python -m training release $(ARGS)
 
 openapi: $(ALL_STAMP) ## write the OpenAPI document to docs/openapi.json
 	$(BIN)/python -m app.openapi > docs/openapi.json

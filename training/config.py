@@ -71,6 +71,8 @@ class TrainConfig:
     pl_interval: int = 4
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05
+    use_classes: bool = True
+    """Whether networks that can take the classes of the data do."""
     dihedral: bool = True
     flips: bool = False
     mirror: bool = False
@@ -152,11 +154,7 @@ def fit(config: TrainConfig, overrides: list[str], *, bands: int, resolution: in
     ------
     BadInput : a key is unknown, or a value has the wrong type or is not allowed.
     """
-    fitted: dict[str, Any] = {
-        "bands": bands,
-        "resolution": resolution,
-        "classes": classes if config.network.conditional else 0,
-    }
+    fitted: dict[str, Any] = {"bands": bands, "resolution": resolution}
     own: dict[str, Any] = {}
     for override in overrides:
         key, _, text = override.partition("=")
@@ -171,6 +169,8 @@ def fit(config: TrainConfig, overrides: list[str], *, bands: int, resolution: in
         else:
             _check_type(TrainConfig, key, value)
             own[key] = value
+    takes_classes = config.network.conditional and own.get("use_classes", config.use_classes)
+    fitted.setdefault("classes", classes if takes_classes else 0)
     try:
         network = replace(config.network, **fitted)
         return replace(config, network=network, **own)

@@ -41,9 +41,9 @@ STYLEGAN2_64 = TrainConfig(
 )
 
 JWST_SIM_CPU = replace(
-    STYLEGAN2_64_CPU, preset="stylegan2-jwst-sim-cpu", kimg=400.0, batch=32, ema_rampup=0.0, lr_decay_kimg=60.0
+    STYLEGAN2_64_CPU, preset="stylegan2-jwst-sim-cpu", use_classes=False, kimg=400.0, batch=32, ema_rampup=0.0, lr_decay_kimg=60.0
 )
-JWST_SIM = replace(STYLEGAN2_64, preset="stylegan2-jwst-sim", kimg=1000.0, augment="none", lr_decay_kimg=150.0)
+JWST_SIM = replace(STYLEGAN2_64, preset="stylegan2-jwst-sim", use_classes=False, kimg=1000.0, augment="none", lr_decay_kimg=150.0)
 
 
 def few_real(before: TrainConfig, preset: str, kimg: float) -> TrainConfig:

@@ -1,0 +1,194 @@
+"""``release``: every bundled model from its data to the store, as a chain of this program's own commands.
+
+A step whose result exists is not done again, so the same command goes on where it was stopped. With ``tiny`` everything is as
+small as it can be: it shows that the chain holds, not what the models can do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from galaxies.errors import BadInput, GalaxyError
+
+SDSS_CREDITS = "SDSS (Sloan Foundation, NSF, DOE, NASA and others); Galaxy Zoo 1 (Lintott et al. 2008, 2011)"
+TINY_NETWORK = (
+    "network.channel_base=64", "network.channel_max=8", "network.z_dim=8", "network.w_dim=8", "kimg=0.064", "batch=8",
+    "precision=float32", "processes=1", "generator_from_kimg=0",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Data:
+    """One archive: options of ``prepare``, in which {sdss}, {jwst} and {out} stand for the folders given."""
+
+    name: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One run, and where it has a ``title`` its published model; ``before`` names the run that it starts from."""
+
+    name: str
+    data: Data
+    preset: str
+    settings: tuple[str, ...] = ()
+    before: str = ""
+    title: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the data are, where everything goes, and on what it runs."""
+
+    sdss: Path | None
+    jwst: Path | None
+    out: Path
+    store: Path
+    version: str
+    device: str = "cpu"
+    tiny: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of this program, and the file or folder that shows that it was done."""
+
+    arguments: tuple[str, ...]
+    made: Path | None
+
+
+def _sdss(resolution: int) -> Data:
+    return Data(
+        f"sdss-{resolution}",
+        (
+            "{sdss}.zip", "--csv", "{sdss}.csv", "--class-column", "gz1_class", "--object-column", "sdss_dr7_objid",
+            "--max", "mean_luma=60", "--mirror", "spiral_cw:spiral_acw", "--resolution", str(resolution),
+            "--pixel-scale", f"{51.2 / resolution:g}", "--name", f"sdss-gz1-{resolution}", "--credits", SDSS_CREDITS,
+        ),
+    )  # fmt: skip
+
+
+JWST = Data(
+    "jwst",
+    (
+        "{jwst}.zip", "--csv", "{jwst}.csv", "--where", "qa_ok=1", "--object-column", "ceers_id", "--crop", "64",
+        "--bands", "F150W,F277W,F444W", "--unit", "MJy/sr", "--zero-points", "28.0865,28.0865,28.0865",
+        "--wavelengths", "1.501,2.777,4.402", "--resolution", "64", "--name", "jwst-ceers",
+        "--credits", "JWST CEERS (Finkelstein et al.)",
+    ),
+)  # fmt: skip
+SIMULATED = Data(
+    "jwst-simulated",
+    (
+        "--simulate", "ceers", "--count", "6000", "--crop", "64", "--resolution", "64", "--normalise-like", "{out}/data/jwst",
+        "--name", "simulated-ceers",
+    ),
+)  # fmt: skip
+
+ARCHIVES = (_sdss(64), _sdss(128), JWST, SIMULATED)
+"""In the order in which they are made: the simulated set takes the real one's constants."""
+
+MODELS = (
+    Model(
+        "sdss-gz1-64", ARCHIVES[0], "stylegan2-64", ("kimg=1500",),
+        title="SDSS galaxies, 64 px",
+        description="Class-conditional StyleGAN2 of SDSS galaxies with Galaxy Zoo 1 classes.",
+    ),
+    Model(
+        "sdss-gz1-128", ARCHIVES[1], "stylegan2-128", ("kimg=1000",),
+        title="SDSS galaxies, 128 px",
+        description="Class-conditional StyleGAN2 of SDSS galaxies with Galaxy Zoo 1 classes.",
+    ),
+    Model("jwst-simulated", SIMULATED, "stylegan2-jwst-sim", ("kimg=500",)),
+    Model(
+        "jwst-ceers", JWST, "stylegan2-jwst", (), "jwst-simulated",
+        title="JWST CEERS galaxies, 64 px",
+        description="Three-band StyleGAN2, trained on simulated galaxies and fine-tuned on real ones.",
+    ),
+)  # fmt: skip
+
+
+def steps(options: Options) -> Iterator[Step]:
+    """Every command in order; models whose data are not given are left out.
+
+    Raises
+    ------
+    BadInput : neither data set is given.
+    """
+    if options.sdss is None and options.jwst is None:
+        raise BadInput("release needs the data: --sdss or --jwst or both, each a path without .zip and .csv")
+    for data in ARCHIVES:
+        if _given(data, options):
+            yield _prepare(data, options)
+    for model in MODELS:
+        if _given(model.data, options):
+            yield _train(model, options)
+            if model.title:
+                yield from _publish(model, options)
+
+
+def release(options: Options, say: Callable[[str], None] = print) -> None:
+    """Run all `steps` that are not done yet.
+
+    Raises
+    ------
+    BadInput : no data are given.
+    GalaxyError : a step failed; it has said why.
+    """
+    for step in steps(options):
+        line = "python -m training " + " ".join(step.arguments)
+        if step.made is not None and step.made.exists():
+            say(f"done before: {line}")
+            continue
+        say(line)
+        if subprocess.run([sys.executable, "-m", "training", *step.arguments], check=False).returncode:
+            raise GalaxyError(f"release stopped at: {line}; mend it and give the same command again")
+
+
+def _given(data: Data, options: Options) -> bool:
+    return (options.sdss if data.name.startswith("sdss") else options.jwst) is not None
+
+
+def _prepare(data: Data, options: Options) -> Step:
+    places = {"sdss": options.sdss, "jwst": options.jwst, "out": options.out}
+    words = [word.format(**places) for word in data.options]
+    if options.tiny and "--count" in words:
+        words[words.index("--count") + 1] = "64"
+    made = options.out / "data" / data.name
+    return Step(("prepare", *words, "--out", str(made)), made)
+
+
+def _train(model: Model, options: Options) -> Step:
+    run, words = options.out / "runs" / model.name, ["--preset", model.preset]
+    for setting in (*model.settings, *(TINY_NETWORK if options.tiny else ())):
+        words += ["--set", setting]
+    if model.before:
+        words += ["--transfer", str(options.out / "runs" / model.before)]
+    return Step(("train", str(run), "--data", str(options.out / "data" / model.data.name), *words), None)
+
+
+def _publish(model: Model, options: Options) -> Iterator[Step]:
+    run, exported = options.out / "runs" / model.name, options.out / "export" / model.name
+    data, count = options.out / "data" / model.data.name, "100" if options.tiny else "50000"
+    yield Step(
+        (
+            "export", str(run), "--out", str(exported), "--name", model.name, "--version", options.version,
+            "--title", model.title, "--description", model.description, "--half",
+        ),
+        exported,
+    )  # fmt: skip
+    yield Step(
+        (
+            "evaluate", str(exported), "--data", str(data), "--count", count, "--device", options.device,
+            "--cache", str(options.out / "evaluation"),
+        ),
+        exported / "samples.png",
+    )  # fmt: skip
+    allowed = ("--allow-memorised",) if options.tiny else ()
+    yield Step(("publish", str(exported), "--store", str(options.store), *allowed), options.store / model.name / options.version)
