@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from training.architectures import base, build
 
-GROWTH = (1e9, *(0.01 * 1.25**n for n in range(90)))
-"""Thousands of images seen: a whole network first, then every side that a progressive network goes through."""
+WHOLE_KIMG = 1e9
+"""By then every progressive network is whole."""
 
 
 class Layer(NamedTuple):
@@ -32,28 +32,23 @@ def parameters(module: nn.Module, *, recurse: bool = True) -> int:
     return own + sum(2 * norm.num_features for norm in norms)
 
 
-def layers(network: base.Generator | base.Discriminator | nn.Module, run: Callable[[], Any]) -> list[Layer]:
+def layers(network: nn.Module, run: Callable[[], Any]) -> list[Layer]:
     """The rows of ``network`` in the order in which ``run`` calls its modules; their parameters add up to the whole.
 
-    A module with ``one_row = True`` is one row with everything inside it. Of a progressive network, the layers that only its
-    smaller sides use come last.
+    A module with ``one_row = True`` is one row with everything inside it. Layers that a whole progressive network does not use
+    come last, without a shape.
     """
     rows: list[Layer] = []
-    parts = _parts(network, "")
-    hooks = [
-        module.register_forward_hook(_recorder(rows, name, parameters(module, recurse=whole))) for name, module, whole in parts
-    ]
+    parts = [(name, module, parameters(module, recurse=whole)) for name, module, whole in _parts(network, "")]
+    hooks = [module.register_forward_hook(_recorder(rows, name, count)) for name, module, count in parts]
     try:
         with torch.no_grad():
-            for kimg in GROWTH:
-                if isinstance(network, base.Generator | base.Discriminator):
-                    network.advance(kimg)
-                if len(rows) < len(parts):
-                    run()
+            run()
     finally:
         for hook in hooks:
             hook.remove()
-    return rows
+    called = {row.name for row in rows}
+    return rows + [Layer(name, [], count) for name, _, count in parts if name not in called]
 
 
 def _parts(module: nn.Module, name: str) -> list[tuple[str, nn.Module, bool]]:
@@ -80,11 +75,13 @@ def networks(config: base.NetworkConfig) -> dict[str, list[Layer]]:
         real = torch.zeros(2, config.bands, config.resolution, config.resolution)
         onehot = torch.zeros(2, config.classes) if config.classes else None
     generator.eval()
+    generator.advance(WHOLE_KIMG)
     draw = {key: value.to("meta") for key, value in generator.draw(2, torch.Generator()).items()}
     made = {
         "generator": layers(generator, lambda: generator.training_images(draw | generator.given(real), onehot, torch.float32))
     }
     if discriminator is not None:
         judge = discriminator.eval()
+        judge.advance(WHOLE_KIMG)
         made["discriminator"] = layers(judge, lambda: judge(real, onehot))
     return made

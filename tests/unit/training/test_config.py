@@ -35,7 +35,7 @@ def test_overrides_reach_run_and_network() -> None:
         ("dcgan-f1", "batch=1.5", "batch=1.5: a value of type int is needed"),
         ("dcgan-f1", "batch=true", "batch=True: a value of type int is needed"),
         ("dcgan-f1", "network.depth=3", "setting 'depth' is unknown; there are .*width"),
-        ("dcgan-f1", "network.resolution=32", "resolution 32"),
+        ("dcgan-f1", "network.resolution=48", "resolution 48"),
         ("dcgan-f1", "architecture=stylegan2", "setting 'architecture' is unknown"),
         ("stylegan2-64-cpu", "network.resolution=50", "resolution 50"),
         ("stylegan2-64-cpu", "precision=float8", "precision 'float8'"),

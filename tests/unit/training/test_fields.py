@@ -11,7 +11,8 @@ import pytest
 from galaxies.errors import BadInput
 from training.data.archive import Archive, read
 from training.data.fields import FieldOptions, field, write_fields
-from training.data.prepare import PrepareOptions, prepare
+from training.data.options import PrepareOptions, Reading
+from training.data.prepare import prepare
 
 SMALL = FieldOptions(count=3, side=128, galaxies=4, stars=6, smallest=8, largest=32, seed=3)
 
@@ -44,7 +45,7 @@ def test_galaxies_leave_no_square(archive64: Archive) -> None:
 
 def test_fields_become_an_archive(archive64: Archive, tmp_path: Path) -> None:
     write_fields(archive64, tmp_path / "fields.zip", SMALL, lambda done, total: None)
-    prepare(PrepareOptions(source=tmp_path / "fields.zip", out=tmp_path / "set", resolution=128), lambda done, total: None)
+    prepare(PrepareOptions(tmp_path / "fields.zip", tmp_path / "set", reading=Reading(resolution=128)), lambda done, total: None)
     made = read(tmp_path / "set")
     assert made.images.shape == (3, 1, 128, 128)
     np.testing.assert_array_equal(made.images[0, 0], field(archive64, SMALL, 0))

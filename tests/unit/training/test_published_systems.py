@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from training.architectures import build, summary
 from training.architectures.dcgan import DCGANConfig
 from training.architectures.stackgan import pixel_loss
 from training.architectures.vae import negative_evidence
+from training.cli import app
 from training.config import TrainConfig
 from training.presets import PRESETS
 from training.schedule import rates
@@ -24,8 +24,8 @@ ROWS = ("N1", "N2", "C1", "C2", "F1", "F2", "F3", "F4", "E1", "E2", "E3", "E4", 
 @pytest.fixture(scope="module")
 def listed() -> dict[str, Any]:
     """What `python -m training presets --json` prints."""
-    command = [sys.executable, "-m", "training", "presets", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = CliRunner().invoke(app, ["presets", "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
