@@ -52,7 +52,8 @@ def running_peer(name: str, folder: Path, store: Path) -> Iterator[Target]:
         log = Path(home) / "log"
         environ = dict(os.environ) | {"PEER_STORE": str(store), "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"}
         with log.open("wb") as stream:
-            child = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=stream, stderr=stream, start_new_session=True)
+            # A group for signals, but no session of its own: Linux shares the processor between sessions, not processes.
+            child = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=stream, stderr=stream, process_group=0)
         try:
             target = Target("127.0.0.1", port, lambda seed: post(path, f'{{"seeds":[{seed}]}}', {}))
             _await(f"http://127.0.0.1:{port}{path}", child, log)
