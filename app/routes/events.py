@@ -17,6 +17,15 @@ from app.routes.operations import JobId, current
 from app.services import services_of
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["phase", "progress", "end"]},
+        "data": {"type": "string", "description": "JSON"},
+        "id": {"type": "string", "description": "for `Last-Event-ID`; missing where the queue merely moves"},
+    },
+}
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -28,7 +37,7 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
         200: {
             "description": "`phase` whenever the phase changes, `progress` as galaxies are made (and as the queue moves), `end` "
             "with the whole job, then the stream closes. A comment comes every 15 s where nothing happens",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
+            "content": {"text/event-stream": {"itemSchema": EVENT, "example": EVENTS}},
         },
         204: {"description": "`Last-Event-ID` is that of `end`: nothing more will come"},
         **problems(404, 422, 503),
