@@ -95,7 +95,8 @@ class Generator(base.LatentGenerator):
 
     def forward(self, z: Tensor) -> Tensor:
         table = self.config.table
-        return cast(Tensor, self.layers(self.dense(z).reshape(len(z), -1, table.side, table.side)))
+        square = self.dense(z).reshape(-1, self.config.scaled(table.channels), table.side, table.side)
+        return cast(Tensor, self.layers(square))
 
 
 class Discriminator(base.Discriminator):

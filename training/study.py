@@ -1,0 +1,100 @@
+"""What Fussell & Moews (2019) vary in their DCGAN, each against the printed network at one budget: a table with FID."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from galaxies.errors import BadInput
+from training.architectures import summary
+from training.config import TrainConfig
+from training.data import archive
+from training.launch import launch
+from training.presets import resolve
+
+PRESET = "fussell-moews-f1"
+VARIANTS: dict[str, list[str]] = {
+    "as printed": [],
+    "kernel 6": ["network.kernel=6"],
+    "width 32": ["network.width=32"],
+    "width 64": ["network.width=64"],
+    "no batch norm": ["network.batch_norm=false"],
+    "label smoothing": ["loss=bce-smooth"],
+    "dropout in G": ["network.dropout_in=generator"],
+    "dropout in D": ["network.dropout_in=discriminator"],
+    "dropout in both": ["network.dropout_in=both"],
+}
+"""Name → settings that differ from the preset."""
+
+
+def study(
+    data: Path, out: Path, settings: list[str], only: list[str], images: int, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Train every variant for the same budget in a folder of ``out``; a variant that is there already is not repeated.
+
+    ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json`` and ``study.md`` are written
+    after every variant.
+
+    Raises
+    ------
+    BadInput : a name in ``only`` is no variant.
+    """
+    unknown = set(only) - VARIANTS.keys()
+    if unknown:
+        raise BadInput(f"variant {', '.join(sorted(unknown))} is unknown; there are {', '.join(VARIANTS)}", field="only")
+    manifest = archive.read(data).manifest
+    rows: list[dict[str, Any]] = []
+    for name in only or VARIANTS:
+        overrides = [*settings, *VARIANTS[name]]
+        config = resolve(
+            PRESET, overrides, bands=len(manifest["bands"]), resolution=manifest["resolution"], classes=len(manifest["classes"])
+        )
+        whole = resolve(
+            PRESET,
+            [*overrides, f"metrics_kimg={config.kimg}", f"metrics_images={images}"],
+            bands=config.network.bands,
+            resolution=config.network.resolution,
+            classes=0,
+        )
+        say(f"{name}: {config.kimg:g} kimg …")
+        run = out / name.replace(" ", "-")
+        launch(whole, data, run)
+        rows.append({"variant": name, "settings": VARIANTS[name], **_found(whole, run, images)})
+        (out / "study.json").write_text(json.dumps({"preset": PRESET, "common": settings, "rows": rows}, indent=1) + "\n")
+        (out / "study.md").write_text(table(rows))
+    return rows
+
+
+def _found(config: TrainConfig, run: Path, images: int) -> dict[str, Any]:
+    records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    steps = [record for record in records if "images_per_second" in record]
+    fids = [record[f"fid{images}"] for record in records if f"fid{images}" in record]
+    counts = {
+        f"{name}_parameters": sum(row.parameters for row in rows) for name, rows in summary.networks(config.network).items()
+    }
+    return {
+        **counts,
+        "kimg": config.kimg,
+        "images_per_second": round(steps[-1]["images_per_second"], 1),
+        "loss_d": round(steps[-1]["loss_d"], 3),
+        "loss_g": round(steps[-1]["loss_g"], 3),
+        "fid": round(fids[-1], 1) if fids else None,
+        "fid_images": images,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table."""
+    lines = [
+        "| variant | parameters of G | of D | thousand images | images/s | loss of D | of G | FID | of images |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        fid = "–" if row["fid"] is None else f"{row['fid']:.1f}"
+        lines.append(
+            f"| {row['variant']} | {row['generator_parameters']:,} | {row['discriminator_parameters']:,} | {row['kimg']:g} | "
+            f"{row['images_per_second']} | {row['loss_d']} | {row['loss_g']} | {fid} | {row['fid_images']} |"
+        )
+    return "\n".join(lines) + "\n"
