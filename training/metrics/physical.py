@@ -22,6 +22,7 @@ Values = NDArray[np.float64]
 
 CHUNK = 64
 DRAWN_BINS = 40
+DRAWN_POINTS = 600
 DRAWN_RANGE = (0.5, 99.5)
 SIGMAS = 1.75  # Concepción thesis (2023)
 
@@ -77,7 +78,7 @@ def quantities(measured: Measured, card: ModelCard) -> dict[str, Values]:
     order = bands_bluest_first(card)
     names = [band.name for band in card.bands]
     mags = magnitudes(measured, card)
-    found = {f"total flux, {names[i]}": mags[i] for i in order}
+    found = {f"total flux {names[i]}": mags[i] for i in order}
     found |= {f"colour {names[a]} - {names[b]}": mags[a] - mags[b] for a, b in zip(order, order[1:], strict=False)}
     own = morphology.columns(len(names))
     for name in (*morphology.SHAPE, *morphology.STRUCTURE):
@@ -118,7 +119,7 @@ def distributions(fake: Measured, reference: Measured, floor: Measured, card: Mo
             "drawn": _drawn(mine, real, other),
         }
     for i, band in enumerate(card.bands):
-        found[f"pixels, {band.name}"] = _pixels(fake.histograms[:, i], reference.histograms[:, i], floor.histograms[:, i], seed)
+        found[f"pixels {band.name}"] = _pixels(fake.histograms[:, i], reference.histograms[:, i], floor.histograms[:, i], seed)
     apart = told_apart({name: part["generated"]["p"] for name, part in found.items() if part["generated"]})
     for name, part in found.items():
         part["told_apart"] = apart.get(name)
@@ -211,7 +212,7 @@ def colour_magnitude(fake: Measured, reference: Measured, floor: Measured, card:
         "high": high.tolist(),
         "share": {"generated": share(points[0]), "real": share(points[1]), "floor": share(points[2])},
         "points": {
-            key: np.round(values[np.isfinite(values).all(axis=1)][:1000], 4).tolist()
+            key: np.round(values[np.isfinite(values).all(axis=1)][:DRAWN_POINTS], 4).tolist()
             for key, values in zip(("generated", "real"), points[:2], strict=True)
         },
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -41,7 +43,7 @@ class MeasuringPool:
         GalaxyError : a child was killed, for memory perhaps.
         """
         if self._pool is None:  # started when there is something to measure; spawned, because forking after torch may hang
-            self._pool = ProcessPoolExecutor(self.processes, multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(self.processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         rows: list[NDArray[np.float64]] = []
         try:
@@ -66,6 +68,18 @@ def measure_batch(images: NDArray[np.float32], seconds: float) -> NDArray[np.flo
             found = lost
         rows.append([found[name] for name in names])
     return np.array(rows)
+
+
+def _end_with_parent() -> None:
+    """A child whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _TooLongError(BaseException):

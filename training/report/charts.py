@@ -57,7 +57,9 @@ def histogram(name: str, part: dict[str, Any]) -> str:
         axes.stairs(drawn["real"], drawn["edges"], fill=True, color=REAL, alpha=0.35)
         axes.stairs(drawn["floor"], drawn["edges"], color=FLOOR, linewidth=0.8)
         axes.stairs(drawn["generated"], drawn["edges"], color=MADE, linewidth=1.4)
-        axes.set_yticks([])
+        if name.startswith("pixels"):
+            axes.set_yscale("log")
+        axes.tick_params(axis="y", which="both", left=False, labelleft=False)
         axes.set_xlabel(part["unit"] or name)
 
     return _svg(f"histogram {name}", SMALL, draw)
@@ -81,10 +83,10 @@ def colour_magnitude(found: dict[str, Any]) -> str:
     """Magnitude against colour, with the box of median ± 1.75 σ of the real galaxies."""
 
     def draw(axes: Axes) -> None:
-        for key, colour, mark in (("real", REAL, "o"), ("generated", MADE, ".")):
+        for key, colour in (("real", REAL), ("generated", MADE)):
             if found["points"][key]:
                 x, y = zip(*found["points"][key], strict=True)
-                axes.scatter(x, y, s=5, color=colour, marker=mark, alpha=0.4, linewidths=0, rasterized=True)
+                axes.scatter(x, y, s=7, color=colour, alpha=0.6, linewidths=0)
         (x0, y0), (x1, y1) = found["low"], found["high"]
         axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=INK, linewidth=0.8, linestyle="--")
         wide, high = x1 - x0, y1 - y0

@@ -24,7 +24,8 @@ svg { width: 100%; height: auto; display: block; }
 figure { margin: 0; min-width: 0; } figure > b { font-size: .85rem; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
 .wide { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin: .8rem 0; }
+.large { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr)); }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
 th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -103,7 +104,7 @@ def _samples(card: ModelCard, images: dict[str, Any]) -> str:
         for key, text in captions.items()
         if key in images["samples"]
     ]
-    return f'<div class="wide">{"".join(figures)}</div>'
+    return f'<div class="large">{"".join(figures)}</div>'
 
 
 def _perceptual(found: dict[str, Any]) -> str:

@@ -51,10 +51,11 @@ def _memorisation(verdict: dict[str, Any]) -> str:
     against = f"compared with {verdict['n_reference']} {verdict['reference']}"
     if verdict["passed"]:
         return (
-            f"The model does not copy: {verdict['n_generated']} generated images lie no closer to training images than the gate "
-            f"allows, {against}."
+            f"The memorisation gate is passed: {verdict['n_generated']} generated images lie no closer to training images than "
+            f"it allows, {against}."
         )
-    return f"The model copies training images, {against}: it fails at {', '.join(verdict['failures'])}."
+    where = ", ".join(verdict["failures"])
+    return f"The memorisation gate fails: generated images lie too close to training images, {against}, at {where}."
 
 
 def _perceptual(found: dict[str, Any]) -> str:

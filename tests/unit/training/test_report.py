@@ -41,7 +41,7 @@ def test_the_summary_says_which_statistics_are_told_apart() -> None:
     cover = {"precision": 0.5, "recall": 0.25}
     perceptual = {"floor": {"n_first": 50, "fid": 3.0, **cover, "same_size": {"fid": 9.0, **cover}}}
     said = summary.sentences({"memorisation": failed, "perceptual": perceptual, "physical": PHYSICAL})
-    assert said[0].startswith("The model copies training images")
+    assert said[0].startswith("The memorisation gate fails")
     assert "FID 9.0" in said[1]
     assert re.search(r"biggest failures first: asymmetry \(0.90 σ.*lower\); M20 \(0.40 σ.*higher\)", said[2])
     assert said[3] == "Not to be told apart from real at 100 galaxies: Gini."
