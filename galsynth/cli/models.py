@@ -6,14 +6,13 @@ import json
 import subprocess
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from galaxies.cards import ModelCard
-from galaxies.errors import BadModel, GalaxyError, NotFound, Transient
+from galsynth.client.blocking import Client
 from galsynth.local import python_module
 from galsynth.settings import Settings
 
@@ -77,17 +76,8 @@ def _from_store(*arguments: str) -> tuple[dict[str, Any], int]:
 
 
 def _over_http(url: str, path: str) -> tuple[dict[str, Any], int]:
-    try:
-        response = httpx.get(f"{url.rstrip('/')}{path}", headers={"Accept": "application/json"}, timeout=30)
-        document: dict[str, Any] = response.json()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Transient(f"{url} does not answer: {error}") from None
-    except ValueError:
-        raise BadModel(f"{url}{path} does not answer with JSON; is it a galsynth service?") from None
-    if response.is_error:
-        kind: type[GalaxyError] = NotFound if response.status_code == httpx.codes.NOT_FOUND else Transient
-        raise kind(str(document.get("detail", f"{url}{path} answers {response.status_code}")))
-    return document, 0
+    with Client(url) as client:
+        return client.document(path), 0
 
 
 def _table(listing: dict[str, Any]) -> Table:

@@ -42,7 +42,11 @@ def test_there_are_commands_to_test() -> None:
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.strip().splitlines()[0][:60])
 def test_command_works(block: str, folder: Path, service: str) -> None:
-    environ = os.environ | {"BASE": service, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environ = os.environ | {
+        "BASE": service,
+        "GALSYNTH_URL": service,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     script = block.replace(ADDRESS, service)
     command = ["bash", "-euo", "pipefail", "-c", re.sub(r"\bcurl ", "curl --fail-with-body ", script)]
     before = set(folder.iterdir())

@@ -17,7 +17,11 @@ from typer.testing import CliRunner
 from app.documents import ModelList
 from galsynth.cli import app
 
-COMMANDS = ["up", "api", "worker", "models", "models list", "models show", "models verify"]
+OPERATIONS = ["generate", "interpolate", "mix", "arithmetic"]
+JOBS = [f"jobs {name}" for name in ("list", "show", "fetch", "cancel", "delete")]
+MODELS = [f"models {name}" for name in ("list", "show", "verify")]
+KEYS = [f"keys {name}" for name in ("create", "list", "revoke", "webhook-secret")]
+COMMANDS = ["up", "api", "worker", *OPERATIONS, "jobs", *JOBS, "models", *MODELS, "keys", *KEYS]
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -44,8 +48,8 @@ def test_every_command_and_option_has_a_help_text(command: str) -> None:
 
 def test_the_list_of_commands_is_complete() -> None:
     found = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    names = set(found) | {f"models {name}" for name in found["models"].commands}
-    assert names == set(COMMANDS)
+    below = {f"{group} {name}" for group in ("jobs", "models", "keys") for name in found[group].commands}
+    assert set(found) | below == set(COMMANDS)
 
 
 def test_version() -> None:
@@ -106,5 +110,5 @@ def test_an_unknown_model_is_exit_status_1_and_lists_what_there_is() -> None:
 
 def test_a_service_that_does_not_answer_is_one_line() -> None:
     done = run("models", "list", "--url", "http://127.0.0.1:1")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "does not answer" in done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+    assert "galsynth up" in done.stderr

@@ -1,0 +1,82 @@
+"""``galsynth jobs list|show|fetch|cancel|delete``: the jobs of a running service, by id."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from galsynth.cli.service import AsJson, Quiet, Url, client_of, deliver, say
+from galsynth.client.blocking import Job
+from galsynth.client.documents import JobState
+
+app = typer.Typer(no_args_is_help=True, help="Jobs of a running service: look, wait, fetch, cancel.")
+Id = Annotated[str, typer.Argument(help="Id of the job.", metavar="ID")]
+
+
+@app.command("list")
+def list_jobs(
+    phase: Annotated[str | None, typer.Option(help="Only QUEUED, EXECUTING, COMPLETED, ERROR or ABORTED jobs.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Only jobs of this operation.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most jobs to list.")] = 50,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List your jobs, newest first."""
+    found = list(itertools.islice(client_of(url).jobs(phase=phase, operation=operation), limit))
+    if as_json:
+        typer.echo(json.dumps([job.state.model_dump(mode="json") for job in found], indent=2))
+    else:
+        Console().print(_table([job.state for job in found]))
+
+
+@app.command("show")
+def show_job(job_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Show one job; with --json all of it, its request with every value filled in too."""
+    job = client_of(url).job(job_id)
+    if as_json:
+        say(job, as_json=True)
+    else:
+        Console().print(_table([job.state]))
+
+
+@app.command("fetch")
+def fetch_job(
+    job_id: Id,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - is standard output.")],
+    url: Url = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Wait for a job and write its result. Ctrl-C ends the waiting, not the job."""
+    deliver(client_of(url, progress=not quiet).job(job_id), output, as_json=as_json)
+
+
+@app.command("cancel")
+def cancel_job(job_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Cancel a job; a running one stops within one batch, an ended one stays as it is."""
+    job: Job = client_of(url).job(job_id)
+    job.cancel()
+    typer.echo(job.state.model_dump_json(indent=2) if as_json else job.state.phase.value)
+
+
+@app.command("delete")
+def delete_job(job_id: Id, url: Url = None) -> None:
+    """Cancel a job if needed, and forget it and its result."""
+    client_of(url).job(job_id).delete()
+
+
+def _table(jobs: list[JobState]) -> Table:
+    table = Table(
+        Column("id", no_wrap=True), "operation", "phase", "done", "model", "format", "created", box=None, header_style="bold"
+    )
+    for job in jobs:
+        done = f"{job.progress.done}/{job.progress.total}"
+        created = f"{job.created:%Y-%m-%d %H:%M:%S}"
+        table.add_row(job.id, job.operation, job.phase.value, done, job.model.reference, job.format, created)
+    return table

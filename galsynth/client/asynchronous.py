@@ -1,0 +1,294 @@
+"""`AsyncClient`: the same service and the same protocol for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, Unpack
+
+import httpx
+from astropy.io import fits
+from numpy.typing import NDArray
+from PIL import Image
+
+from galaxies.cards import ModelCard
+from galsynth.client.dataset import Batch, default_model, plan
+from galsynth.client.documents import JobState, ModelSummary, parse
+from galsynth.client.options import (
+    ArithmeticOptions,
+    DatasetOptions,
+    GenerateOptions,
+    InterpolateOptions,
+    Latent,
+    MixOptions,
+    Term,
+    body_of,
+)
+from galsynth.client.progress import poll_seconds, watching
+from galsynth.client.protocol import Call, Flow, Interrupted, Observer, Pause, Protocol, Retry, receive_into
+from galsynth.client.result import Result, replacing
+from galsynth.client.wanted import Access, Wanted
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A galsynth service, for asyncio; parameters and errors are those of `galsynth.Client`.
+
+    >>> async with AsyncClient() as client:  # doctest: +SKIP
+    ...     picture = await client.generate(seeds=[42]).image()
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        progress: bool | Observer = False,
+        retry: Retry | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._access = Access.of(url, api_key, timeout)
+        self.progress = progress
+        self._http = httpx.AsyncClient(**self._access.options(), transport=transport)
+        self.protocol = Protocol(self._access.url, retry or Retry())
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._access.url!r})"
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def generate(self, **options: Unpack[GenerateOptions]) -> AsyncOrder:
+        """As `galsynth.Client.generate`."""
+        return self.order("generate", body_of(options))
+
+    def interpolate(
+        self, from_: Latent | None = None, to: Latent | None = None, **options: Unpack[InterpolateOptions]
+    ) -> AsyncOrder:
+        """As `galsynth.Client.interpolate`."""
+        return self.order("interpolate", body_of({"from_": from_, "to": to, **options}))
+
+    def mix(
+        self,
+        rows: Sequence[Latent],
+        columns: Sequence[Latent],
+        layers: str | Sequence[int] = "coarse",
+        **options: Unpack[MixOptions],
+    ) -> AsyncOrder:
+        """As `galsynth.Client.mix`."""
+        return self.order("mix", body_of({"rows": rows, "columns": columns, "layers": layers, **options}))
+
+    def arithmetic(self, terms: Sequence[Term], **options: Unpack[ArithmeticOptions]) -> AsyncOrder:
+        """As `galsynth.Client.arithmetic`."""
+        return self.order("arithmetic", body_of({"terms": terms, **options}))
+
+    def order(self, operation: str, body: dict[str, Any]) -> AsyncOrder:
+        """As `galsynth.Client.order`."""
+        return AsyncOrder(self, Wanted(operation, {name: value for name, value in body.items() if name != "operation"}))
+
+    async def job(self, job_id: str) -> AsyncJob:
+        """A job by its id."""
+        return AsyncJob(self, await self.run(self.protocol.job(job_id)), ours=False)
+
+    async def jobs(
+        self, *, phase: str | None = None, operation: str | None = None, after: str | None = None
+    ) -> AsyncIterator[AsyncJob]:
+        """One's jobs, newest first, page by page."""
+        query: dict[str, str | int] = {"limit": 100}
+        query |= {name: value for name, value in (("phase", phase), ("operation", operation), ("after", after)) if value}
+        while True:
+            page = await self.run(self.protocol.jobs(query))
+            for state in page.jobs:
+                yield AsyncJob(self, state, ours=False)
+            if page.next is None:
+                return
+            query = dict(httpx.URL(page.next).params.items())
+
+    async def models(self) -> list[ModelSummary]:
+        """Every model version of the service."""
+        return await self.run(self.protocol.models())
+
+    async def model(self, reference: str) -> ModelCard:
+        """The card of ``name`` (newest version) or ``name@version``."""
+        return parse(ModelCard, await self.run(self.protocol.document(f"/v1/models/{reference}")))
+
+    async def document(self, path: str) -> dict[str, Any]:
+        """Whatever JSON object is at ``path``, such as ``/v1/models/gz1-64/report``."""
+        return await self.run(self.protocol.document(path))
+
+    async def dataset(
+        self, count: int, *, first_seed: int = 0, batch: int = 64, start: int = 0, **options: Unpack[DatasetOptions]
+    ) -> AsyncIterator[Batch]:
+        """The batches of `galsynth.Client.dataset` from number ``start`` on; the next one is made while one is read."""
+        chosen = plan(count, first_seed, batch, body_of(options))
+        card = await self.model(chosen.options.get("model") or default_model(await self.models()))
+        following: asyncio.Task[Result] | None = None
+        try:
+            for index in range(start, len(chosen)):
+                task = following or asyncio.create_task(self._batch(chosen.body(index, card)))
+                later = index + 1 < len(chosen)
+                following = asyncio.create_task(self._batch(chosen.body(index + 1, card))) if later else None
+                yield Batch.of(await task)
+        finally:
+            if following is not None:
+                following.cancel()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Carry out a flow of `galsynth.client.protocol`."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    outcome = await self._do(step)
+                except BaseException as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    async def _batch(self, body: dict[str, Any]) -> Result:
+        return await self.order("generate", body).result("npz")
+
+    async def _do(self, step: Call | Pause) -> httpx.Response | None:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        request = self._http.build_request(**self._access.sent(step))
+        if step.sink is None:
+            return await self._http.send(request)
+        response = await self._http.send(request, stream=True)
+        try:
+            if not receive_into(step.sink, response):
+                await response.aread()
+                return response
+            async for chunk in response.aiter_raw():
+                step.sink.write(chunk)
+        except httpx.TransportError as error:
+            raise Interrupted(error, response) from error
+        finally:
+            await response.aclose()
+        return response
+
+
+class AsyncJob:
+    """A job of the service, for asyncio; see `galsynth.client.Job`."""
+
+    def __init__(self, client: AsyncClient, state: JobState, *, ours: bool = True) -> None:
+        self._client, self.state, self._ours = client, state, ours
+
+    def __repr__(self) -> str:
+        return f"<AsyncJob {self.id}: {self.state.operation}, {self.state.phase.value}>"
+
+    @property
+    def id(self) -> str:
+        """What `AsyncClient.job` finds it by."""
+        return self.state.id
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The request with every value filled in."""
+        return self.state.request
+
+    async def refresh(self) -> JobState:
+        """Ask for its state now."""
+        self.state = await self._client.run(self._client.protocol.job(self.id))
+        return self.state
+
+    async def wait(self) -> JobState:
+        """Wait until it is COMPLETED. A cancelled task cancels a job that this client has sent."""
+        progress = self._client.progress
+        with watching(progress) as observe:
+            flow = self._client.protocol.wait(self.state, observe, poll_seconds(progress), cancel=self._ours)
+            self.state = await self._client.run(flow)
+        return self.state
+
+    async def result(self) -> Result:
+        """Wait, and fetch the result into memory."""
+        stream = io.BytesIO()
+        await self.fetch(stream)
+        return Result(stream.getvalue(), self.state)
+
+    async def save(self, path: str | Path) -> Path:
+        """Wait, and write the result to ``path`` as it comes."""
+        path = Path(path)
+        with replacing(path) as stream:
+            await self.fetch(stream)
+        return path
+
+    async def fetch(self, stream: BinaryIO) -> None:
+        """Wait, and write the result into ``stream``, a binary one that can be read and repositioned."""
+        await self.wait()
+        await self._client.run(self._client.protocol.download(self.state, stream))
+
+    async def cancel(self) -> JobState:
+        """Cancel it, in any phase; one that has ended stays as it is."""
+        self.state = await self._client.run(self._client.protocol.cancel(self.id))
+        return self.state
+
+    async def delete(self) -> None:
+        """Cancel it if needed, and have the service forget it and its result."""
+        await self._client.run(self._client.protocol.delete(self.id))
+
+
+class AsyncOrder:
+    """Something asked for, in whatever form it is then wanted; see `galsynth.client.Order`."""
+
+    def __init__(self, client: AsyncClient, wanted: Wanted) -> None:
+        self._client, self._wanted = client, wanted
+
+    async def submit(self, format: str | None = None) -> AsyncJob:
+        """Send the job for a format, default the request's own, and do not wait for it."""
+        wanted = self._wanted
+        format = wanted.format(format)
+        if format not in wanted.states:
+            body = wanted.body(format)
+            wanted.states[format] = await self._client.run(self._client.protocol.submit(wanted.operation, body))
+        return AsyncJob(self._client, wanted.states[format])
+
+    async def result(self, format: str | None = None) -> Result:
+        """The result in a format, default the request's own."""
+        format = self._wanted.format(format)
+        if format not in self._wanted.results:
+            self._wanted.results[format] = await (await self.submit(format)).result()
+        return self._wanted.results[format]
+
+    async def request(self) -> dict[str, Any]:
+        """The request with every value filled in."""
+        states = self._wanted.states
+        return next(iter(states.values())).request if states else (await self.submit()).request
+
+    async def image(self) -> Image.Image:
+        """One picture: the galaxy, or the sheet, film strip or grid of all."""
+        return (await self.result(self._wanted.first_of("png", "gif", "webp"))).image()
+
+    async def images(self) -> list[Image.Image]:
+        """Every galaxy, frame, cell or term as a picture of its own."""
+        return (await self.result(self._wanted.first_of("zip", "gif", "webp"))).images()
+
+    frames = images
+
+    async def fits(self) -> fits.HDUList:
+        """The FITS file: native pixels, latents, request."""
+        return (await self.result("fits")).fits()
+
+    async def array(self) -> NDArray[Any]:
+        """(N, bands, H, W) float32 in the units of the card, first row at the top."""
+        return (await self.result(self._wanted.first_of("npz", "fits"))).array()
+
+    async def save(self, path: str | Path) -> Path:
+        """Write a file in the format of its suffix."""
+        path = Path(path)
+        return await (await self.submit(self._wanted.format_for(path))).save(path)

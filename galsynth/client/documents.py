@@ -1,0 +1,110 @@
+"""What the service answers, as frozen data. Members that a newer service adds are passed over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from galaxies.cards import Band, GalaxyClass
+from galaxies.jobs import ModelRef, Phase
+from galsynth.client.errors import BadAnswer
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Progress(_Answer):
+    """Galaxies made, and to be made."""
+
+    done: int
+    total: int
+
+
+class ResultState(_Answer):
+    """The result of a completed job."""
+
+    href: str
+    media_type: str
+    bytes: int
+    digest: str
+    width: int | None = None
+    height: int | None = None
+    images: int
+
+
+class JobState(_Answer):
+    """A job as it was when the service was last asked. ``request`` has every value filled in."""
+
+    id: str
+    operation: str
+    phase: Phase
+    progress: Progress
+    queue_position: int | None = None
+    eta_seconds: float | None = None
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    expires: datetime
+    model: ModelRef
+    request: dict[str, Any]
+    result: ResultState | None = None
+    error: dict[str, Any] | None = None
+
+    @property
+    def format(self) -> str:
+        """``png``, ``fits`` …"""
+        return str(self.request.get("format", ""))
+
+
+class JobPage(_Answer):
+    """One page of jobs."""
+
+    jobs: list[JobState]
+    next: str | None = None
+
+
+class ModelSummary(_Answer):
+    """One model version of the list; ``default``: requests that name no model take this one."""
+
+    name: str
+    version: str
+    title: str
+    resolution: int
+    bands: list[Band]
+    classes: list[GalaxyClass]
+    operations: list[str]
+    default: bool = False
+
+    @property
+    def reference(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+
+class ModelList(_Answer):
+    """Every readable version."""
+
+    default: str | None
+    models: list[ModelSummary]
+
+
+def parse(kind: type[Document], document: Any) -> Document:
+    """``document`` as ``kind``.
+
+    Raises
+    ------
+    BadAnswer : it has another shape.
+    """
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "/".join(map(str, first["loc"]))
+        raise BadAnswer(
+            f"the answer is no {kind.__name__} (/{place}: {first['msg']}); is this a galsynth service, and not an older one?"
+        ) from None

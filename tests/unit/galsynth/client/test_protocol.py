@@ -1,0 +1,273 @@
+"""The protocol without a network: flows are driven by hand, with answers made up here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from galsynth.client.documents import JobState, parse
+from galsynth.client.errors import (
+    BadAnswer,
+    Damaged,
+    JobCancelled,
+    JobFailed,
+    LimitReached,
+    Missing,
+    NotAllowed,
+    Refused,
+    ServiceError,
+    ServiceFailed,
+    Unavailable,
+    Unreachable,
+    error_of,
+    seconds_of,
+)
+from galsynth.client.protocol import Call, Flow, Interrupted, Pause, Protocol, Retry, receive_into
+
+CONTENT = bytes(range(256)) * 20
+DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+JOB: dict[str, Any] = {
+    "id": "a" * 32,
+    "operation": "generate",
+    "phase": "COMPLETED",
+    "progress": {"done": 1, "total": 1},
+    "created": "2026-01-01T00:00:00Z",
+    "expires": "2026-01-02T00:00:00Z",
+    "model": {"name": "m", "version": "1", "digest": "sha256:0"},
+    "request": {"seeds": [42], "format": "png"},
+    "result": {"href": "/r", "media_type": "image/png", "bytes": len(CONTENT), "digest": DIGEST, "images": 1},
+}
+
+
+def protocol(**retry: Any) -> Protocol:
+    return Protocol("http://s", Retry(**retry), random.Random(0))
+
+
+def answer(status: int, document: Any = None, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, json=document, headers=named, request=httpx.Request("GET", "http://s/x"))
+
+
+def drive(flow: Flow[Any], *outcomes: Any) -> tuple[Any, list[Call | Pause]]:
+    """The flow's value and its steps; a pause passes at once, a call gets the next outcome (an error is thrown)."""
+    steps: list[Call | Pause] = []
+    left: Iterator[Any] = iter(outcomes)
+    step = next(flow)
+    try:
+        while True:
+            steps.append(step)
+            outcome = None if isinstance(step, Pause) else next(left)
+            if isinstance(outcome, BaseException):
+                step = flow.throw(outcome)
+            else:
+                if isinstance(step, Call) and step.sink is not None and receive_into(step.sink, outcome):
+                    step.sink.write(outcome.content)
+                step = flow.send(outcome)
+    except StopIteration as end:
+        return end.value, steps
+
+
+def pauses(steps: list[Call | Pause]) -> list[float]:
+    return [step.seconds for step in steps if isinstance(step, Pause)]
+
+
+def job(**changes: Any) -> JobState:
+    return parse(JobState, JOB | changes)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_retry_after_is_waited_for_to_the_second(status: int) -> None:
+    busy = answer(status, {"detail": "full"}, retry_after="7")
+    found, steps = drive(protocol().submit("generate", {}), busy, busy, answer(202, JOB))
+    assert found.id == JOB["id"]
+    assert pauses(steps) == [7, 7]
+
+
+def test_every_try_of_a_post_carries_the_same_idempotency_key() -> None:
+    _, steps = drive(protocol().submit("generate", {}), httpx.ReadError("lost"), answer(503, {}), answer(202, JOB))
+    keys = [step.headers["idempotency-key"] for step in steps if isinstance(step, Call)]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    _, others = drive(protocol().submit("generate", {}), answer(202, JOB))
+    assert isinstance(others[0], Call)
+    assert others[0].headers["idempotency-key"] != keys[0]
+
+
+@given(st.integers(1, 20), st.integers(0, 2**32))
+def test_a_pause_lies_below_the_doubled_one_and_the_longest(failures: int, seed: int) -> None:
+    retry = Retry(tries=100, first=0.25, longest=10)
+    pause = retry.pause(failures, None, random.Random(seed))
+    assert pause is not None
+    assert 0 <= pause <= min(10, 0.25 * 2**failures)
+
+
+def test_tries_are_counted_and_the_last_error_is_told() -> None:
+    with pytest.raises(Unavailable, match="full") as caught:
+        drive(protocol(tries=3).submit("generate", {}), *[answer(503, {"detail": "full"}, retry_after="1")] * 3)
+    assert (caught.value.status, caught.value.retry_after) == (503, 1)
+
+
+def test_a_budget_that_renews_tomorrow_is_not_waited_for() -> None:
+    with pytest.raises(LimitReached) as caught:
+        drive(protocol(patience=120).submit("generate", {}), answer(429, {"detail": "spent"}, retry_after="40000"))
+    assert caught.value.retry_after == 40000
+
+
+def test_a_damaged_model_is_no_reason_to_try_again() -> None:
+    problem = {"type": "urn:galsynth:problem:damaged-model", "detail": "model m@1 is damaged"}
+    with pytest.raises(Unavailable, match="damaged"):
+        drive(protocol().submit("generate", {}), answer(503, problem))
+
+
+def test_who_was_never_reached_is_given_up_soon_and_the_message_says_what_to_do() -> None:
+    flow = protocol().submit("generate", {})
+    with pytest.raises(Unreachable, match="galsynth up"):
+        drive(flow, httpx.ConnectError("refused"), httpx.ConnectError("refused"))
+
+
+def test_a_service_that_restarts_is_waited_for() -> None:
+    begun = protocol()
+    drive(begun.job("x"), answer(200, JOB))
+    found, _ = drive(begun.job("x"), *[httpx.ConnectError("refused")] * 5, answer(200, JOB))
+    assert found.id == JOB["id"]
+
+
+def test_waiting_ends_with_the_job() -> None:
+    seen: list[str] = []
+    flow = protocol().wait(job(phase="QUEUED", result=None), lambda state: seen.append(state.phase.value), 30, cancel=True)
+    found, steps = drive(flow, answer(200, JOB | {"phase": "EXECUTING", "result": None}), answer(200, JOB))
+    assert found.phase.value == "COMPLETED"
+    assert seen == ["QUEUED", "EXECUTING", "COMPLETED"]
+    assert all(isinstance(step, Call) and step.params == {"wait": 30} for step in steps)
+
+
+@pytest.mark.parametrize(("cancel", "calls"), [(True, 2), (False, 1)])
+def test_an_interrupt_cancels_the_job_that_we_sent(cancel: bool, calls: int) -> None:
+    flow = protocol().wait(job(phase="QUEUED", result=None), None, 30, cancel=cancel)
+    sent: list[str] = []
+
+    def interrupted() -> None:
+        step: Call | Pause = next(flow)
+        sent.append(getattr(step, "path", ""))
+        step = flow.throw(KeyboardInterrupt())
+        sent.append(getattr(step, "path", ""))
+        flow.send(answer(200, JOB))
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(sent) == calls
+    assert not cancel or sent[-1].endswith("/cancel")
+
+
+def test_a_failed_job_is_its_problem_as_an_error() -> None:
+    problem = {"status": 500, "detail": "the worker failed", "title": "The service failed", "type": "t"}
+    with pytest.raises(JobFailed, match="the worker failed") as caught:
+        drive(protocol().wait(job(phase="ERROR", result=None, error=problem), None, 1, cancel=True), None)
+    assert (caught.value.status, caught.value.title) == (500, "The service failed")
+    with pytest.raises(JobCancelled):
+        drive(protocol().wait(job(phase="ABORTED", result=None), None, 1, cancel=True), None)
+
+
+def received(*outcomes: httpx.Response | int) -> tuple[bytes, list[Call | Pause]]:
+    """A download; a number: so many bytes from where it stands, then the connection breaks."""
+    sink, flow = io.BytesIO(), None
+    flow = protocol(tries=4).download(job(), sink)
+    steps: list[Call | Pause] = []
+    left = iter(outcomes)
+    step = next(flow)
+    try:
+        while True:
+            steps.append(step)
+            if isinstance(step, Pause):
+                step = flow.send(None)
+                continue
+            outcome = next(left)
+            begin = int(step.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+            if isinstance(outcome, int):
+                sink.write(CONTENT[begin : begin + outcome])
+                head = httpx.Response(200, headers={"etag": f'"{DIGEST}"'}, request=httpx.Request("GET", "http://s/x"))
+                step = flow.throw(Interrupted(httpx.RemoteProtocolError("cut"), head))
+            else:
+                if receive_into(sink, outcome):
+                    sink.write(outcome.content)
+                step = flow.send(outcome)
+    except StopIteration:
+        return sink.getvalue(), steps
+
+
+def part(begin: int) -> httpx.Response:
+    headers = {"etag": f'"{DIGEST}"', "content-range": f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}"}
+    return httpx.Response(206, content=CONTENT[begin:], headers=headers, request=httpx.Request("GET", "http://s/x"))
+
+
+def whole(content: bytes = CONTENT) -> httpx.Response:
+    return httpx.Response(200, content=content, headers={"etag": f'"{DIGEST}"'}, request=httpx.Request("GET", "http://s/x"))
+
+
+def test_a_broken_download_goes_on_where_it_was() -> None:
+    content, steps = received(1000, 500, part(1500))
+    assert content == CONTENT
+    calls = [step for step in steps if isinstance(step, Call)]
+    assert [call.headers.get("range") for call in calls] == [None, "bytes=1000-", "bytes=1500-"]
+    assert all(call.headers["if-range"] == f'"{DIGEST}"' for call in calls[1:])
+
+
+def test_a_service_that_starts_over_is_followed() -> None:
+    assert received(1000, whole())[0] == CONTENT
+
+
+def test_a_part_from_elsewhere_is_refused() -> None:
+    with pytest.raises(BadAnswer, match="1000"):
+        received(1000, part(900))
+
+
+def test_damaged_bytes_are_fetched_once_more_and_then_refused() -> None:
+    assert received(whole(b"x" + CONTENT[1:]), whole())[0] == CONTENT
+    with pytest.raises(Damaged):
+        received(whole(b"x"), whole(b"x"))
+
+
+def test_a_download_that_brings_nothing_is_given_up() -> None:
+    with pytest.raises(Unreachable):
+        received(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Refused),
+        (401, NotAllowed),
+        (404, Missing),
+        (410, Missing),
+        (422, Refused),
+        (429, LimitReached),
+        (500, ServiceFailed),
+    ],
+)
+def test_statuses_have_classes(status: int, kind: type[ServiceError]) -> None:
+    problem = {"detail": "why", "title": "What", "type": "t", "errors": [{"pointer": "/class", "detail": "unknown"}]}
+    error = error_of(answer(status, problem))
+    assert type(error) is kind
+    assert (error.status, error.detail, error.title, error.field) == (status, "why", "What", "/class")
+    assert type(error_of(httpx.Response(status, text="<html>", request=httpx.Request("GET", "http://s")))) is kind
+
+
+def test_retry_after_as_a_date_and_as_nonsense() -> None:
+    assert seconds_of("Thu, 01 Jan 1970 00:00:00 GMT") == 0
+    assert seconds_of("120") == 120
+    assert seconds_of("soon") is None
+
+
+def test_an_answer_that_is_no_job_says_where_it_differs() -> None:
+    with pytest.raises(BadAnswer, match="/phase"):
+        drive(protocol().job("x"), answer(200, JOB | {"phase": "DREAMING"}))
+    with pytest.raises(BadAnswer, match="JSON"):
+        drive(protocol().job("x"), httpx.Response(200, text="<html>", request=httpx.Request("GET", "http://s")))
