@@ -51,15 +51,24 @@ release-models: $(ALL_STAMP) ## train and publish every bundled model, on a GPU 
 openapi: $(ALL_STAMP) ## write the OpenAPI document to docs/openapi.json
 	$(BIN)/python -m app.openapi > docs/openapi.json
 
-up: .env ## the service in containers (docker compose), on http://127.0.0.1:8000
+SECRETS := secrets/redis_password secrets/grafana_password secrets/metrics_key
+
+up: .env $(SECRETS) ## the service in containers (docker compose), on http://127.0.0.1:8000
 	docker compose up --build --wait
 
 down: ## stop the containers; queue, results and models are kept
 	docker compose down
 
-# The queue's password, made once and readable by its owner only, and the profile: cpu or gpu.
 .env:
-	@umask 077 && printf 'COMPOSE_PROFILES=cpu\nREDIS_PASSWORD=%s\n' "$$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')" > .env
+	@printf 'COMPOSE_PROFILES=cpu\n' > .env
+
+# Only their owner enters the folder; the files can be read by all, as containers run as other users. Random once, then kept.
+secrets/%_password:
+	@install -d -m 700 secrets && head -c 24 /dev/urandom | base64 | tr '+/' '-_' > $@ && chmod 444 $@
+
+# What Prometheus calls /metrics with; empty while the API asks for no keys.
+secrets/metrics_key:
+	@install -d -m 700 secrets && : > $@ && chmod 644 $@
 
 constraints: ## renew constraints.txt from a fresh environment with the newest versions that pyproject.toml admits
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \

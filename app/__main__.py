@@ -27,6 +27,7 @@ def main() -> int:
     try:
         settings = Settings()
         check_exposure(settings)
+        _ = settings.queue_address
         read_secret(settings.webhook_secret_file)
         traces_to(settings.otlp_endpoint, "galsynth-api").close()
     except ValidationError as error:

@@ -58,8 +58,8 @@ class Services:
     def open(cls, settings: Settings) -> Services:
         """Services as ``settings`` say; nothing is connected yet, so Redis may come up later."""
         options: dict[str, Any] = {"decode_responses": True, "socket_connect_timeout": CONNECT_SECONDS}
-        client = redis.Redis.from_url(settings.redis_url, socket_timeout=ANSWER_SECONDS, **options)
-        listener = redis.asyncio.Redis.from_url(settings.redis_url, health_check_interval=30, **options)
+        client = redis.Redis.from_url(settings.queue_address, socket_timeout=ANSWER_SECONDS, **options)
+        listener = redis.asyncio.Redis.from_url(settings.queue_address, health_check_interval=30, **options)
         records, metrics, changes = JobRecords(client), Metrics(), Changes(listener, settings.poll_seconds)
         metrics.see(records, settings.results_dir)
         metrics.watch("galsynth_event_streams", "Event streams that are open", lambda: changes.watched)
@@ -69,7 +69,7 @@ class Services:
             catalogue=Catalogue(store, settings.models_refresh_seconds),
             records=records,
             results=ResultStore(settings.results_dir),
-            queue=RenderQueue(settings.redis_url),
+            queue=RenderQueue(settings.queue_address),
             changes=changes,
             keys=KeyFile(settings.keys_file),
             speed=Speed(WorkerBeacons(client)),

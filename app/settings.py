@@ -16,6 +16,7 @@ from app.keys.store import KeyFile
 from galaxies.errors import BadInput
 from galaxies.requests import MAX_FRAMES
 from galaxies.resolve import Limits
+from jobstore.address import with_password
 from models.store import split_roots
 
 
@@ -30,6 +31,9 @@ class Settings(BaseSettings):
         default="redis://127.0.0.1:6379/0",
         validation_alias=AliasChoices("GALSYNTH_REDIS_URL", "REDIS_URL"),
         description="Redis (or Valkey) that holds the queue and the job records",
+    )
+    redis_password_file: Path | None = Field(
+        default=None, description="file with the password of the Redis server, for an address that has none"
     )
     host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback callers need API keys")
     port: int = Field(
@@ -103,6 +107,16 @@ class Settings(BaseSettings):
             return split_roots(value)
         except BadInput as error:
             raise ValueError(error.message) from None
+
+    @property
+    def queue_address(self) -> str:
+        """``redis_url`` with the password of ``redis_password_file``.
+
+        Raises
+        ------
+        BadInput : the file cannot be read or is empty.
+        """
+        return with_password(self.redis_url, self.redis_password_file)
 
     @property
     def limits(self) -> Limits:

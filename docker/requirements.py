@@ -1,12 +1,16 @@
-"""Prints what one extra of pyproject.toml needs, so that images keep their dependencies in a layer of their own."""
+"""Prints what one extra of pyproject.toml needs, so that images keep their dependencies in a layer of their own.
 
+``python requirements.py api astropy rich``: those of the extra ``api``, but without astropy and pillow.
+"""
+
+import re
 import sys
 import tomllib
 from pathlib import Path
 
 
-def requirements(extra: str) -> list[str]:
-    """The base dependencies and those of ``extra``, with extras of our own resolved."""
+def requirements(extra: str, without: set[str]) -> list[str]:
+    """The base dependencies and those of ``extra``, with extras of our own resolved, except those named in ``without``."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     found: list[str] = list(project["dependencies"])
     pending = [extra]
@@ -16,8 +20,8 @@ def requirements(extra: str) -> list[str]:
                 pending.append(line.removeprefix("galsynth[").removesuffix("]"))
             else:
                 found.append(line)
-    return found
+    return [line for line in found if re.split(r"[^\w.-]", line)[0] not in without]
 
 
 if __name__ == "__main__":
-    print("\n".join(requirements(sys.argv[1])))
+    print("\n".join(requirements(sys.argv[1], set(sys.argv[2:]))))

@@ -155,7 +155,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
         raise Transient(f"the result store {settings.results_dir} cannot be made: {error.strerror}") from None
     results.check_writable()
     results.clear_scratch()
-    client = connect(settings.redis_url)
+    client = connect(settings.queue_address)
     records, metrics = JobRecords(client), Metrics()
     engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch)
     models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics)
@@ -170,7 +170,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     _watch_over(metrics, engine, models, watch)
     traces = traces_to(settings.otlp_endpoint, "galsynth-worker")
     renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20, metrics, traces)
-    app = celery_app(settings.redis_url, settings.visibility_timeout)
+    app = celery_app(settings.queue_address, settings.visibility_timeout)
     add_render_task(app, renderer.render)
     default_model = DefaultModel(store, models, metrics.model_refused)
     return Worker(settings, client, app, engine, models, watch, default, default_model, metrics, traces)

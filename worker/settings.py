@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from galaxies.errors import BadInput
+from jobstore.address import with_password
 from models.store import split_roots
 
 
@@ -23,6 +24,9 @@ class WorkerSettings(BaseSettings):
         default="redis://127.0.0.1:6379/0",
         validation_alias=AliasChoices("GALSYNTH_REDIS_URL", "REDIS_URL"),
         description="Redis (or Valkey) server that holds queue and job records",
+    )
+    redis_password_file: Path | None = Field(
+        default=None, description="file with the password of the Redis server, for an address that has none"
     )
     results_dir: Path = Field(default=Path("galsynth-data/results"), description="folder of result files, shared with the API")
     models_dirs: Annotated[list[Path], NoDecode] = Field(
@@ -95,3 +99,13 @@ class WorkerSettings(BaseSettings):
             return split_roots(value)
         except BadInput as error:
             raise ValueError(error.message) from None
+
+    @property
+    def queue_address(self) -> str:
+        """``redis_url`` with the password of ``redis_password_file``.
+
+        Raises
+        ------
+        BadInput : the file cannot be read or is empty.
+        """
+        return with_password(self.redis_url, self.redis_password_file)
