@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from galaxies.cards import Operation
 from galaxies.requests import Format, Request, to_wire
 
-RENDERER = 1
+RENDERER = 2
 """Raised when the same request would give other bytes than before, so that stored results are not taken for new ones."""
 
 

@@ -17,17 +17,16 @@ from galaxies.encode.encoded import Encoded
 from galaxies.encode.frames import display_size, native_size, pictures
 from galaxies.encode.png import save_png
 from galaxies.encode.provenance import notes, provenance_text
+from galaxies.encode.votable import COLUMNS, votable_text
 from galaxies.pixels import physical
 from galaxies.product import Product, image_names, image_seeds
-
-CATALOGUE = ("index", "file", "name", "seed", "class", "model", "version", "digest", "truncation")
 
 _READABLE = 0o100644 << 16
 _UNIX = 3
 
 
 def encode_zip(product: Product, path: Path, created: datetime) -> Encoded:
-    """``<name>.png`` for every image, ``catalogue.csv`` and ``request.json``. ``created`` is not used.
+    """``<name>.png`` for every image, ``catalogue.csv`` and ``catalogue.vot`` and ``request.json``. ``created`` is not used.
 
     Stored, not deflated: PNG is compressed already. What each PNG says of itself: `galaxies.encode.provenance.notes`.
     """
@@ -35,6 +34,7 @@ def encode_zip(product: Product, path: Path, created: datetime) -> Encoded:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_entry("request.json"), provenance_text(product) + "\n")
         archive.writestr(_entry("catalogue.csv"), _catalogue(product))
+        archive.writestr(_entry("catalogue.vot"), votable_text(product, _rows(product)))
         for name, pixels, note in zip(names, pictures(product), notes(product), strict=True):
             content = io.BytesIO()
             save_png(pixels, content, note)
@@ -72,13 +72,18 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _catalogue(product: Product) -> str:
-    card, request = product.card, product.request
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(CATALOGUE)
-    for index, (name, (seed, class_)) in enumerate(zip(image_names(request), image_seeds(request), strict=True)):
-        table.writerow([index, f"{name}.png", name, seed, class_, card.name, card.version, card.digest, request.truncation])
+    table.writerow(column.name for column in COLUMNS)
+    table.writerows(_rows(product))
     return text.getvalue()
+
+
+def _rows(product: Product) -> Iterator[list[Any]]:
+    """One row an image, in the order of `COLUMNS`."""
+    card, request = product.card, product.request
+    for index, (name, (seed, class_)) in enumerate(zip(image_names(request), image_seeds(request), strict=True)):
+        yield [index, f"{name}.png", name, seed, class_, card.name, card.version, card.digest, request.truncation]
 
 
 def _physical_frames(product: Product) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ def test_zip_has_a_picture_each_a_catalogue_and_the_request(tmp_path: Path) -> N
     names = image_names(made.request)
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == ["request.json", "catalogue.csv", *(f"{name}.png" for name in names)]
+        assert archive.namelist() == ["request.json", "catalogue.csv", "catalogue.vot", *(f"{name}.png" for name in names)]
         assert json.loads(archive.read("request.json")) == provenance(made)
         rows = list(csv.DictReader(io.StringIO(archive.read("catalogue.csv").decode())))
         for name, wanted in zip(names, pictures(made), strict=True):
