@@ -15,7 +15,7 @@ ALL_EXTRAS := api,worker,otel,local,training,dev
 RUN_STAMP := $(VENV)/.run-$(RUN_EXTRAS)
 ALL_STAMP := $(VENV)/.all
 
-.PHONY: help run env test test-fast lint format types bench release-models up down openapi constraints clean
+.PHONY: help run env test test-fast lint format types bench release-models up down openapi references constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ release-models: $(ALL_STAMP) ## train and publish every bundled model, on a GPU 
 
 openapi: $(ALL_STAMP) ## write the OpenAPI document to docs/openapi.json
 	$(BIN)/python -m app.openapi > docs/openapi.json
+
+references: $(ALL_STAMP) openapi ## write docs/cli.md and docs/api.md from the code
+	$(BIN)/python docs/references.py
 
 SECRETS := secrets/redis_password secrets/grafana_password secrets/metrics_key
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -38,6 +41,33 @@ def test_every_route_is_documented() -> None:
     for path in create_app(Settings()).openapi()["paths"]:
         fixed = re.sub(r"\{[^}]*\}.*", "", path)
         assert fixed in EVERYTHING, path
+
+
+@pytest.mark.parametrize("settings", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*/settings.py")))
+def test_every_variable_of_the_environment_is_documented(settings: str) -> None:
+    named = set(re.findall(r"\bGALSYNTH_[A-Z]+(?:_[A-Z]+)*\b", (ROOT / settings).read_text()))
+    assert {name for name in named if f"`{name}`" not in EVERYTHING} == set()
+
+
+def references() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("references", ROOT / "docs" / "references.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_of_commands_is_that_of_the_code() -> None:
+    assert DOCS["cli.md"] == references().cli(), "make references"
+
+
+def test_the_reference_of_the_interface_is_that_of_the_openapi_document() -> None:
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert DOCS["api.md"] == references().api(document), "make references"
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"## `{method.upper()} {path}`" in DOCS["api.md"]
 
 
 @pytest.mark.parametrize("program", ["galsynth", "training"])
