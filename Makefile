@@ -15,7 +15,7 @@ ALL_EXTRAS := api,worker,otel,local,training,dev
 RUN_STAMP := $(VENV)/.run-$(RUN_EXTRAS)
 ALL_STAMP := $(VENV)/.all
 
-.PHONY: help run env test test-fast lint format types bench release-models up down openapi references constraints clean
+.PHONY: help run env test test-fast lint format types audit bench release-models up down openapi references constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ format: $(ALL_STAMP) ## let ruff put right what it can
 
 types: $(ALL_STAMP) ## mypy, strict
 	$(BIN)/mypy $(PACKAGES)
+
+audit: ## ask the PyPI advisory database about every pinned version; fails where it cannot
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	@$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict --progress-spinner off
 
 bench: $(ALL_STAMP) ## the figures of the documentation
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -77,7 +77,7 @@ def service_plan(
     """The programs of the service on ``port`` with everything that they keep under ``data``."""
     redis_url = server.url if server else settings.redis_url
     assert redis_url is not None
-    host = LOOPBACK if settings.host in ("0.0.0.0", "::") else settings.host
+    host = LOOPBACK if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compares, binds nothing
     environ = dict(settings.environ) | {
         "REDIS_URL": redis_url,
         "GALSYNTH_REDIS_URL": redis_url,

@@ -102,7 +102,7 @@ class Protocol:
     def __init__(self, base: str, retry: Retry, rng: random.Random | None = None) -> None:
         self.base, self.retry = base, retry
         self.reached = False
-        self._rng = rng or random.Random()
+        self._rng = rng or random.Random()  # noqa: S311 - spreads retries, hides nothing
 
     def call(self, call: Call) -> Flow[httpx.Response]:
         """Send until there is an answer that is no reason to try again.
