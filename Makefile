@@ -11,7 +11,7 @@ PACKAGES := galaxies jobstore models telemetry app worker training galsynth $(wi
 # What `make run` installs. With an NVIDIA GPU: make run RUN_EXTRAS=api,gpu,local
 # torch is not among them: only training needs it, and a plain `pip install torch` brings gigabytes.
 RUN_EXTRAS ?= api,worker,local
-ALL_EXTRAS := api,worker,otel,local,training,dev
+ALL_EXTRAS := api,worker,otel,s3,local,training,dev
 RUN_STAMP := $(VENV)/.run-$(RUN_EXTRAS)
 ALL_STAMP := $(VENV)/.all
 

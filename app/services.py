@@ -21,8 +21,8 @@ from app.speed import Speed
 from app.waiting import Changes
 from galaxies.jobs import Job
 from jobstore.records import PREFIX, JobRecords
-from jobstore.results import ResultStore
 from jobstore.scripts import RATE
+from jobstore.stores import Results, results_at
 from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore
 from telemetry.traces import Traces, traces_to
@@ -42,7 +42,7 @@ class Services:
     settings: Settings
     catalogue: Catalogue
     records: JobRecords
-    results: ResultStore
+    results: Results
     queue: RenderQueue
     changes: Changes
     keys: KeyFile
@@ -68,7 +68,7 @@ class Services:
             settings=settings,
             catalogue=Catalogue(store, settings.models_refresh_seconds),
             records=records,
-            results=ResultStore(settings.results_dir),
+            results=results_at(settings.results_url, settings.results_dir),
             queue=RenderQueue(settings.queue_address),
             changes=changes,
             keys=KeyFile(settings.keys_file),

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         default=Path("galsynth-data/keys.json"), description="the API keys (hashes only); `galsynth keys` writes it"
     )
     results_dir: Path = Field(default=Path("galsynth-data/results"), description="folder of results, shared with the workers")
+    results_url: str | None = Field(
+        default=None,
+        description="s3://bucket/prefix keeps results there, and results_dir only what is being made; AWS_… say how to reach it",
+    )
     models_dirs: Annotated[list[Path], NoDecode] = Field(
         default=[], description="model stores beside the bundled one: paths with ':' between them or a JSON list"
     )

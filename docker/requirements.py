@@ -1,6 +1,6 @@
-"""Prints what one extra of pyproject.toml needs, so that images keep their dependencies in a layer of their own.
+"""Prints what extras of pyproject.toml need, so that images keep their dependencies in a layer of their own.
 
-``python requirements.py api astropy rich``: those of the extra ``api``, but without astropy and pillow.
+``python requirements.py api,s3 astropy rich``: those of the extras ``api`` and ``s3``, but without astropy and rich.
 """
 
 import re
@@ -9,11 +9,11 @@ import tomllib
 from pathlib import Path
 
 
-def requirements(extra: str, without: set[str]) -> list[str]:
-    """The base dependencies and those of ``extra``, with extras of our own resolved, except those named in ``without``."""
+def requirements(extras: list[str], without: set[str]) -> list[str]:
+    """The base dependencies and those of ``extras``, with extras of our own resolved, except those named in ``without``."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     found: list[str] = list(project["dependencies"])
-    pending = [extra]
+    pending = list(extras)
     while pending:
         for line in project["optional-dependencies"][pending.pop()]:
             if line.startswith("galsynth["):
@@ -24,4 +24,4 @@ def requirements(extra: str, without: set[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(requirements(sys.argv[1], set(sys.argv[2:]))))
+    print("\n".join(requirements(sys.argv[1].split(","), set(sys.argv[2:]))))

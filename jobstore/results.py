@@ -1,21 +1,17 @@
 """Results in a folder that the API and the workers share: ``<root>/<first two of key>/<key>``.
 
-A file holds the result's bytes, then what they are (`Result` as JSON), then the length of that JSON: one file costs half of what
-two do. It is written aside, digested and moved, so what has its end is whole. Nothing is flushed to the disk by force: that costs
-2 to 5 ms a job, the kernel keeps what a killed process has written, and after a power cut a file that lost its end is not found
-(journaling file systems grow a file only when its bytes are there). The first result of a key stays until it is deleted: what a
-caller was told of it (length, digest) remains true.
+A file holds the result's bytes and what they are; see `jobstore.sealed`. It is written aside, digested and moved. Nothing is
+flushed to the disk by force: that costs 2 to 5 ms a job, the kernel keeps what a killed process has written, and after a power
+cut a file that lost its end is not found (journaling file systems grow a file only when its bytes are there). The first result of
+a key stays until it is deleted: what a caller was told of it (length, digest) remains true.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import re
 import shutil
-import struct
 import tempfile
 import time
 import weakref
@@ -25,15 +21,12 @@ from typing import BinaryIO
 
 from galaxies.errors import Transient
 from galaxies.jobs import Result
+from jobstore.sealed import KEY, TAIL_BYTES, check_key, described, seal
 
 FRESH_SECONDS = 60.0
 """A scratch folder as young as this may not have its lock yet."""
 
-_KEY = re.compile(r"[0-9a-f]{64}")
 _ALIVE, _GONE = "alive", ".gone"
-_END = struct.Struct(">I8s")
-_MAGIC = b"galsynth"
-_READ_AHEAD = 1024
 
 
 class ResultStore:
@@ -47,9 +40,7 @@ class ResultStore:
 
     def path(self, key: str) -> Path:
         """Where the bytes of ``key`` lie, or would lie."""
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"result key {key!r} is not 64 hexadecimal digits")
-        return self.root / key[:2] / key
+        return self.root / check_key(key)[:2] / key
 
     def find(self, key: str) -> Result | None:
         """What the stored result of ``key`` is, if it is there as a whole."""
@@ -158,12 +149,7 @@ class ResultStore:
         """
         target = self.path(key)
         try:
-            with open(source, "r+b") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                update = {"key": key, "bytes": stream.seek(0, os.SEEK_END), "digest": f"sha256:{digest}"}
-                result = describe.model_copy(update=update)
-                text = result.model_dump_json().encode()
-                stream.write(text + _END.pack(len(text), _MAGIC))
+            result = seal(source, key, describe)
             return result if _linked(source, target) else self._first(key, source, result)
         except OSError as error:
             raise self._refusal(error) from None
@@ -202,7 +188,7 @@ class ResultStore:
         for folder in self.root.glob("[0-9a-f][0-9a-f]"):
             with contextlib.suppress(OSError), os.scandir(folder) as files:
                 for file in files:
-                    if _KEY.fullmatch(file.name):
+                    if KEY.fullmatch(file.name):
                         with contextlib.suppress(FileNotFoundError):
                             yield file.name, file.stat().st_mtime
 
@@ -232,16 +218,10 @@ def _description(stream: BinaryIO) -> Result | None:
     """What a file of the store says about itself at its end; None where that is not whole."""
     try:
         size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - _READ_AHEAD))
-        tail = stream.read(_READ_AHEAD)
-        length, magic = _END.unpack(tail[-_END.size :])
-        text = tail[-_END.size - length : -_END.size]
-        if magic != _MAGIC or len(text) != length:
-            return None
-        result = Result.model_validate_json(text)
-    except (OSError, ValueError, struct.error):
+        stream.seek(max(0, size - TAIL_BYTES))
+        return described(stream.read(TAIL_BYTES), size)
+    except OSError:
         return None
-    return result if result.bytes + length + _END.size == size else None
 
 
 def _linked(source: Path, target: Path) -> bool:

@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from galaxies.errors import Transient
 from jobstore.records import QUEUE, JobRecords
-from jobstore.results import ResultStore
+from jobstore.stores import results_at
 from jobstore.workers import WorkerInfo
 from models.generator import CPU, choose_device
 from models.store import BUNDLED, ModelStore, Version
@@ -150,7 +150,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
     default = store.get()
     try:
-        results = ResultStore(settings.results_dir)
+        results = results_at(settings.results_url, settings.results_dir)
     except OSError as error:
         raise Transient(f"the result store {settings.results_dir} cannot be made: {error.strerror}") from None
     results.check_writable()

@@ -22,7 +22,7 @@ from galaxies.jobs import Job, Result
 from galaxies.product import Product
 from galaxies.resolve import AnyRequest
 from jobstore.records import MAX_ATTEMPTS, JobRecords
-from jobstore.results import ResultStore
+from jobstore.stores import Results
 from models.store import ModelStore, Version
 from telemetry.traces import Attributes, NoTraces, Traces
 from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work
@@ -70,7 +70,7 @@ class Renderer:
     """Renders jobs. Used by many task threads at once; keeps nothing of a job after its end."""
 
     records: JobRecords
-    results: ResultStore
+    results: Results
     store: ModelStore
     models: LoadedModels
     engine: Engine

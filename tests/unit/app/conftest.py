@@ -23,6 +23,7 @@ from galaxies.jobs import Failure, Job, Result
 from galaxies.requests import MEDIA_TYPES
 from jobstore.records import QUEUE, JobRecords
 from jobstore.results import ResultStore
+from jobstore.stores import Results
 from tests.strategies import style_card, z_card
 
 LISTS = [QUEUE, f"{QUEUE}\x06\x169"]
@@ -37,7 +38,8 @@ class FakeWorker:
 
     def __init__(self, url: str, results: Path) -> None:
         self.client = redis.Redis.from_url(url, decode_responses=True)
-        self.records, self.results = JobRecords(self.client), ResultStore(results)
+        self.records = JobRecords(self.client)
+        self.results: Results = ResultStore(results)
         self.failure: Failure | None = None
         self.paused = False
         self.padding = 0
