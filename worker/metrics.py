@@ -91,8 +91,12 @@ class Metrics:
             return
         import pynvml  # noqa: PLC0415 - only where there is a GPU
 
-        pynvml.nvmlInit()
-        device = pynvml.nvmlDeviceGetHandleByIndex(0)
+        try:
+            pynvml.nvmlInit()
+            device = pynvml.nvmlDeviceGetHandleByIndex(0)
+        except pynvml.NVMLError as error:
+            _LOG.warning("GPU memory is not among the metrics", reason=str(error))
+            return
         for part in ("used", "total"):
             self.watch(
                 f"galsynth_gpu_memory_{part}_bytes",

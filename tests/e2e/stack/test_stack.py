@@ -6,6 +6,7 @@ Needs a Docker engine with compose; `python -m pytest tests/e2e/stack -s` prints
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.stack.compose import TAG, Stack, await_end, engine
+from tests.e2e.stack.compose import ROOT, TAG, Stack, await_end, engine
 
 WRONG = engine()
 pytestmark = [
@@ -30,6 +31,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "mix": {"rows": [{"seed": 1}, {"seed": 2}], "columns": [{"seed": 3}], "layers": "coarse", "format": "png"},
     "arithmetic": {"terms": [{"latent": {"seed": 1}}, {"latent": {"seed": 2}, "weight": -1}], "format": "png"},
 }
+MOUNT = ("--volume", f"{ROOT / 'tests' / 'data'}:/images:ro")
+STEPS = [
+    ["prepare", "/images/galaxies.zip", "--csv", "/images/galaxies.csv", "--class-column", "gz1_class", "--resolution", "16",
+     "--out", "/data/runs/set"],
+    ["train", "/data/runs/run", "--data", "/data/runs/set", "--set", "kimg=0.032", "--set", "batch=8", "--set",
+     "network.channel_base=64", "--set", "network.z_dim=8", "--set", "network.w_dim=8"],
+    ["export", "/data/runs/run", "--out", "/data/runs/model", "--name", "small", "--title", "Small galaxies"],
+    ["publish", "/data/runs/model", "--store", "/data/models", "--unevaluated"],
+]  # fmt: skip
+"""From images to a published model, as small as can be."""
 OFFICIAL_BASE_MB = 131
 """Size of python:3.11-slim-bookworm as Docker Hub has it; bases of one's own may be larger, and do not count against ours."""
 
@@ -176,6 +187,70 @@ def test_a_stack_that_is_taken_down_and_up_again_finishes_its_jobs_and_keeps_its
     url = stack.urls()[-1]
     assert results(url, list(kept)) == kept
     results(url, jobs)
+
+
+def test_the_train_profile_makes_a_model_while_the_service_serves_and_it_is_served(stack: Stack) -> None:
+    begun = time.monotonic()
+    stack.compose("--profile", "train", "build", "training", seconds=1500)
+    print(f"training image built in {time.monotonic() - begun:.0f} s")
+    url, served = stack.urls()[0], 0
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(lambda: [stack.compose("run", "--rm", *MOUNT, "training", *step, seconds=600) for step in STEPS])
+        while not made.done():
+            body = {"seeds": [9000 + served]}
+            answer = httpx.post(f"{url}/v1/generate", json=body, headers={"prefer": "wait=60"}, timeout=90)
+            assert answer.status_code == httpx.codes.OK, answer.text
+            served += 1
+        assert "published small@1" in made.result()[-1]
+    print(f"{served} requests answered while it trained")
+    assert served > 10
+    small = {"model": "small", "seeds": [1]}
+    deadline = time.monotonic() + 30
+    while (answer := httpx.post(f"{url}/v1/generate", json=small, headers={"prefer": "wait=60"}, timeout=90)).status_code != 200:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.5)
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_an_upgrade_by_the_documented_steps_refuses_no_request(stack: Stack) -> None:
+    stack.up(2, 1)
+    for name in ("api", "worker"):
+        stack.run("tag", f"galsynth-{name}:{TAG}", f"galsynth-{name}:{TAG}-next")
+    (old,) = stack.containers("api")
+    urls, done = stack.urls(), threading.Event()
+    statuses: list[int] = []
+
+    def ask_as_a_proxy_does() -> None:
+        while not done.is_set():
+            seed = 20_000 + len(statuses)
+            for url in list(urls):
+                try:
+                    answer = httpx.post(f"{url}/v1/generate", json={"seeds": [seed]}, headers={"prefer": "wait=60"}, timeout=90)
+                except httpx.ConnectError:
+                    continue
+                statuses.append(answer.status_code)
+                break
+            else:
+                statuses.append(0)
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask_as_a_proxy_does)
+        try:
+            stack.environ["TAG"] = f"{TAG}-next"
+            up = ("up", "--detach", "--wait", "--no-deps")
+            stack.compose(*up, "--scale", "worker=2", "worker")
+            stack.compose(*up, "--no-recreate", "--scale", "api=2", "api")
+            urls[:] = stack.urls()
+            stack.run("stop", old)
+            stack.run("rm", old)
+        finally:
+            done.set()
+        asking.result()
+    print(f"{len(statuses)} requests answered during an upgrade")
+    assert set(statuses) == {httpx.codes.OK}
+    for service, count in (("api", 1), ("worker", 2)):
+        images = [stack.inspect(container)["Config"]["Image"] for container in stack.containers(service)]
+        assert images == [f"galsynth-{service}:{TAG}-next"] * count
 
 
 def test_keys_are_made_in_a_container_and_asked_for(stack: Stack, tmp_path: Path) -> None:

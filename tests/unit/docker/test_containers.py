@@ -91,7 +91,10 @@ def test_the_build_context_holds_every_package_and_nothing_else() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     admitted = {line.removeprefix("!") for line in lines if line.startswith("!")}
     packages = {package.split(".")[0] for package in PROJECT["tool"]["setuptools"]["packages"]}
-    assert admitted == packages | {"LICENSE", "README.md", "pyproject.toml", "constraints.txt", "docker/requirements.py"}
+    assert admitted == packages | {"LICENSE", "README.md", "pyproject.toml", "constraints.txt"} | {
+        "docker/constraints-gpu.txt",
+        "docker/requirements.py",
+    }
     assert "*" in lines
     assert not any(fnmatch.fnmatch(secret, each) for each in admitted for secret in (".env", "secrets/redis_password"))
 
