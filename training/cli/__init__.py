@@ -14,10 +14,11 @@ from training.cli.export import export, publish
 from training.cli.fields import fields
 from training.cli.prepare import prepare
 from training.cli.release import release
+from training.cli.score import score
 from training.cli.study import study
 from training.cli.train import chain, presets, train
 
-COMMANDS = (prepare, fields, augmentations, presets, train, chain, study, export, evaluate, publish, release)
+COMMANDS = (prepare, fields, augmentations, presets, train, chain, study, score, export, evaluate, publish, release)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -1,0 +1,91 @@
+"""The whole command at a tiny size: table, reproducible, goes on where it stopped, starts from a trained critic."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from galaxies.errors import BadInput
+from tests.unit.training.conftest import tiny_config
+from training.architectures.wgan import Discriminator, WGANConfig
+from training.checkpoints import load, newest, unflatten
+from training.data.archive import Archive
+from training.launch import launch
+from training.score import wavelets
+from training.score.ensemble import ScoreOptions, score, scorer, sizes
+from training.score.regression import Examples
+from training.score.table import report
+
+TINY = ScoreOptions(side=32, count=50, held_out=20, members=2, head_epochs=1, joint_epochs=1, plain_epochs=1, batch=16, seed=4)
+
+
+@pytest.fixture(autouse=True)
+def short_boosting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real regressor on as many examples takes seconds for its 500 iterations; the features stay real."""
+    monkeypatch.setattr(wavelets, "ITERATIONS", 5)
+
+
+def run(archive: Archive, out: Path, options: ScoreOptions = TINY) -> list[tuple[str, int, int]]:
+    told = list[tuple[str, int, int]]()
+    score(archive, None, out, options, lambda *told_now: told.append(told_now))
+    return told
+
+
+def test_all_five_methods_are_judged_and_the_same_seed_gives_the_same_table(archive64: Archive, tmp_path: Path) -> None:
+    told = run(archive64, tmp_path / "a")
+    assert told[-1] == ("epochs", 6, 6)
+    found = json.loads((tmp_path / "a" / "score.json").read_text())
+    assert list(found["methods"]) == ["mean", "plain", "wavelets", "scorer", "ensemble"]
+    for name, row in found["methods"].items():
+        assert row["interval"][0] <= row["mae"] <= row["interval"][1]
+        assert (row["spread"] is None) == (name == "ensemble")
+    assert "| ensemble of all scorers |" in (tmp_path / "a" / "score.md").read_text()
+    run(archive64, tmp_path / "b")
+    assert (tmp_path / "b" / "score.json").read_text() == (tmp_path / "a" / "score.json").read_text()
+
+
+def test_finished_members_are_not_trained_again(archive64: Archive, tmp_path: Path) -> None:
+    run(archive64, tmp_path)
+    whole = (tmp_path / "score.json").read_text()
+    members = tmp_path / "members"
+    kept = (members / "scorer-0.safetensors").stat().st_mtime_ns
+    (members / "scorer-1.safetensors").unlink()
+    run(archive64, tmp_path)
+    assert (members / "scorer-0.safetensors").stat().st_mtime_ns == kept
+    assert (tmp_path / "score.json").read_text() == whole
+    with pytest.raises(BadInput, match="begun with other options"):
+        run(archive64, tmp_path, replace(TINY, seed=5))
+
+
+def test_scorers_start_from_a_trained_critic_and_read_grey_images(archives: dict[int, Path], tmp_path: Path) -> None:
+    config = replace(tiny_config("wgan"), kimg=0.008)
+    launch(config, archives[64], tmp_path)
+    made = scorer(replace(TINY, side=64, critic=tmp_path))
+    critic = Discriminator(WGANConfig(resolution=64, bands=3, critic_width=2, blocks=1))
+    critic.load_state_dict(unflatten("discriminator", load(newest(tmp_path), "networks")))
+    grey = torch.rand(2, 1, 64, 64)
+    torch.testing.assert_close(made.trunk(grey), critic.trunk(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5)
+    assert made.eval()(grey).shape == (2,)
+    with pytest.raises(BadInput, match="--side 64 is needed"):
+        scorer(replace(TINY, critic=tmp_path))
+
+
+def test_the_trunk_is_as_printed_from_128_pixels_on() -> None:
+    assert [sizes(side).blocks for side in (1000, 128, 64, 32, 8)] == [3, 3, 2, 2, 1]
+    with pytest.raises(BadInput, match="multiple of 8"):
+        sizes(36)
+
+
+def test_the_ensemble_is_the_mean_of_its_members() -> None:
+    targets = np.zeros(4, np.float32)
+    held_out = Examples(np.zeros((4, 1, 8, 8), np.uint8), targets, np.array(["blur"] * 4), np.arange(4))
+    off = np.array([[1.0] * 4, [-1.0] * 4], np.float32)
+    found = report(dict.fromkeys(("mean", "plain", "wavelets", "scorer"), off), held_out, 0)["methods"]
+    assert found["scorer"]["mae"] == 1
+    assert found["ensemble"]["mae"] == 0
+    assert found["ensemble"]["kinds"] == {"blur": 0}

@@ -1,0 +1,195 @@
+"""``score``: five scorers over different splits and the three baselines of row E3, judged on objects that none of them saw.
+
+In the folder: ``config.json``; ``members/<network>-<k>.safetensors`` with its validation errors in ``….json``, kept so that the
+same command goes on after the last finished member; ``score.json`` and ``score.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from galaxies.errors import BadInput
+from training import checkpoints
+from training.architectures.wgan import Discriminator, WGANConfig
+from training.config import TrainConfig
+from training.data.archive import Archive
+from training.score import table, wavelets
+from training.score.fit import Phase, fit, predict
+from training.score.networks import PlainCNN, Scorer
+from training.score.regression import Examples, Parts, examples
+from training.transfer import fit_bands
+
+HEAD_RATE, JOINT_RATE, PLAIN_RATE = 2e-3, 3e-4, 1e-3
+VALIDATION = 10
+"""One object in ten is kept for validation, other ones by every member."""
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """``count`` and ``held_out`` are numbers of examples; ``critic`` is a run of a WGAN at this side, for the trunk."""
+
+    side: int = 64
+    count: int = 4000
+    held_out: int = 1000
+    members: int = 5
+    head_epochs: int = 5
+    joint_epochs: int = 15
+    plain_epochs: int = 20
+    batch: int = 32
+    seed: int = 0
+    device: str = "cpu"
+    critic: Path | None = None
+
+
+def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreOptions, tell: Tell) -> dict[str, Any]:
+    """Train what is not yet in ``out`` and return (and write) the table of held-out errors.
+
+    Raises
+    ------
+    BadInput : the side does not fit the archives or the critic, or ``out`` holds members of other options.
+    """
+    sets = []
+    for held_out, count, what in ((False, options.count, "training set"), (True, options.held_out, "held-out set")):
+        parts = Parts(galaxies, unknown, options.side, held_out)
+        sets.append(examples(parts, count, options.seed, lambda done, total, what=what: tell(what, done, total)))  # type: ignore[misc]
+    training, held_out_set = sets
+    _claim(out, options, galaxies, unknown)
+    found = predictions(training, held_out_set, out, options, tell)
+    report = table.report(found, held_out_set, options.seed) | {
+        "options": _plain(options),
+        "trunk": "of a trained critic" if options.critic else "not pretrained",
+        "archive": galaxies.manifest["digest"],
+        "examples": {"training": len(training), "held_out": len(held_out_set)},
+    }
+    (out / "score.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    (out / "score.md").write_text(table.markdown(report))
+    return report
+
+
+def predictions(
+    training: Examples, held_out: Examples, out: Path, options: ScoreOptions, tell: Tell
+) -> dict[str, NDArray[np.float32]]:
+    """Held-out scores of every method, (members, N)."""
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in table.SINGLE}
+    epochs = options.head_epochs + options.joint_epochs + options.plain_epochs
+    total, done = options.members * epochs, 0
+
+    def tick(count: int = 1) -> None:
+        nonlocal done
+        done += count
+        tell("epochs", done, total)
+
+    for k in range(options.members):
+        fitted, kept = split(training, k, options.seed)
+        found["mean"].append(np.full(len(held_out), fitted.targets.mean(), np.float32))
+        found["wavelets"].append(wavelets.scores(fitted, held_out, options.seed + k))
+        for name in ("plain", "scorer"):
+            network = member(name, k, (fitted, kept), out, options, tick)
+            found[name].append(predict(network, held_out.images, options.batch))
+    return {name: np.stack(scores) for name, scores in found.items()}
+
+
+def split(training: Examples, k: int, seed: int) -> tuple[Examples, Examples]:
+    """The examples that member ``k`` learns from and those that choose its best epoch, without an object in common."""
+    objects = np.random.default_rng([seed, 2]).permutation(np.unique(training.objects))
+    kept = np.isin(training.objects, objects[k % VALIDATION :: VALIDATION])
+    return training.at(np.flatnonzero(~kept)), training.at(np.flatnonzero(kept))
+
+
+def member(
+    name: str, k: int, parts: tuple[Examples, Examples], out: Path, options: ScoreOptions, tick: Callable[..., None]
+) -> nn.Module:
+    """Member ``k`` of the networks ``name``: from its file where it is finished, else trained and kept there."""
+    path = out / "members" / f"{name}-{k}.safetensors"
+    torch.manual_seed(options.seed * 1000 + k)
+    network, phases = BUILD[name](options)
+    network.to(options.device)
+    if path.is_file():
+        network.load_state_dict(load_file(path))
+        tick(sum(phase.epochs for phase in phases))
+        return network.eval()
+    curve = fit(network, phases, parts, options.batch, options.seed * 1000 + k, tick)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps({"validation_mae": curve}) + "\n")
+    aside = path.with_name(f".{path.name}")
+    save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, aside)
+    aside.replace(path)
+    return network
+
+
+def sizes(side: int) -> WGANConfig:
+    """The trunk for images of ``side`` pixels: as printed from 128 px on, with fewer mixed blocks where they do not fit.
+
+    Raises
+    ------
+    BadInput : the side is too small, or 8 does not divide it.
+    """
+    blocks = next((blocks for blocks in (3, 2, 1) if side >= 2 * 4**blocks), 1)
+    try:
+        return WGANConfig(resolution=side, bands=1, blocks=blocks)
+    except ValueError as error:
+        raise BadInput(f"side: {error}", field="side") from None
+
+
+def scorer(options: ScoreOptions) -> Scorer:
+    """A fresh scorer, on the trunk of the critic that the options name."""
+    if options.critic is None:
+        return Scorer(sizes(options.side))
+    config, weights = read_critic(options.critic)
+    if config.resolution != options.side:
+        raise BadInput(f"critic {options.critic} judges {config.resolution} px: --side {config.resolution} is needed")
+    made = Scorer(WGANConfig(resolution=options.side, bands=1, critic_width=config.critic_width, blocks=config.blocks))
+    first = "first.0.weight"
+    weights[first] = fit_bands(weights[first], 1, 1, reads=True, equalised=False)
+    checkpoints.load_into(made.trunk, weights, options.critic)
+    return made
+
+
+def read_critic(source: Path) -> tuple[WGANConfig, dict[str, torch.Tensor]]:
+    """Sizes and trunk of the newest critic of a run."""
+    folder = checkpoints.newest(source)
+    config = TrainConfig.from_json(checkpoints.read_state(folder)["config"]).network
+    if not isinstance(config, WGANConfig):
+        raise BadInput(f"critic {source}: a run of the WGAN (preset eth-e1) is needed")
+    critic = Discriminator(config)
+    checkpoints.load_into(critic, checkpoints.unflatten("discriminator", checkpoints.load(folder, "networks")), folder)
+    return config, critic.trunk.state_dict()
+
+
+def _scorer(options: ScoreOptions) -> tuple[nn.Module, list[Phase]]:
+    made = scorer(options)
+    return made, [Phase(made.head, options.head_epochs, HEAD_RATE), Phase(made, options.joint_epochs, JOINT_RATE)]
+
+
+def _plain_cnn(options: ScoreOptions) -> tuple[nn.Module, list[Phase]]:
+    made = PlainCNN(1, options.side)
+    return made, [Phase(made, options.plain_epochs, PLAIN_RATE)]
+
+
+BUILD: dict[str, Callable[[ScoreOptions], tuple[nn.Module, list[Phase]]]] = {"scorer": _scorer, "plain": _plain_cnn}
+
+
+def _plain(options: ScoreOptions) -> dict[str, Any]:
+    return asdict(options) | {"critic": str(options.critic) if options.critic else None}
+
+
+def _claim(out: Path, options: ScoreOptions, galaxies: Archive, unknown: Archive | None) -> None:
+    """Write what ``out`` is made of, or compare it with what it was begun with."""
+    config = {"options": _plain(options), "archives": [archive.manifest["digest"] for archive in (galaxies, unknown) if archive]}
+    path = out / "config.json"
+    if path.is_file() and json.loads(path.read_text()) != config:
+        raise BadInput(f"{out} was begun with other options or data (see config.json there); choose another folder", field="out")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config, indent=1) + "\n")
