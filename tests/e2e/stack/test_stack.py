@@ -123,6 +123,7 @@ def test_containers_run_as_nobody_on_a_read_only_root(stack: Stack) -> None:
     assert stack.run("port", redis).strip() == ""
     assert "NOAUTH" in stack.run("exec", redis, "redis-cli", "ping")
     assert stack.password not in stack.run("top", redis)
+    assert stack.password not in stack.compose("logs")
 
 
 def test_the_four_operations_by_each_api(stack: Stack) -> None:
