@@ -6,8 +6,10 @@ import json
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,20 @@ def test_a_job_sent_by_one_command_is_fetched_by_another(service: str, tmp_path:
     assert command(service, tmp_path, "jobs", "cancel", job).stdout.strip() == b"COMPLETED"
     assert command(service, tmp_path, "jobs", "delete", job).returncode == 0
     assert command(service, tmp_path, "jobs", "show", job).returncode == 3
+
+
+def test_ctrl_c_cancels_the_job_and_is_exit_status_130(service: str, client: galsynth.Client, tmp_path: Path) -> None:
+    known = {job.id for job in client.jobs(operation="interpolate")}
+    arguments = ["interpolate", "42", "1234", "--frames", "2000", "--size", "256", "-o", "film.gif", "--url", service]
+    with subprocess.Popen([sys.executable, "-m", "galsynth", *arguments], cwd=tmp_path) as process:
+        while not (new := [job for job in client.jobs(operation="interpolate") if job.id not in known]):
+            assert process.poll() is None
+            time.sleep(0.1)
+        time.sleep(0.5)  # the command reads the answer that names its job
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert new[0].refresh().phase.value == "ABORTED"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_standard_output_takes_a_result(service: str, tmp_path: Path) -> None:
