@@ -100,7 +100,10 @@ async function once(path, options) {
   const key = apiKey();
   const headers = key ? { ...options.headers, authorization: `Bearer ${key}` } : options.headers;
   try {
-    return await fetch(path, { ...options, headers });
+    const response = await fetch(path, { ...options, headers });
+    // A refusal of a key that has been changed meanwhile says nothing about the new one.
+    if (response.status === 401 && key === apiKey()) connection.become("key");
+    return response;
   } catch (error) {
     if (isAbort(error)) throw error;
     connection.become("offline");
@@ -110,7 +113,6 @@ async function once(path, options) {
 
 /** @param {Response} response */
 async function errorOf(response) {
-  if (response.status === 401) connection.become("key");
   try {
     const problem = await response.json();
     return new ApiError(response.status, problem.title, problem.detail, problem.errors);

@@ -112,7 +112,8 @@ def test_a_service_with_keys_is_given_one_and_never_in_an_address(visit: Visit) 
     expect(dialog).to_be_visible()
     for key in ("wrong", "right"):
         dialog.get_by_label("API key").fill(key)
-        dialog.get_by_role("button", name="Use this key").click()
+        with visit.page.expect_response(lambda answer, key=key: answer.request.headers.get("authorization") == f"Bearer {key}"):
+            dialog.get_by_role("button", name="Use this key").click()
     visit.settle()
     expect(dialog).to_be_hidden()
     expect(visit.page.locator(".tile img")).to_have_count(24)
