@@ -13,7 +13,7 @@ const NAMES = { generate: "galaxy", interpolate: "film", mix: "mix", arithmetic:
 export function asCurl({ operation, body }, base, keyed) {
   const quoted = JSON.stringify(body).replaceAll("'", `'\\''`);
   const headers = ["Prefer: wait=60", "Content-Type: application/json"].map((header) => `-H '${header}'`);
-  if (keyed) headers.push('-H "Authorization: Bearer $GALSYNTH_KEY"');
+  if (keyed) headers.push('-H "Authorization: Bearer $GALSYNTH_API_KEY"');
   return [`curl -o ${fileOf(operation, body)} ${headers.join(" ")}`, `-d '${quoted}'`, `${base}/v1/${operation}`].join(" \\\n  ");
 }
 
@@ -27,7 +27,7 @@ export function asPython({ operation, body }, base, keyed) {
   const known = ENDINGS[format];
   const given = Object.entries(known ? fields : body).map(([name, value]) => `    ${argument(name)}=${literal(value)},`);
   const end = (known ?? '.save("FILE")').replace("FILE", fileOf(operation, body));
-  const key = keyed ? ', api_key=os.environ["GALSYNTH_KEY"]' : "";
+  const key = keyed ? ', api_key=os.environ["GALSYNTH_API_KEY"]' : "";
   return [
     ...(keyed ? ["import os", ""] : []),
     "from galsynth import Client",

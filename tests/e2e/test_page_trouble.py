@@ -121,7 +121,7 @@ def test_a_service_with_keys_is_given_one_and_never_in_an_address(visit: Visit) 
     assert "right" not in visit.address
     visit.go("/?view=galaxy&at=42")
     visit.page.get_by_text("Copy as curl or Python").click()
-    expect(visit.page.get_by_label("curl command")).to_contain_text("$GALSYNTH_KEY")
+    expect(visit.page.get_by_label("curl command")).to_contain_text("$GALSYNTH_API_KEY")
     assert visit.page.evaluate("localStorage.getItem('galsynth-key')") is None
 
 
