@@ -102,7 +102,7 @@ def _meaning(schema: dict[str, Any]) -> str:
     """Description, limits and default of a field, as far as it has them."""
     kinds = [each for each in [schema, *schema.get("anyOf", [])] if each.get("type") != "null"]
     limits = [
-        f"{name} {each[key]:g}"
+        f"{name} {each[key]}"
         for each in kinds
         for key, name in (("minimum", "at least"), ("maximum", "at most"), ("maxItems", "at most so many:"))
         if key in each

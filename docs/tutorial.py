@@ -29,7 +29,7 @@ HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()  # a not
 MODEL = "gz1-64@1"
 MERGERS = 30  # real ones of each training set, beside 420 others
 SYNTHETIC = 400
-REPEATS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdecimal() else 5
+REPEATS = max(2, int(sys.argv[1])) if len(sys.argv) > 1 and sys.argv[1].isdecimal() else 5
 STEPS, BATCH = 250, 32
 torch.set_num_threads(1)
 
@@ -162,7 +162,7 @@ for repeat, (case, chosen) in product(range(REPEATS), CASES.items()):
 # Means over the repeats, and the paired difference from the fair baseline (real mergers repeated) with its 95 % interval
 # (Student's t). An interval that contains 0 means that these repeats do not show a difference. The test set has only 80
 # mergers, the same in every repeat, so the interval speaks of training sets and weights, not of other test sets. The
-# classifier's size was settled while looking at this same test set, so its level is a little flattered; the comparison is not.
+# classifier's size was settled while looking at this same test set, so take the levels as a little flattered.
 
 # %%
 T95 = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 11: 2.20, 15: 2.13, 19: 2.09}

@@ -72,7 +72,7 @@ Flow = Generator[Call | Pause, httpx.Response | None, T]
 class Retry:
     """When to try again: connections that fail, and answers 429, 502, 503 and 504.
 
-    Every POST carries an Idempotency-Key, so another try never makes a second job. Without a ``Retry-After`` the pause before
+    Every order carries an Idempotency-Key, so another try never makes a second job. Without a ``Retry-After`` the pause before
     try n is drawn from 0 … min(longest, first · 2ⁿ) seconds (full jitter: Brooker 2015, "Exponential Backoff And Jitter").
 
     Attributes

@@ -26,7 +26,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-SECONDS = 20
+SECONDS = 45
 WIDE, SMALL = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 WATCH = "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));"
 WAITING = ".loading, .busy, .job progress"

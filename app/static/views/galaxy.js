@@ -27,7 +27,12 @@ export function Galaxy() {
   const point = state.at ?? seedPoint(0);
   const text = formatPoint(point);
   const atom = atomOf(point);
-  const fits = useLoaded(async () => (await fitsOf(setting, point)).arrayBuffer(), [setting.model, setting.psi, text]);
+  const loaded = useLoaded(
+    async () => ({ of: text, bytes: await (await fitsOf(setting, point)).arrayBuffer() }),
+    [setting.model, setting.psi, text],
+  );
+  // Another galaxy's pixels and latents never stand under this one's name.
+  const fits = { ...loaded, value: loaded.value?.of === text ? loaded.value.bytes : null };
   const drawn = useMemo(() => (fits.value ? latentsOfFits(fits.value).className : undefined), [fits.value]);
   const className = atom?.kind === "seed" ? (atom.class ?? drawn) : undefined;
   const request = () => galaxyRequest(setting, point, (one) => latentOf(setting, one));

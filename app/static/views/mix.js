@@ -61,14 +61,10 @@ function MixOfSlots() {
     const archive = await start(
       request().then(({ operation, body }) => ({ operation, body: { ...body, headers: false, format: "zip", size: CELL } })),
     );
-    if (archive)
-      setCells(
-        new Map(
-          [...(await unzip(archive))]
-            .filter(([name]) => name.startsWith("cell-"))
-            .map(([name, blob]) => [name, URL.createObjectURL(blob)]),
-        ),
-      );
+    // Without an archive no cells: those of the grid before must not stay under the new names.
+    const files = archive ? [...(await unzip(archive))] : [];
+    const pictures = files.filter(([name]) => name.startsWith("cell-"));
+    setCells(new Map(pictures.map(([name, blob]) => [name, URL.createObjectURL(blob)])));
   };
   useEffect(() => void make(), [key]);
   useEffect(() => () => cells.forEach((url) => URL.revokeObjectURL(url)), [cells]);
