@@ -3,8 +3,10 @@
 Layers, each of which knows only those above it::
 
     errors, documents, options   what goes wrong, what the service answers, what it is asked
-    protocol                     what to send, when to try again, when to go on: generators without any input or output
+    steps, retry                 what a driver is asked to do; when to try again
+    protocol                     what to send, when to go on, when to give up: generators without any input or output
     result                       bytes → picture, pictures, FITS, array, file
+    operations                   the four operations as methods
     blocking, asynchronous       drive the protocol over httpx
     dataset                      thousands of galaxies as batches of arrays
 """
@@ -30,8 +32,8 @@ from galsynth.client.errors import (
     Unreachable,
     WrongFormat,
 )
-from galsynth.client.protocol import Retry
 from galsynth.client.result import Result
+from galsynth.client.retry import Retry
 
 __all__ = [
     "AsyncClient",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, Unpack
 
@@ -15,26 +17,20 @@ from PIL import Image
 
 from galaxies.cards import ModelCard
 from galsynth.client.dataset import Batch, default_model, plan
-from galsynth.client.documents import JobState, ModelSummary, parse
-from galsynth.client.options import (
-    ArithmeticOptions,
-    DatasetOptions,
-    GenerateOptions,
-    InterpolateOptions,
-    Latent,
-    MixOptions,
-    Term,
-    body_of,
-)
+from galsynth.client.documents import JobState, ModelSummary, job_query, parse
+from galsynth.client.operations import Operations
+from galsynth.client.options import DatasetOptions, body_of
 from galsynth.client.progress import poll_seconds, watching
-from galsynth.client.protocol import Call, Flow, Interrupted, Observer, Pause, Protocol, Retry, receive_into
+from galsynth.client.protocol import Observer, Protocol
 from galsynth.client.result import Result, replacing
+from galsynth.client.retry import Retry
+from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
 from galsynth.client.wanted import Access, Wanted
 
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(Operations["AsyncOrder"]):
     """A galsynth service, for asyncio; parameters and errors are those of `galsynth.Client`.
 
     >>> async with AsyncClient() as client:  # doctest: +SKIP
@@ -69,33 +65,9 @@ class AsyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    def generate(self, **options: Unpack[GenerateOptions]) -> AsyncOrder:
-        """As `galsynth.Client.generate`."""
-        return self.order("generate", body_of(options))
-
-    def interpolate(
-        self, from_: Latent | None = None, to: Latent | None = None, **options: Unpack[InterpolateOptions]
-    ) -> AsyncOrder:
-        """As `galsynth.Client.interpolate`."""
-        return self.order("interpolate", body_of({"from_": from_, "to": to, **options}))
-
-    def mix(
-        self,
-        rows: Sequence[Latent],
-        columns: Sequence[Latent],
-        layers: str | Sequence[int] = "coarse",
-        **options: Unpack[MixOptions],
-    ) -> AsyncOrder:
-        """As `galsynth.Client.mix`."""
-        return self.order("mix", body_of({"rows": rows, "columns": columns, "layers": layers, **options}))
-
-    def arithmetic(self, terms: Sequence[Term], **options: Unpack[ArithmeticOptions]) -> AsyncOrder:
-        """As `galsynth.Client.arithmetic`."""
-        return self.order("arithmetic", body_of({"terms": terms, **options}))
-
     def order(self, operation: str, body: dict[str, Any]) -> AsyncOrder:
-        """As `galsynth.Client.order`."""
-        return AsyncOrder(self, Wanted(operation, {name: value for name, value in body.items() if name != "operation"}))
+        """As `Operations.order`."""
+        return AsyncOrder(self, Wanted.of(operation, body))
 
     async def job(self, job_id: str) -> AsyncJob:
         """A job by its id."""
@@ -105,15 +77,12 @@ class AsyncClient:
         self, *, phase: str | None = None, operation: str | None = None, after: str | None = None
     ) -> AsyncIterator[AsyncJob]:
         """One's jobs, newest first, page by page."""
-        query: dict[str, str | int] = {"limit": 100}
-        query |= {name: value for name, value in (("phase", phase), ("operation", operation), ("after", after)) if value}
-        while True:
+        query = job_query(phase=phase, operation=operation, after=after)
+        while query:
             page = await self.run(self.protocol.jobs(query))
             for state in page.jobs:
                 yield AsyncJob(self, state, ours=False)
-            if page.next is None:
-                return
-            query = dict(httpx.URL(page.next).params.items())
+            query = page.next_query
 
     async def models(self) -> list[ModelSummary]:
         """Every model version of the service."""
@@ -128,21 +97,33 @@ class AsyncClient:
         return await self.run(self.protocol.document(path))
 
     async def dataset(
-        self, count: int, *, first_seed: int = 0, batch: int = 64, start: int = 0, **options: Unpack[DatasetOptions]
-    ) -> AsyncIterator[Batch]:
-        """The batches of `galsynth.Client.dataset` from number ``start`` on; the next one is made while one is read."""
+        self,
+        count: int,
+        *,
+        first_seed: int = 0,
+        batch: int = 64,
+        ahead: int = 2,
+        start: int = 0,
+        **options: Unpack[DatasetOptions],
+    ) -> AsyncGenerator[Batch]:
+        """The batches of `galsynth.Client.dataset` from number ``start`` on, ``ahead`` of them made while one is read.
+
+        One that fails, or is closed (``aclose()``), cancels what it has ordered ahead.
+        """
         chosen = plan(count, first_seed, batch, body_of(options))
         card = await self.model(chosen.options.get("model") or default_model(await self.models()))
-        following: asyncio.Task[Result] | None = None
+        bodies = (chosen.body(index, card) for index in range(start, len(chosen)))
+        tasks: deque[asyncio.Task[Result]] = deque()
         try:
-            for index in range(start, len(chosen)):
-                task = following or asyncio.create_task(self._batch(chosen.body(index, card)))
-                later = index + 1 < len(chosen)
-                following = asyncio.create_task(self._batch(chosen.body(index + 1, card))) if later else None
-                yield Batch.of(await task)
+            while True:
+                tasks.extend(asyncio.create_task(self._batch(body)) for body in islice(bodies, ahead + 1 - len(tasks)))
+                if not tasks:
+                    return
+                yield Batch.of(await tasks.popleft())
         finally:
-            if following is not None:
-                following.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def run(self, flow: Flow[T]) -> T:
         """Carry out a flow of `galsynth.client.protocol`."""

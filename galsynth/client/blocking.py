@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, Unpack
 
@@ -16,26 +16,20 @@ from PIL import Image
 
 from galaxies.cards import ModelCard
 from galsynth.client.dataset import Batch, Dataset, plan
-from galsynth.client.documents import JobState, ModelSummary, parse
-from galsynth.client.options import (
-    ArithmeticOptions,
-    DatasetOptions,
-    GenerateOptions,
-    InterpolateOptions,
-    Latent,
-    MixOptions,
-    Term,
-    body_of,
-)
+from galsynth.client.documents import JobState, ModelSummary, job_query, parse
+from galsynth.client.operations import Operations
+from galsynth.client.options import DatasetOptions, body_of
 from galsynth.client.progress import poll_seconds, watching
-from galsynth.client.protocol import Call, Flow, Interrupted, Observer, Pause, Protocol, Retry, receive_into
+from galsynth.client.protocol import Observer, Protocol
 from galsynth.client.result import Result, replacing
+from galsynth.client.retry import Retry
+from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
 from galsynth.client.wanted import Access, Wanted
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Operations["Order"]):
     """A galsynth service.
 
     >>> client = Client()
@@ -90,31 +84,9 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def generate(self, **options: Unpack[GenerateOptions]) -> Order:
-        """Galaxies: exactly one of ``seeds``, ``count`` and ``latents``; see `galsynth.client.options`."""
-        return self.order("generate", body_of(options))
-
-    def interpolate(self, from_: Latent | None = None, to: Latent | None = None, **options: Unpack[InterpolateOptions]) -> Order:
-        """A film from latent to latent; either ``from_`` and ``to``, or ``path``."""
-        return self.order("interpolate", body_of({"from_": from_, "to": to, **options}))
-
-    def mix(
-        self,
-        rows: Sequence[Latent],
-        columns: Sequence[Latent],
-        layers: str | Sequence[int] = "coarse",
-        **options: Unpack[MixOptions],
-    ) -> Order:
-        """A grid: each cell is the row's galaxy with ``layers`` of the column's."""
-        return self.order("mix", body_of({"rows": rows, "columns": columns, "layers": layers, **options}))
-
-    def arithmetic(self, terms: Sequence[Term], **options: Unpack[ArithmeticOptions]) -> Order:
-        """The galaxy at a weighted sum: ``[(1, 42), (-1, 1234), (1, 321)]``."""
-        return self.order("arithmetic", body_of({"terms": terms, **options}))
-
     def order(self, operation: str, body: dict[str, Any]) -> Order:
-        """Any operation with a body as the contract has it: an echoed request, for example."""
-        return Order(self, Wanted(operation, {name: value for name, value in body.items() if name != "operation"}))
+        """As `Operations.order`."""
+        return Order(self, Wanted.of(operation, body))
 
     def job(self, job_id: str) -> Job:
         """A job by its id, whoever sent it: to go on waiting for it, or to fetch its result again."""
@@ -122,14 +94,11 @@ class Client:
 
     def jobs(self, *, phase: str | None = None, operation: str | None = None, after: str | None = None) -> Iterator[Job]:
         """One's jobs, newest first, page by page; ``after``: only those created later than this ISO 8601 time."""
-        query: dict[str, str | int] = {"limit": 100}
-        query |= {name: value for name, value in (("phase", phase), ("operation", operation), ("after", after)) if value}
-        while True:
+        query = job_query(phase=phase, operation=operation, after=after)
+        while query:
             page = self.run(self.protocol.jobs(query))
             yield from (Job(self, state, ours=False) for state in page.jobs)
-            if page.next is None:
-                return
-            query = dict(httpx.URL(page.next).params.items())
+            query = page.next_query
 
     def models(self) -> list[ModelSummary]:
         """Every model version of the service."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -117,14 +118,19 @@ class Dataset:
         return self.batches()
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Batches from ``start`` on."""
-        waiting: list[Job] = []
+        """Batches from ``start`` on. An iterator that fails, or is closed, cancels what it has ordered ahead."""
+        waiting: deque[Job] = deque()
         following = start
-        while waiting or following < len(self):
-            while following < len(self) and len(waiting) <= self.ahead:
-                waiting.append(self._client.order("generate", self._body(following)).submit("npz"))
-                following += 1
-            yield Batch.of(waiting.pop(0).result())
+        try:
+            while waiting or following < len(self):
+                while following < len(self) and len(waiting) <= self.ahead:
+                    waiting.append(self._client.order("generate", self._body(following)).submit("npz"))
+                    following += 1
+                yield Batch.of(waiting.popleft().result())
+        finally:
+            for job in waiting:
+                if not self._client.run(self._client.protocol.abandon(job.id)):
+                    break  # out of reach: so are the others
 
     def _body(self, index: int) -> dict[str, Any]:
         if self._card is None:

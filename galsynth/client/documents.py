@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeVar
 
+import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from galaxies.cards import Band, GalaxyClass
@@ -67,6 +68,11 @@ class JobPage(_Answer):
     jobs: list[JobState]
     next: str | None = None
 
+    @property
+    def next_query(self) -> dict[str, str | int]:
+        """The query of the next page; empty at the end."""
+        return dict(httpx.URL(self.next or "").params.items())
+
 
 class ModelSummary(_Answer):
     """One model version of the list; ``default``: requests that name no model take this one."""
@@ -91,6 +97,11 @@ class ModelList(_Answer):
 
     default: str | None
     models: list[ModelSummary]
+
+
+def job_query(**filters: str | None) -> dict[str, str | int]:
+    """The query of the first page of the jobs that pass ``filters``."""
+    return {"limit": 100} | {name: value for name, value in filters.items() if value}
 
 
 def parse(kind: type[Document], document: Any) -> Document:

@@ -41,6 +41,7 @@ class ServiceError(GalaxyError):
     status : HTTP status; None where the error did not come from an answer.
     type, title, detail, errors : members of the problem document; empty where there is none.
     retry_after : seconds after which the service asks to try again; None where it does not say.
+    lost : whether the answer to an earlier try of the same request was lost, so that the service may have done what it asks.
     """
 
     def __init__(
@@ -52,11 +53,12 @@ class ServiceError(GalaxyError):
         title: str = "",
         errors: list[dict[str, str]] | None = None,
         retry_after: float | None = None,
+        lost: bool = False,
     ) -> None:
         self.errors = errors or []
         super().__init__(message, field=self.errors[0]["pointer"] if self.errors else None)
         self.status, self.type, self.title, self.detail = status, type_, title, message
-        self.retry_after = retry_after
+        self.retry_after, self.lost = retry_after, lost
 
 
 class Unreachable(ServiceError):

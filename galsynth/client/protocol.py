@@ -7,14 +7,12 @@ cancelling are written once, for threads and for asyncio, and can be tested with
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import random
 import uuid
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TypeVar, cast
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO, cast
 
 import httpx
 
@@ -25,75 +23,27 @@ from galsynth.client.errors import (
     Damaged,
     JobCancelled,
     JobFailed,
-    LimitReached,
-    Unavailable,
+    Missing,
+    Refused,
+    ServiceError,
     Unreachable,
     error_of,
     of_problem,
     seconds_of,
 )
+from galsynth.client.retry import AGAIN, POINTLESS, Retry
+from galsynth.client.steps import Call, Flow, Interrupted, Pause, tag_of
 
-T = TypeVar("T")
 Observer = Callable[[JobState], None]
 """Called with every state of a job that the client sees while it waits."""
 
-AGAIN = frozenset({429, 502, 503, 504})
-POINTLESS = frozenset({"urn:galsynth:problem:damaged-model"})
-"""Problems with a status of `AGAIN` that another try does not mend."""
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Failures before anything has left this machine."""
+LOST_BEHIND = frozenset({502, 504})
+"""Statuses with which a proxy says that it lost the service's answer."""
 CANCEL_SECONDS = 5.0
 BLOCK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request to send. With a ``sink`` the body of a 200 replaces what is in it, and that of a 206 goes to its end."""
-
-    method: str
-    path: str
-    json: Any = None
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    patience: float | None = None
-    """Seconds that the service may think before it answers, on top of the transport's own timeouts; None: no more."""
-    sink: BinaryIO | None = None
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait so many seconds."""
-
-    seconds: float
-
-
-Flow = Generator[Call | Pause, httpx.Response | None, T]
-
-
-@dataclass(frozen=True)
-class Retry:
-    """When to try again: connections that fail, and answers 429, 502, 503 and 504.
-
-    Every order carries an Idempotency-Key, so another try never makes a second job. Without a ``Retry-After`` the pause before
-    try n is drawn from 0 … min(longest, first · 2ⁿ) seconds (full jitter: Brooker 2015, "Exponential Backoff And Jitter").
-
-    Attributes
-    ----------
-    tries : how often a request is sent at most.
-    first, longest : seconds, see above.
-    patience : a ``Retry-After`` beyond so many seconds is not waited for, but raised.
-    """
-
-    tries: int = 6
-    first: float = 0.25
-    longest: float = 10.0
-    patience: float = 120.0
-
-    def pause(self, failures: int, retry_after: float | None, rng: random.Random) -> float | None:
-        """Seconds before the next try after ``failures`` of them; None: give up."""
-        if failures >= self.tries:
-            return None
-        if retry_after is not None:
-            return retry_after if retry_after <= self.patience else None
-        return rng.uniform(0, min(self.longest, self.first * 2**failures))
+MAY_RUN = "the service may have made a job of this order all the same; `galsynth jobs list` shows it"
 
 
 class Protocol:
@@ -111,36 +61,54 @@ class Protocol:
         ------
         ServiceError : the answer is an error, or there is none.
         """
-        failures = 0
+        failures, lost = 0, False
         while True:
             try:
                 response = cast(httpx.Response, (yield call))
             except httpx.TransportError as error:
-                failures += 1
-                yield from self._rest(failures, error)
+                failures, lost = failures + 1, lost or not isinstance(error, NEVER_SENT)
+                yield from self._rest(failures, error, lost=lost)
                 continue
             self.reached = True
             if not response.is_error:
                 return response
             error_ = error_of(response)
+            error_.lost = lost
             if response.status_code not in AGAIN or error_.type in POINTLESS:
                 raise error_
-            failures += 1
+            failures, lost = failures + 1, lost or response.status_code in LOST_BEHIND
             pause = self.retry.pause(failures, seconds_of(response.headers.get("retry-after")), self._rng)
             if pause is None:
                 raise error_
             yield Pause(pause)
 
-    def submit(self, operation: str, body: dict[str, Any], key: str = "") -> Flow[JobState]:
-        """The job that an operation's body becomes."""
-        headers = {"idempotency-key": key or uuid.uuid4().hex, "accept": "application/json"}
-        response = yield from self.call(Call("POST", f"/v1/{operation}", json=body, headers=headers))
-        return parse(JobState, _json(response))
+    def submit(self, operation: str, body: dict[str, Any]) -> Flow[JobState]:
+        """The job that an operation's body becomes. Interrupted, it is deleted; a note on the exception says where that failed.
+
+        Raises
+        ------
+        ServiceError : there is no job, or (a note says so) nobody knows.
+        """
+        headers = {"idempotency-key": uuid.uuid4().hex, "accept": "application/json"}
+        order = Call("POST", f"/v1/{operation}", json=body, headers=headers)
+        try:
+            response = yield from self.call(order)
+            return parse(JobState, _json(response))
+        except ServiceError as error:
+            if error.lost and not isinstance(error, Refused):
+                error.add_note(MAY_RUN)
+            raise
+        except GeneratorExit:
+            raise
+        except BaseException as why:
+            if not (yield from self._take_back(order)):
+                why.add_note(MAY_RUN)
+            raise
 
     def job(self, job_id: str, wait: float = 0) -> Flow[JobState]:
         """A job, with ``wait`` as soon as its phase changes, or after so many seconds."""
         params = {"wait": wait} if wait else {}
-        response = yield from self.call(Call("GET", f"/v1/jobs/{job_id}", params=params, patience=wait or None))
+        response = yield from self.call(Call("GET", f"/v1/jobs/{job_id}", params=params, patience=wait))
         return parse(JobState, _json(response))
 
     def wait(self, job: JobState, observe: Observer | None, step: float, *, cancel: bool) -> Flow[JobState]:
@@ -159,10 +127,11 @@ class Protocol:
                 if observe is not None:
                     observe(job)
                 job = yield from self.job(job.id, step)
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            if cancel:
-                with contextlib.suppress(httpx.TransportError):
-                    yield Call("POST", f"/v1/jobs/{job.id}/cancel", patience=CANCEL_SECONDS)
+        except (ServiceError, GeneratorExit):
+            raise
+        except BaseException as why:
+            if cancel and not (yield from self.abandon(job.id)):
+                why.add_note(f"job {job.id} may still run: `galsynth jobs cancel {job.id}`")
             raise
         if observe is not None:
             observe(job)
@@ -199,9 +168,22 @@ class Protocol:
         response = yield from self.call(Call("POST", f"/v1/jobs/{job_id}/cancel"))
         return parse(JobState, _json(response))
 
+    def abandon(self, job_id: str) -> Flow[bool]:
+        """Cancel a job that nobody waits for any more, in one try and without errors; whether it is certain to end."""
+        return (yield from self._once(Call("POST", f"/v1/jobs/{job_id}/cancel", limit=CANCEL_SECONDS)))
+
     def delete(self, job_id: str) -> Flow[None]:
-        """Forget a job and its result."""
-        yield from self.call(Call("DELETE", f"/v1/jobs/{job_id}"))
+        """Forget a job and its result.
+
+        Raises
+        ------
+        Missing : there is none; not where an earlier try may have deleted it and the answer was lost.
+        """
+        try:
+            yield from self.call(Call("DELETE", f"/v1/jobs/{job_id}"))
+        except Missing as error:
+            if not error.lost:
+                raise
 
     def models(self) -> Flow[list[ModelSummary]]:
         """Every model version."""
@@ -222,6 +204,25 @@ class Protocol:
             raise BadAnswer(f"{response.request.url} does not answer with a JSON object; is it a galsynth service?")
         return document
 
+    def _take_back(self, order: Call) -> Flow[bool]:
+        """Delete the job that ``order`` may have become, found by its Idempotency-Key; whether certainly none is left."""
+        try:
+            response = cast(httpx.Response, (yield replace(order, limit=CANCEL_SECONDS)))
+            if response.is_error:
+                return isinstance(error_of(response), Refused)
+            job = parse(JobState, _json(response))
+        except (httpx.TransportError, BadAnswer):
+            return False
+        return (yield from self._once(Call("DELETE", f"/v1/jobs/{job.id}", limit=CANCEL_SECONDS)))
+
+    def _once(self, call: Call) -> Flow[bool]:
+        """Send once; whether it was done, or there was nothing to do it to."""
+        try:
+            response = cast(httpx.Response, (yield call))
+        except httpx.TransportError:
+            return False
+        return not response.is_error or isinstance(error_of(response), Missing)
+
     def _receive(self, path: str, sink: BinaryIO) -> Flow[str]:
         """The bytes at ``path``, and the digest that their ETag names. Tries count anew whenever bytes have come."""
         etag, failures = "", 0
@@ -237,52 +238,22 @@ class Protocol:
                 failures = 1 if sink.tell() > have else failures + 1
                 yield from self._rest(failures, broken.cause)
                 continue
-            return _tag(response)
+            return tag_of(response)
 
-    def _rest(self, failures: int, error: httpx.TransportError) -> Flow[None]:
+    def _rest(self, failures: int, error: httpx.TransportError, *, lost: bool = False) -> Flow[None]:
         """Pause after a connection that failed; who never was reached at all is given up soon.
 
         Raises
         ------
-        Unreachable : it is time to give up.
+        Unreachable : it is time to give up; ``lost`` says whether anything was sent.
         """
         refused = isinstance(error, httpx.ConnectError) and not self.reached
         pause = None if refused and failures > 1 else self.retry.pause(failures, None, self._rng)
         if pause is None:
             reason = str(error) or type(error).__name__
-            raise Unreachable(f"no galsynth service answers at {self.base} ({reason}); start one on this machine: galsynth up")
+            message = f"no galsynth service answers at {self.base} ({reason}); start one on this machine: galsynth up"
+            raise Unreachable(message, lost=lost)
         yield Pause(pause)
-
-
-class Interrupted(Exception):
-    """Thrown into a flow: the body of an answer ended too soon. What came is in the sink; ``etag`` names the whole."""
-
-    def __init__(self, cause: httpx.TransportError, response: httpx.Response) -> None:
-        super().__init__(str(cause))
-        self.cause, self.etag = cause, _tag(response)
-
-
-def receive_into(sink: BinaryIO, response: httpx.Response) -> bool:
-    """Whether the body of ``response`` belongs into ``sink``, which then stands where the body is to go.
-
-    Raises
-    ------
-    BadAnswer : a part that does not begin where the sink ends.
-    """
-    if response.status_code == httpx.codes.OK:
-        sink.seek(0)
-        sink.truncate()
-        return True
-    if response.status_code != httpx.codes.PARTIAL_CONTENT:
-        return False
-    begins = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    if begins != str(sink.tell()):
-        raise BadAnswer(f"the service sends bytes from {begins or 'nobody knows where'}; from {sink.tell()} on was asked for")
-    return True
-
-
-def _tag(response: httpx.Response) -> str:
-    return str(response.headers.get("etag", "")).removeprefix("W/").strip('"')
 
 
 def _digest(sink: BinaryIO) -> str:
@@ -299,6 +270,3 @@ def _json(response: httpx.Response) -> Any:
     except ValueError:
         url = response.request.url
         raise BadAnswer(f"{url} does not answer with JSON; is it a galsynth service?", status=response.status_code) from None
-
-
-__all__ = ["Call", "Flow", "Interrupted", "LimitReached", "Observer", "Pause", "Protocol", "Retry", "Unavailable", "receive_into"]

@@ -13,8 +13,8 @@ from galaxies.errors import BadInput
 from galsynth.client.documents import JobState
 from galsynth.client.errors import WrongFormat
 from galsynth.client.options import format_of, formats
-from galsynth.client.protocol import Call
 from galsynth.client.result import Result
+from galsynth.client.steps import Call
 from galsynth.settings import Settings
 
 
@@ -26,6 +26,11 @@ class Wanted:
     asked: dict[str, Any]
     states: dict[str, JobState] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, operation: str, body: dict[str, Any]) -> Wanted:
+        """What ``body`` asks for; an echoed request names its operation itself."""
+        return cls(operation, {name: value for name, value in body.items() if name != "operation"})
 
     def format(self, wanted: str | None = None) -> str:
         """``wanted``, else that of the request, else the operation's first.
@@ -92,5 +97,5 @@ class Access:
         known: dict[str, Any] = {"method": call.method, "url": call.path, "headers": dict(call.headers)}
         known |= {"json": call.json} if call.json is not None else {}
         known |= {"params": dict(call.params)} if call.params else {}
-        seconds = self.timeout + (call.patience or 0)
+        seconds = call.limit or self.timeout + call.patience
         return known | {"timeout": httpx.Timeout(seconds, connect=min(seconds, 10.0))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -18,6 +19,7 @@ from astropy.io import fits
 from PIL import Image
 
 import galsynth
+import galsynth.client
 
 GUIDE = Path(__file__).parents[2] / "docs" / "client.md"
 BLOCK = re.compile(r"^<!-- tested -->\n+```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -72,6 +74,17 @@ def test_a_data_set_is_the_same_in_another_process_and_from_the_middle(client: g
     assert np.array_equal(last.images, batches[2].images)
     with pytest.raises(IndexError):
         data[3]
+
+
+def test_a_data_set_for_asyncio_is_the_same(service: str, client: galsynth.Client) -> None:
+    async def read() -> list[galsynth.client.Batch]:
+        async with galsynth.AsyncClient(service) as asking:
+            return [batch async for batch in asking.dataset(20, first_seed=5, batch=8, start=1, class_="merger")]
+
+    expected = list(client.dataset(20, first_seed=5, batch=8, class_="merger").batches(1))
+    for found, batch in zip(asyncio.run(read()), expected, strict=True):
+        for name in galsynth.client.Batch._fields:
+            assert np.array_equal(getattr(found, name), getattr(batch, name)), name
 
 
 def test_a_data_set_of_a_model_without_noise(client: galsynth.Client) -> None:

@@ -33,7 +33,8 @@ LISTS = [QUEUE, f"{QUEUE}\x06\x169"]
 class FakeWorker:
     """Takes job ids from the real queue and completes jobs with bytes that name their result key, through the real stores.
 
-    ``failure``: fail with it instead. ``paused``: take nothing. ``padding``: so many bytes more in every result.
+    ``failure``: fail with it instead. ``paused``: take nothing. ``content``: these bytes as every result. ``padding``: so many
+    bytes more in every result.
     """
 
     def __init__(self, url: str, results: Path) -> None:
@@ -42,6 +43,7 @@ class FakeWorker:
         self.results: Results = ResultStore(results)
         self.failure: Failure | None = None
         self.paused = False
+        self.content = b""
         self.padding = 0
         self.rendered: list[str] = []
         self._stop = threading.Event()
@@ -72,7 +74,7 @@ class FakeWorker:
         assert job is not None
         format_ = job.request.format or "png"
         with self.results.scratch() as folder:
-            (folder / "out").write_bytes(job.result_key.encode() + b"." * self.padding)
+            (folder / "out").write_bytes((self.content or job.result_key.encode()) + b"." * self.padding)
             described = Result(
                 key="", format=format_, media_type=MEDIA_TYPES[format_], bytes=0, digest="", width=64, height=64, images=job.total
             )

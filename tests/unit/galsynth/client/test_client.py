@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 import galsynth
@@ -40,6 +42,9 @@ class Breaking(httpx.HTTPTransport):
         if fault == "interrupt":
             raise KeyboardInterrupt
         response = super().handle_request(request)
+        if fault == "interrupt after":
+            response.close()
+            raise KeyboardInterrupt
         if fault == "lost":
             response.close()
             raise httpx.ReadError("lost after it was sent")
@@ -115,6 +120,63 @@ def test_ctrl_c_cancels_the_job(url: str, worker: FakeWorker) -> None:  # noqa: 
         with pytest.raises(KeyboardInterrupt):
             order.result()
         assert order.submit().refresh().phase.value == "ABORTED"
+
+
+@pytest.mark.parametrize("fault", ["interrupt", "interrupt after"])
+def test_ctrl_c_while_an_order_is_sent_leaves_no_job(url: str, worker: FakeWorker, fault: str) -> None:  # noqa: F811
+    worker.paused = True
+    with galsynth.Client(url, transport=Breaking(POST=[fault])) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.generate(seeds=[42]).submit()
+        assert list(client.jobs()) == []
+
+
+def test_a_delete_whose_answer_is_lost_has_deleted(url: str) -> None:
+    with galsynth.Client(url, transport=Breaking(DELETE=["lost"])) as client:
+        job = client.generate(seeds=[42]).submit()
+        job.delete()
+        with pytest.raises(Missing):
+            job.delete()
+
+
+def phases(url: str) -> list[str]:
+    return sorted(job.state.phase.value for job in galsynth.Client(url).jobs())
+
+
+def test_a_data_set_that_is_interrupted_cancels_its_jobs(url: str, worker: FakeWorker) -> None:  # noqa: F811
+    worker.paused = True
+    with galsynth.Client(url, transport=Breaking(GET=["", "", "interrupt"])) as client, pytest.raises(KeyboardInterrupt):
+        next(iter(client.dataset(60, batch=10, ahead=3)))
+    assert phases(url) == ["ABORTED"] * 4
+
+
+def only_the_first(worker: FakeWorker) -> Callable[[galsynth.JobState], None]:  # noqa: F811
+    """What has ``worker`` make the first batch of a data set of tens, and no other."""
+    stream = io.BytesIO()
+    np.savez(stream, images=np.zeros((10, 3, 8, 8), np.float32), seeds=np.arange(10), classes=np.array(["a"] * 10))
+    worker.paused, worker.content = True, stream.getvalue()
+    return lambda state: worker.render(state.id) if state.request["seeds"][0] == 0 else None
+
+
+def test_a_data_set_that_is_closed_cancels_what_it_ordered_ahead(url: str, worker: FakeWorker) -> None:  # noqa: F811
+    batches = galsynth.Client(url, progress=only_the_first(worker)).dataset(60, batch=10, ahead=2).batches()
+    assert next(batches).seeds.tolist() == list(range(10))
+    assert phases(url) == ["COMPLETED", "QUEUED", "QUEUED"]
+    batches.close()
+    assert phases(url) == ["ABORTED", "ABORTED", "COMPLETED"]
+
+
+def test_a_data_set_for_asyncio_does_so_too(url: str, worker: FakeWorker) -> None:  # noqa: F811
+    async def use() -> None:
+        async with galsynth.AsyncClient(url, progress=only_the_first(worker)) as client:
+            batches = client.dataset(60, batch=10, ahead=2)
+            assert (await anext(batches)).seeds.tolist() == list(range(10))
+            while len(phases(url)) < 3:
+                await asyncio.sleep(0.05)
+            await batches.aclose()
+
+    asyncio.run(use())
+    assert phases(url) == ["ABORTED", "ABORTED", "COMPLETED"]
 
 
 def test_a_job_is_resumed_by_its_id(url: str) -> None:
@@ -207,6 +269,27 @@ def test_a_cancelled_task_cancels_its_job(url: str, worker: FakeWorker) -> None:
             return (await job.refresh()).phase.value
 
     assert asyncio.run(use()) == "ABORTED"
+
+
+def test_a_task_cancelled_while_it_sends_leaves_no_job(url: str, worker: FakeWorker) -> None:  # noqa: F811
+    worker.paused = True
+
+    class Slow(httpx.AsyncHTTPTransport):
+        """Every answer to a POST comes a moment late, so that the task is cancelled before it knows its job."""
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            await asyncio.sleep(0.3 if request.method == "POST" else 0)
+            return response
+
+    async def use() -> list[str]:
+        async with galsynth.AsyncClient(url, transport=Slow()) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.generate(seeds=[42]).submit()
+            return [job.id async for job in client.jobs()]
+
+    assert asyncio.run(use()) == []
 
 
 def test_waiting_polls_long_and_not_often(url: str, worker: FakeWorker) -> None:  # noqa: F811

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import random
@@ -30,7 +31,9 @@ from galsynth.client.errors import (
     error_of,
     seconds_of,
 )
-from galsynth.client.protocol import Call, Flow, Interrupted, Pause, Protocol, Retry, receive_into
+from galsynth.client.protocol import Protocol
+from galsynth.client.retry import Retry
+from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
 
 CONTENT = bytes(range(256)) * 20
 DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
@@ -149,22 +152,100 @@ def test_waiting_ends_with_the_job() -> None:
     assert all(isinstance(step, Call) and step.params == {"wait": 30} for step in steps)
 
 
-@pytest.mark.parametrize(("cancel", "calls"), [(True, 2), (False, 1)])
-def test_an_interrupt_cancels_the_job_that_we_sent(cancel: bool, calls: int) -> None:
-    flow = protocol().wait(job(phase="QUEUED", result=None), None, 30, cancel=cancel)
-    sent: list[str] = []
+def calls_of(flow: Flow[Any], error: type[BaseException], *outcomes: Any) -> tuple[list[tuple[str, str]], list[str]]:
+    """What a flow sent before it failed with ``error``, as (method, path), and the notes on the error."""
+    sent: list[tuple[str, str]] = []
 
-    def interrupted() -> None:
-        step: Call | Pause = next(flow)
-        sent.append(getattr(step, "path", ""))
-        step = flow.throw(KeyboardInterrupt())
-        sent.append(getattr(step, "path", ""))
-        flow.send(answer(200, JOB))
+    def noted() -> Flow[Any]:
+        step = next(flow)
+        while True:
+            if isinstance(step, Call):
+                sent.append((step.method, step.path))
+            try:
+                outcome = yield step
+            except BaseException as thrown:
+                step = flow.throw(thrown)
+            else:
+                step = flow.send(outcome)
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert len(sent) == calls
-    assert not cancel or sent[-1].endswith("/cancel")
+    with pytest.raises(error) as caught:
+        drive(noted(), *outcomes)
+    return sent, getattr(caught.value, "__notes__", [])
+
+
+INTERRUPTS = [KeyboardInterrupt(), asyncio.CancelledError(), RuntimeError("the caller's own")]
+WAITED, CANCELLED = ("GET", f"/v1/jobs/{JOB['id']}"), ("POST", f"/v1/jobs/{JOB['id']}/cancel")
+ORDERED, DELETED = ("POST", "/v1/generate"), ("DELETE", f"/v1/jobs/{JOB['id']}")
+
+
+@pytest.mark.parametrize("why", INTERRUPTS, ids=repr)
+def test_an_interrupt_while_waiting_cancels_the_job_that_we_sent(why: BaseException) -> None:
+    running = job(phase="QUEUED", result=None)
+    ours = protocol().wait(running, None, 30, cancel=True)
+    assert calls_of(ours, type(why), why, answer(200, JOB)) == ([WAITED, CANCELLED], [])
+    others = protocol().wait(running, None, 30, cancel=False)
+    assert calls_of(others, type(why), why) == ([WAITED], [])
+
+
+@pytest.mark.parametrize("outcome", [httpx.ReadTimeout("slow"), answer(503, {})], ids=["no answer", "unavailable"])
+def test_a_job_that_cannot_be_cancelled_is_named(outcome: Any) -> None:
+    flow = protocol().wait(job(phase="QUEUED", result=None), None, 30, cancel=True)
+    sent, (note,) = calls_of(flow, KeyboardInterrupt, KeyboardInterrupt(), outcome)
+    assert sent == [WAITED, CANCELLED]
+    assert f"galsynth jobs cancel {JOB['id']}" in note
+
+
+@pytest.mark.parametrize("why", INTERRUPTS, ids=repr)
+def test_an_interrupt_while_an_order_is_sent_deletes_what_became_of_it(why: BaseException) -> None:
+    sent, notes = calls_of(protocol().submit("generate", {}), type(why), why, answer(202, JOB), answer(204))
+    assert (sent, notes) == ([ORDERED, ORDERED, DELETED], [])
+
+
+def test_the_job_of_an_interrupted_order_is_found_by_its_key() -> None:
+    flow = protocol().submit("generate", {"seeds": [1]})
+    first, again = next(flow), flow.throw(KeyboardInterrupt())
+    assert isinstance(first, Call)
+    assert isinstance(again, Call)
+    assert (again.headers, again.json) == (first.headers, first.json)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "known"),
+    [
+        ([answer(422, {"detail": "wrong"})], True),
+        ([answer(202, JOB), answer(404, {})], True),
+        ([answer(202, JOB), httpx.ReadError("gone")], False),
+        ([answer(202, JOB), answer(503, {})], False),
+        ([answer(503, {})], False),
+        ([httpx.ConnectError("gone")], False),
+        ([httpx.Response(200, text="<html>", request=httpx.Request("POST", "http://s"))], False),
+    ],
+)
+def test_where_nobody_knows_what_became_of_an_order_a_note_says_so(outcomes: list[Any], known: bool) -> None:
+    _, notes = calls_of(protocol().submit("generate", {}), KeyboardInterrupt, KeyboardInterrupt(), *outcomes)
+    assert [("jobs list" in note) for note in notes] == ([] if known else [True])
+
+
+def test_an_order_that_may_have_arrived_says_so_when_it_is_given_up() -> None:
+    sent = [httpx.ReadError("lost"), httpx.ConnectError("refused"), httpx.ConnectError("refused")]
+    assert len(calls_of(protocol(tries=3).submit("generate", {}), Unreachable, *sent)[1]) == 1
+    never = [httpx.ConnectError("refused")] * 2
+    assert calls_of(protocol().submit("generate", {}), Unreachable, *never)[1] == []
+    refused = [httpx.ReadError("lost"), answer(422, {"detail": "wrong"})]
+    assert calls_of(protocol().submit("generate", {}), Refused, *refused)[1] == []
+
+
+@pytest.mark.parametrize("lost", [httpx.ReadError("lost"), answer(502, {}), answer(504, {})])
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_repeated_delete_that_finds_nothing_has_succeeded(lost: Any, status: int) -> None:
+    _, steps = drive(protocol().delete("x"), lost, answer(status, {"detail": "no job"}))
+    assert [step.method for step in steps if isinstance(step, Call)] == ["DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize("before", [[], [httpx.ConnectError("refused")], [answer(503, {})]])
+def test_a_delete_that_finds_nothing_at_first_is_an_error(before: list[Any]) -> None:
+    with pytest.raises(Missing):
+        drive(protocol().delete("x"), *before, answer(404, {"detail": "no job"}))
 
 
 def test_a_failed_job_is_its_problem_as_an_error() -> None:
