@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from galaxies.jobs import Job
-from jobstore.records import BULK_PLACE, DEAD, LOAD, PRIORITIES, WAITING, JobRecords
+from jobstore.records import BULK_PLACE, DEAD, LOAD, QUEUES, WAITING, JobRecords
 from jobstore.workers import WorkerBeacons
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -115,7 +115,7 @@ class _Seen(Collector):
         pixels = GaugeMetricFamily("galsynth_queue_pixels", "Pixels of the jobs that wait", labels=["priority"])
         oldest = GaugeMetricFamily("galsynth_queue_oldest_seconds", "Age of the job that waits longest", labels=["priority"])
         waiting = 0
-        for i, priority in enumerate(PRIORITIES):
+        for i, priority in enumerate(QUEUES):
             count, first = lines[2 * i : 2 * i + 2]
             waiting += count
             jobs.add_metric([priority], count)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from celery import Celery
-from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from galaxies.errors import Transient
 from galaxies.jobs import Job, Priority
-from jobstore.records import PRIORITIES, QUEUE, TASK
+from jobstore.records import QUEUES, TASK
+from jobstore.transport import celery_on
 
 MOST_JOBS = 8
 """Jobs of one message. More save little, and one worker would have all of them."""
@@ -23,7 +22,7 @@ SMALL_IMAGES = 4
 def messages(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
     """Which of ``jobs`` share a message: small ones of one priority, and no more of them than give every worker its part."""
     found = [[job] for job in jobs if job.total > SMALL_IMAGES]
-    for priority in PRIORITIES:
+    for priority in QUEUES:
         small = [job for job in jobs if job.total <= SMALL_IMAGES and job.priority == priority]
         size = max(1, min(MOST_JOBS, math.ceil(len(small) / max(1, workers))))
         found += [small[start : start + size] for start in range(0, len(small), size)]
@@ -34,18 +33,8 @@ class RenderQueue:
     """The Celery queue that the workers read. Safe to share between threads."""
 
     def __init__(self, redis_url: str) -> None:
-        self._celery = Celery("galsynth-api", broker=redis_url, set_as_current=False)
-        self._celery.conf.update(
-            # The default exchange needs no bindings in Redis, so an emptied Redis takes messages as before.
-            task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call,unused-ignore]
-            task_ignore_result=True,
-            broker_transport_options={
-                "socket_connect_timeout": 2,
-                "socket_timeout": 5,
-                "priority_steps": list(PRIORITIES.values()),
-            },
-            broker_pool_limit=40,
-        )
+        self._celery = celery_on("galsynth-api", redis_url, socket_connect_timeout=2, socket_timeout=5)
+        self._celery.conf.broker_pool_limit = 40
 
     def send(self, job_ids: Sequence[str], priority: Priority = "interactive") -> None:
         """Put jobs into the queue as one message: one worker takes them all.
@@ -55,7 +44,7 @@ class RenderQueue:
         Transient : the queue cannot be reached; the jobs are not in it.
         """
         try:
-            self._celery.send_task(TASK, job_ids, queue=QUEUE, priority=PRIORITIES[priority], ignore_result=True, retry=False)
+            self._celery.send_task(TASK, job_ids, queue=QUEUES[priority], ignore_result=True, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             raise Transient(f"the queue cannot be reached ({type(error).__name__}); nothing was accepted: try again") from None
 

@@ -24,11 +24,9 @@ from galaxies.jobs import Failure, Job, Phase, Priority, Result
 from jobstore import scripts
 
 TASK = "galaxies.render"
-QUEUE = "galaxies"
-"""Names of the Celery task and its queue, which the API and the workers share; the task's one argument is the job's id."""
-
-PRIORITIES: dict[Priority, int] = {"interactive": 0, "bulk": 9}
-"""Redis priorities of messages, 0 first. Each has a list of its own in Redis; API and workers must know the same ones."""
+"""Name of the Celery task, which the API and the workers share; its arguments are ids of jobs."""
+QUEUES: dict[Priority, str] = {"interactive": "galaxies", "bulk": "galaxies.bulk"}
+"""Queues of its messages, the first served first. Each is a list in Redis of the same name."""
 
 PREFIX = "galsynth:"
 CHANGES = PREFIX + "changes"

@@ -14,12 +14,10 @@ from typing import Any
 
 import redis
 
-from jobstore.records import BULK_PLACE, LOAD, OPEN, PREFIX, PRIORITIES, QUEUE, WAITING
+from jobstore.records import BULK_PLACE, LOAD, OPEN, PREFIX, QUEUES, WAITING
 
 UNACKED = "unacked"
 """kombu's hash of messages that workers hold: delivery tag → JSON. A contract test holds kombu to it."""
-LISTS = tuple(QUEUE if step == 0 else f"{QUEUE}\x06\x16{step}" for step in PRIORITIES.values())
-"""The lists in which kombu keeps the messages of each priority."""
 SETTLED_SECONDS = 15.0
 """A job younger than this may have its message still on the way."""
 MOST_MESSAGES = 50_000
@@ -68,7 +66,7 @@ class Upkeep:
         what is found twice in a row is lost.
         """
         jobs = self._settled()
-        if not jobs or sum(self._client.llen(name) for name in LISTS) > MOST_MESSAGES:
+        if not jobs or sum(self._client.llen(name) for name in QUEUES.values()) > MOST_MESSAGES:
             return set()
         for message in self._messages():
             jobs.difference_update(_job_ids(message))
@@ -116,7 +114,7 @@ class Upkeep:
         from the queue to there, while we look.
         """
         yield from self._held()
-        for name in LISTS:
+        for name in QUEUES.values():
             for start in range(0, self._client.llen(name), _CHUNK):
                 yield from map(json.loads, self._client.lrange(name, start, start + _CHUNK - 1))
         yield from self._held()

@@ -60,7 +60,10 @@ class Work:
 
 @dataclass(eq=False)
 class Ticket:
-    """Work that was handed in: ``done`` rows are written, in order from the first. ``on_end`` is called at the end."""
+    """Work that was handed in: ``done`` rows are written, in order from the first. ``on_end`` is called at the end.
+
+    ``batches``: how many the engine has begun from the moment it had the work until it was done, those of others too.
+    """
 
     work: Work
     on_end: Callable[[], None] = lambda: None
@@ -68,6 +71,7 @@ class Ticket:
     done: int = 0
     cancelled: bool = False
     error: BaseException | None = None
+    batches: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
@@ -156,6 +160,7 @@ class Engine:
         """Put work at the end of the line; ``on_end`` is called on the engine's thread when `Ticket.wait` would return."""
         ticket = Ticket(work, on_end)
         with self._changed:
+            ticket.batches = -self.batches
             if self._stopping:
                 ticket.end(Stopped("the engine has stopped"))
             elif work.count == 0:
@@ -251,4 +256,5 @@ class Engine:
         for piece in pieces:
             piece.ticket.done = piece.stop
             if piece.stop == piece.ticket.work.count:
+                piece.ticket.batches += self.batches
                 piece.ticket.end()

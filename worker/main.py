@@ -19,7 +19,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from galaxies.errors import Transient
-from jobstore.records import QUEUE, JobRecords
+from jobstore.records import QUEUES, JobRecords
 from jobstore.stores import results_at
 from jobstore.workers import WorkerInfo
 from models.generator import CPU, choose_device
@@ -127,7 +127,7 @@ class Worker:
             hostname=worker_id,
             pool="threads",
             concurrency=self.settings.concurrency,
-            queues=[QUEUE],
+            queues=list(QUEUES.values()),
             loglevel=self.settings.log_level.upper(),
             quiet=True,
             without_gossip=True,
@@ -170,7 +170,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     _watch_over(metrics, engine, models, watch)
     traces = traces_to(settings.otlp_endpoint, "galsynth-worker")
     renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20, metrics, traces)
-    app = celery_app(settings.queue_address, settings.visibility_timeout)
+    app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots)
     add_render_task(app, renderer.render)
     default_model = DefaultModel(store, models, metrics.model_refused)
     return Worker(settings, client, app, engine, models, watch, default, default_model, metrics, traces)

@@ -143,7 +143,9 @@ class Renderer:
             way.clock.lap("complete")
             job, steps = way.job, way.clock.steps
             ids = {"job": job.id, "request_id": job.request_id, "caller": job.owner}
-            _LOG.info("job completed", **ids, operation=job.operation, images=job.total, attempt=job.attempts, **steps)
+            batches = way.running.ticket.batches if way.running.ticket else 0
+            what = {"operation": job.operation, "images": job.total, "attempt": job.attempts, "batches": batches}
+            _LOG.info("job completed", **ids, **what, **steps)
             self._report(way, "completed")
         for way in ways:
             if way.error is not None:

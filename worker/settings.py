@@ -52,6 +52,12 @@ class WorkerSettings(BaseSettings):
     concurrency: int = Field(
         default=16, ge=1, le=256, description="jobs that one worker runs at a time; their galaxies share batches"
     )
+    bulk_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="how many of them may be bulk jobs, so that interactive ones find a place; default a quarter of them",
+    )
     batch_size: int | None = Field(
         default=None,
         ge=1,
@@ -103,6 +109,12 @@ class WorkerSettings(BaseSettings):
             return split_roots(value)
         except BadInput as error:
             raise ValueError(error.message) from None
+
+    @property
+    def bulk_slots(self) -> int:
+        """Bulk jobs that may run at a time: one place at least is kept for interactive ones, unless there is only one."""
+        wanted = self.bulk_concurrency or self.concurrency // 4
+        return max(1, min(wanted, self.concurrency - 1))
 
     @property
     def queue_address(self) -> str:

@@ -10,43 +10,41 @@ import redis
 import structlog
 from celery import Celery
 from celery.exceptions import Reject
-from kombu.entity import Queue
 
-from jobstore.records import PRIORITIES, QUEUE, TASK
+from jobstore.records import TASK
+from jobstore.transport import celery_on
 from worker.engine import Stopped
 
 RETRY_SECONDS = 1.0
+SPARE_CONNECTIONS = 8
 
 _LOG = structlog.get_logger(__name__)
 
 
-def celery_app(redis_url: str, visibility_timeout: int) -> Celery:
-    """The Celery application of workers.
+def celery_app(redis_url: str, visibility_timeout: int, concurrency: int = 1, bulk_slots: int | None = None) -> Celery:
+    """The Celery application of workers, which hold up to ``concurrency`` messages, of them ``bulk_slots`` bulk ones.
 
     A message is acknowledged when its job has ended. A worker that dies keeps its leases for ``visibility_timeout`` seconds; then
     any other worker, which looks every few seconds, puts its messages back into the queue.
     """
-    app = Celery("galsynth", broker=redis_url, set_as_current=False)
     transport = {
         "visibility_timeout": visibility_timeout,
-        "priority_steps": list(PRIORITIES.values()),
+        "bulk_slots": bulk_slots,
+        # Every running job may acknowledge at the same moment.
+        "max_connections": concurrency + SPARE_CONNECTIONS,
         "unacked_restore_interval": max(1, min(5, visibility_timeout // 4)),
         "unacked_restore_throttle": 1,
         "unacked_mutex_expire": 30,
         "socket_keepalive": True,
     }
+    app = celery_on("galsynth", redis_url, **transport)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
         result_serializer="json",
-        # The default exchange needs no bindings in Redis, so an emptied Redis takes messages as before.
-        task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
-        task_default_queue=QUEUE,
-        task_ignore_result=True,
         task_acks_late=True,
         worker_prefetch_multiplier=1,
-        broker_transport_options=transport,
-        # The shortest timeout that Celery finds anywhere wins, so it stands in all three places.
+        # The shortest timeout that Celery finds anywhere wins, so it stands in the transport's options and in both of these.
         result_backend_transport_options=transport,
         visibility_timeout=visibility_timeout,
         broker_connection_retry_on_startup=True,

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from celery import Celery
 
-from jobstore.records import DEAD, QUEUE, TASK
+from jobstore.records import DEAD, QUEUES, TASK
 from tests.cluster import Cluster
 from tests.tiny_models import publish_style
 from tests.worker_fakes import wait_until
@@ -176,7 +176,7 @@ def test_messages_that_come_several_times_are_one_job(cluster: Cluster) -> None:
     with Celery(broker=cluster.server.url, set_as_current=False) as celery:
         for _ in range(5):
             for job in (film, small):
-                celery.send_task(TASK, [job["id"]], queue=QUEUE)
+                celery.send_task(TASK, [job["id"]], queue=QUEUES["interactive"])
             time.sleep(0.2)
     check_whole(cluster, port, [film, small])
     wait_until(lambda: cluster.redis.zcard("unacked_index") == 0, 30)

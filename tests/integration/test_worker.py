@@ -30,7 +30,7 @@ from galaxies.cards import ModelCard
 from galaxies.jobs import Job, Phase
 from galaxies.requests import OPERATIONS
 from galsynth.server import free_port
-from jobstore.records import JobRecords
+from jobstore.records import QUEUES, JobRecords
 from jobstore.results import ResultStore
 from jobstore.workers import WorkerBeacons
 from models.store import ModelStore
@@ -105,14 +105,20 @@ class Place:
     def card(self, name: str = "tiny-style") -> ModelCard:
         return ModelStore([self.folder / "models"]).get(name).card
 
-    def send(self, body: dict[str, Any], model: str = "tiny-style") -> Job:
-        job = make_job(self.card(model), body)
+    def send(self, body: dict[str, Any], model: str = "tiny-style", **changes: Any) -> Job:
+        job = make_job(self.card(model), body, **changes)
         self.records.create(job)
         self.deliver(job)
         return job
 
     def deliver(self, job: Job) -> None:
-        self.celery.send_task("galaxies.render", [job.id], queue="galaxies")
+        self.celery.send_task("galaxies.render", [job.id], queue=QUEUES[job.priority])
+
+    def completed(self, job: Job) -> dict[str, Any]:
+        """The worker's log line of a job's completion."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if job.id in line and line.startswith("{")]
+        (found,) = [line for line in lines if line["event"] == "job completed"]
+        return found
 
     def now(self, job: Job) -> Job:
         found = self.records.get(job.id)
@@ -197,6 +203,24 @@ def test_a_single_galaxy_does_not_wait_for_a_film(place: Place, worker: Any, mod
     assert place.now(film).phase == Phase.EXECUTING
     place.records.cancel(film.id)
     place.end(film)
+
+
+def test_films_that_fill_a_worker_leave_a_place_for_a_single_galaxy(place: Place, worker: Any) -> None:
+    """With more films than the worker has places a galaxy is begun at once, and the engine has it done by the second batch."""
+    for process in list(place.workers):
+        place.stop(process)
+    place.start_worker(GALSYNTH_CONCURRENCY="4", GALSYNTH_BULK_CONCURRENCY="3", GALSYNTH_BATCH_SIZE="2")
+    films = [place.send(interpolate_body(2000, truncation=0.2 + i / 100), "slow", priority="bulk") for i in range(8)]
+    wait_until(lambda: sum(place.now(film).done > 0 for film in films) == 3, 30)
+    galaxies = [place.end(place.send(generate_body([2500 + i]), "slow")) for i in range(5)]
+    phases = [place.now(film).phase for film in films]
+    for film in films:
+        place.records.cancel(film.id)
+    assert [galaxy.phase for galaxy in galaxies] == [Phase.COMPLETED] * 5
+    assert sorted(phases) == [Phase.EXECUTING] * 3 + [Phase.QUEUED] * 5, "a film has ended: nothing was tested"
+    assert all(1 <= place.completed(galaxy)["batches"] <= 2 for galaxy in galaxies)
+    for film in films:
+        place.end(film)
 
 
 def test_progress_moves_and_cancel_stops_at_once(place: Place, worker: Any) -> None:

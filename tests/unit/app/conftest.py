@@ -21,13 +21,13 @@ from app.settings import Settings
 from galaxies.cards import ModelCard
 from galaxies.jobs import Failure, Job, Result
 from galaxies.requests import MEDIA_TYPES
-from jobstore.records import QUEUE, JobRecords
+from jobstore.records import QUEUES, JobRecords
 from jobstore.results import ResultStore
 from jobstore.stores import Results
 from tests.strategies import style_card, z_card
 
-LISTS = [QUEUE, f"{QUEUE}\x06\x169"]
-"""The lists of interactive and of bulk messages, as kombu names them."""
+LISTS = list(QUEUES.values())
+"""The lists of interactive and of bulk messages."""
 
 
 class FakeWorker:

@@ -19,8 +19,8 @@ from app.settings import Settings
 from galaxies.jobs import Phase
 from jobstore.records import LOAD, OPEN, PREFIX
 from jobstore.results import FRESH_SECONDS
-from jobstore.upkeep import LISTS, UNACKED, Upkeep
-from tests.unit.app.conftest import FakeWorker, serving
+from jobstore.upkeep import UNACKED, Upkeep
+from tests.unit.app.conftest import LISTS, FakeWorker, serving
 from tests.unit.app.test_operations import WAIT, problem
 from tests.worker_fakes import wait_until
 

@@ -15,7 +15,7 @@ from httpx import Client, Response
 from app.documents import JobDocument, ProblemDocument
 from app.settings import Settings
 from galaxies.jobs import Failure
-from jobstore.records import QUEUE, JobRecords
+from jobstore.records import QUEUES, JobRecords
 
 WAIT = {"prefer": "wait=20"}
 BODIES: dict[str, dict[str, Any]] = {
@@ -155,7 +155,7 @@ def test_bad_input_is_422_before_anything_is_queued(
 ) -> None:
     document = problem(client.post(f"/v1/{operation}", json=body), 422)
     assert [error["pointer"] for error in document["errors"]] == [pointer]
-    assert paused.client.llen(QUEUE) == 0
+    assert paused.client.llen(QUEUES["interactive"]) == 0
     assert client.get("/v1/jobs").json()["jobs"] == []
 
 
@@ -207,13 +207,13 @@ def test_equal_requests_at_once_with_one_key_are_one_job(client: Client, paused:
 
     with ThreadPoolExecutor(20) as pool:
         assert len(set(pool.map(post, range(60)))) == 1
-    assert paused.client.llen(QUEUE) == 1
+    assert paused.client.llen(QUEUES["interactive"]) == 1
 
 
 def test_a_job_that_cannot_be_queued_is_503_and_leaves_nothing(
     settings: Settings, client: Client, paused: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paused.client.set(QUEUE, "not a list")
+    paused.client.set(QUEUES["interactive"], "not a list")
     answer = client.post("/v1/generate", json={"seeds": [1]})
     problem(answer, 503)
     assert int(answer.headers["retry-after"]) >= 1

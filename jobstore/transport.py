@@ -1,0 +1,69 @@
+"""How Celery's messages travel through Redis: what API and workers must agree on, and two changes to kombu's channel.
+
+kombu makes a Redis client for every message that is sent or acknowledged, which was a tenth of a worker's processor time; here a
+channel keeps one. And a channel holds at most ``bulk_slots`` bulk messages at a time, so that slots stay free for interactive
+jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. Both touch kombu's
+internals; ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Queue
+from kombu.transport import redis
+
+from jobstore.records import QUEUES
+
+FULL_SECONDS = 0.1
+"""How long one look for messages lasts while no bulk message may be taken: so soon a slot that comes free is used."""
+
+
+class Channel(redis.Channel):
+    """kombu's channel with one client for everything but the wait for messages, and ``bulk_slots`` (None: any number)."""
+
+    from_transport_options = (*redis.Channel.from_transport_options, "bulk_slots")  # type: ignore[assignment]
+    bulk_slots: int | None = None
+    _shared: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._shared is None or self._shared.connection_pool is not self.pool:
+            self._shared = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._shared
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        full = self.bulk_slots is not None and self._bulk_held() >= self.bulk_slots
+        self._queue_cycle.update([name for name in self.active_queues if not (full and name == QUEUES["bulk"])])
+        super()._brpop_start(FULL_SECONDS if full else timeout)  # type: ignore[no-untyped-call]
+
+    def _bulk_held(self) -> int:
+        """Bulk messages that were taken and not acknowledged. Only the thread that takes messages adds to them."""
+        held, done = self.qos._delivered, self.qos._dirty
+        return sum(message.delivery_info["routing_key"] == QUEUES["bulk"] for tag, message in held.items() if tag not in done)
+
+
+class Transport(redis.Transport):
+    """kombu's transport with our `Channel`."""
+
+    Channel = Channel
+
+
+def celery_on(name: str, url: str, **options: Any) -> Celery:
+    """A Celery application on the Redis server at ``url``, with ``options`` for the transport. Interactive messages go first.
+
+    The certificate of a server at ``rediss://`` is checked; ``?ssl_ca_certs=…`` in the address names another authority.
+    """
+    app = Celery(name, broker=url, set_as_current=False)
+    app.conf.update(
+        broker_transport=f"{Transport.__module__}:{Transport.__name__}",
+        broker_transport_options={"queue_order_strategy": "priority", "priority_steps": [0], **options},
+        broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss://") else None,
+        # The default exchange needs no bindings in Redis, so an emptied Redis takes messages as before.
+        task_queues=[Queue(queue) for queue in QUEUES.values()],  # type: ignore[no-untyped-call,unused-ignore]
+        task_ignore_result=True,
+    )
+    return app
