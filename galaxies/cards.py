@@ -1,4 +1,4 @@
-"""The model card: what an exported generator is and can do. Frozen data, the same document on disk and over HTTP."""
+"""Cards: what an exported generator or scorer is and can do. Frozen data, the same document on disk and over HTTP."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, model_validator
 
-CARD_FORMAT = "galaxy-model/1"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 VERSION_PATTERN = r"^[0-9a-z][0-9a-z._-]{0,31}$"
 
 Operation = Literal["generate", "interpolate", "mix", "arithmetic"]
-Role = Literal["mapping", "synthesis", "generator", "buffers", "samples", "report_html", "report_json"]
+Role = Literal["mapping", "synthesis", "generator", "buffers", "samples", "report_html", "report_json", "scorer"]
 
 
 class _Frozen(BaseModel):
@@ -106,21 +105,73 @@ class LuptonStretch(_Frozen):
 
 Stretch = Annotated[IdentityStretch | LinearStretch | AsinhStretch | LuptonStretch, Field(discriminator="kind")]
 
+LOWEST_SCORE, BEST_SCORE = 0.0, 8.0
 
-class ModelCard(_Frozen):
-    """What a model version is. ``w_dim`` and ``num_ws`` are null for models without w; ``noise_size`` 0 means no noise input."""
 
-    format: Literal["galaxy-model/1"] = "galaxy-model/1"
+class Card(_Frozen):
+    """What every published version says of itself."""
+
+    format: str
     name: str = Field(pattern=NAME_PATTERN)
     version: str = Field(pattern=VERSION_PATTERN)
     digest: str = Field(default="", pattern=r"^(sha256:[0-9a-f]{64})?$")
     title: str
     description: str
-    architecture: str
-    preset: str
     created: datetime
     licence: str
     files: dict[str, CardFile]
+    training: dict[str, Any]
+    metrics: dict[str, Any] = {}
+    parity: dict[str, Any] = {}
+
+    @property
+    def reference(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+    def file(self, role: Role) -> str | None:
+        """Path of the first file with ``role``, or None."""
+        return next((path for path, entry in self.files.items() if entry.role == role), None)
+
+    def compute_digest(self) -> str:
+        """``sha256:<hex>`` of the card without its digest; files enter by their own digests, so this names the whole version."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"digest"}), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+class ScorerCard(Card):
+    """What a scorer is: an ensemble that says how much of a galaxy an image shows, `LOWEST_SCORE` to `BEST_SCORE`.
+
+    Attributes
+    ----------
+    side : of the images that it sees, in pixels.
+    bands, normalisation, display : of the images that it was trained on. It sees the mean of their bands; other models' fluxes
+        are brought to its constants first. See `galaxies.scores`.
+    members : networks of the ensemble; the score is their mean, the spread their standard deviation.
+    meaning : what the score measures, in a sentence or two.
+    """
+
+    format: Literal["galaxy-scorer/1"] = "galaxy-scorer/1"
+    kind: Literal["scorer"] = "scorer"
+    side: int = Field(ge=8, le=4096)
+    bands: list[Band] = Field(min_length=1)
+    normalisation: Normalisation
+    display: bool
+    members: int = Field(ge=1, le=64)
+    meaning: str
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _check_constants(self.normalisation, self.bands)
+        return self
+
+
+class ModelCard(Card):
+    """What a model version is. ``w_dim`` and ``num_ws`` are null for models without w; ``noise_size`` 0 means no noise input."""
+
+    format: Literal["galaxy-model/1"] = "galaxy-model/1"
+    architecture: str
+    preset: str
     resolution: int = Field(ge=4, le=4096)
     bands: list[Band] = Field(min_length=1)
     pixel_scale_arcsec: float | None = Field(default=None, gt=0)
@@ -134,15 +185,10 @@ class ModelCard(_Frozen):
     layers: dict[str, list[int]] = {}
     classes: list[GalaxyClass] = []
     truncation: float = Field(default=0.7, ge=-2, le=2)
-    training: dict[str, Any]
-    metrics: dict[str, Any] = {}
-    parity: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for name, values in self.normalisation:
-            if isinstance(values, list) and len(values) != len(self.bands):
-                raise ValueError(f"normalisation.{name} has {len(values)} values for {len(self.bands)} bands")
+        _check_constants(self.normalisation, self.bands)
         if (self.w_dim is None) != (self.num_ws is None):
             raise ValueError(f"w_dim {self.w_dim} and num_ws {self.num_ws}: a style model has both, another model neither")
         if self.classes and not self.has_w:
@@ -153,11 +199,6 @@ class ModelCard(_Frozen):
         if self.classes and not sum(c.count for c in self.classes):
             raise ValueError("the classes have no images: their counts are all 0")
         return self
-
-    @property
-    def reference(self) -> str:
-        """``name@version``."""
-        return f"{self.name}@{self.version}"
 
     @property
     def has_w(self) -> bool:
@@ -174,11 +215,8 @@ class ModelCard(_Frozen):
         """Names of the classes in the order of the network's one-hot input."""
         return [c.name for c in self.classes]
 
-    def file(self, role: Role) -> str | None:
-        """Path of the first file with ``role``, or None."""
-        return next((path for path, entry in self.files.items() if entry.role == role), None)
 
-    def compute_digest(self) -> str:
-        """``sha256:<hex>`` of the card without its digest; files enter by their own digests, so this names the whole version."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"digest"}), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+def _check_constants(normalisation: LinearNormalisation | AsinhNormalisation, bands: list[Band]) -> None:
+    for name, values in normalisation:
+        if isinstance(values, list) and len(values) != len(bands):
+            raise ValueError(f"normalisation.{name} has {len(values)} values for {len(bands)} bands")

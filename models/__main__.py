@@ -15,7 +15,7 @@ from typing import Any
 
 from galaxies.errors import BadInput, GalaxyError, NotFound
 from models.settings import default_model, extra_roots
-from models.store import BUNDLED, ModelStore, Version, summary, verify
+from models.store import BUNDLED, ModelStore, ScorerVersion, Version, scorer_summary, summary, verify
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description="What the model store holds, and whether it is whole.")
     parser.add_argument("--root", type=Path, action="append", metavar="DIR", help="another model store beside the bundled one")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="every version, as JSON")
+    listing = commands.add_parser("list", help="every version of models and scorers, as JSON")
     listing.set_defaults(run=_list)
     show = commands.add_parser("show", help="one card, as JSON")
     show.add_argument("reference", nargs="?", help="name or name@version; the default model without it")
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "verify", help="check the digests of every file and, where ONNX Runtime is installed, run each model once"
     )
-    check.add_argument("reference", nargs="*", help="name or name@version; everything without it")
+    check.add_argument("reference", nargs="*", help="model, name or name@version; without it everything, scorers too")
     check.set_defaults(run=_verify)
     return parser
 
@@ -54,8 +54,15 @@ def _list(store: ModelStore, _options: argparse.Namespace) -> int:
         default = store.default_name()
     except NotFound:
         default = None
-    _print_json({"default": default, "models": [summary(version.card) for version in versions]})
-    return _report(problems)
+    scorers, broken = store.scorers()
+    _print_json(
+        {
+            "default": default,
+            "models": [summary(version.card) for version in versions],
+            "scorers": [scorer_summary(version.card) for version in scorers],
+        }
+    )
+    return _report(problems + broken)
 
 
 def _show(store: ModelStore, options: argparse.Namespace) -> int:
@@ -65,10 +72,12 @@ def _show(store: ModelStore, options: argparse.Namespace) -> int:
 
 def _verify(store: ModelStore, options: argparse.Namespace) -> int:
     problems: list[str] = []
+    versions: list[Version | ScorerVersion]
     if options.reference:
         versions = [store.get(reference) for reference in options.reference]
     else:
-        versions, problems = store.versions()
+        (models, problems), (scorers, broken) = store.versions(), store.scorers()
+        versions, problems = [*models, *scorers], problems + broken
     for version in versions:
         try:
             done = _check(version)
@@ -79,15 +88,16 @@ def _verify(store: ModelStore, options: argparse.Namespace) -> int:
     return _report(problems)
 
 
-def _check(version: Version) -> str:
+def _check(version: Version | ScorerVersion) -> str:
     """Verify one version; says what was checked."""
     count = len(version.card.files)
     if importlib.util.find_spec("onnxruntime") is None:
         verify(version)
         return f"{count} files whole (not run: ONNX Runtime is not installed)"
     from models.generator import OnnxGenerator  # noqa: PLC0415 - only where ONNX Runtime is installed
+    from models.scorer import OnnxScorer  # noqa: PLC0415
 
-    providers = OnnxGenerator(version).providers
+    providers = (OnnxScorer(version) if isinstance(version, ScorerVersion) else OnnxGenerator(version)).providers
     return f"{count} files whole, runs on {providers[0].removesuffix('ExecutionProvider')}"
 
 

@@ -1,4 +1,4 @@
-"""The exported generator: ONNX sessions and the buffers beside them. The only import of onnxruntime."""
+"""The exported generator: ONNX sessions and the buffers beside them. The only import of onnxruntime; scorers use it from here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from galaxies.errors import BadInput, BadModel, GalaxyError
-from models.store import Version, verify
+from models.store import Published, Version, verify
 
 Array = NDArray[np.float32]
 
@@ -81,10 +81,10 @@ class OnnxGenerator:
         self.noise_const: Array = np.zeros(card.noise_size, dtype=np.float32)
         if card.has_w:
             self._load_buffers(version)
-            self._map = _session(version, "mapping", replace(device, threads=1))
-            self._synthesis = _session(version, "synthesis", device)
+            self._map = open_session(version, "mapping", replace(device, threads=1))
+            self._synthesis = open_session(version, "synthesis", device)
         else:
-            self._synthesis = _session(version, "generator", device)
+            self._synthesis = open_session(version, "generator", device)
         self._probe()
 
     @property
@@ -165,7 +165,14 @@ class _Binding:
         return np.array(result, dtype=np.float32)
 
 
-def _session(version: Version, role: str, device: Device) -> Any:
+def open_session(version: Published, role: str, device: Device) -> Any:
+    """The graph with ``role`` of ``version``, ready to run.
+
+    Raises
+    ------
+    BadModel : it is not a usable graph.
+    BadInput : the device is wanted in so many words, and is not there.
+    """
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = device.threads

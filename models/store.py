@@ -1,5 +1,7 @@
 """The model store: immutable, digest-checked versions under ``<root>/<name>/<version>/`` with a ``card.json`` each.
 
+Scorers, which judge images, lie beside the models in the same form under ``<root>/scorers/<name>/<version>/``.
+
 Several roots are searched in order (the bundled zoo, then the operator's own). Publishing verifies a version, writes it aside and
 renames it, so a reader never sees half of one; a running service lists it without a restart.
 """
@@ -12,24 +14,26 @@ import os
 import re
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, CardFile, ModelCard
+from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, Card, CardFile, ModelCard, ScorerCard
 from galaxies.errors import BadInput, BadModel, NotFound
 
 BUNDLED = Path(__file__).parent / "zoo"
+SCORERS = "scorers"
 _REFERENCE = re.compile(f"{NAME_PATTERN.rstrip('$')}(@{VERSION_PATTERN[1:-1]})?$")
 
 
 @dataclass(frozen=True)
-class Version:
+class Published:
     """One published version: its card and the folder that holds its files."""
 
-    card: ModelCard
+    card: Card
     folder: Path
 
     def path(self, role: str) -> Path:
@@ -45,6 +49,25 @@ class Version:
         raise BadModel(f"model {self.card.reference} has no {role} file")
 
 
+@dataclass(frozen=True)
+class Version(Published):
+    """A version of a model."""
+
+    card: ModelCard
+
+
+@dataclass(frozen=True)
+class ScorerVersion(Published):
+    """A version of a scorer."""
+
+    card: ScorerCard
+
+
+AnyVersion = TypeVar("AnyVersion", Version, ScorerVersion)
+AnyCard = TypeVar("AnyCard", ModelCard, ScorerCard)
+Stamp = tuple[int, ...]
+
+
 @dataclass
 class ModelStore:
     """Versions under ``roots``; ``default`` is the name that requests without a model get.
@@ -55,21 +78,29 @@ class ModelStore:
 
     roots: list[Path] = field(default_factory=lambda: [BUNDLED])
     default: str | None = None
-    _read: dict[Path, tuple[tuple[int, ...], Version]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _read: dict[Path, tuple[Stamp, Version]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _scorers: dict[Path, tuple[Stamp, ScorerVersion]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def versions(self) -> tuple[list[Version], list[str]]:
         """Every readable version, newest first within a name, and one message for each that is not readable.
 
         Only cards are read here; files are checked by `verify`.
         """
-        found: dict[str, Version] = {}
+        return self._all("*/*", self._version)
+
+    def scorers(self) -> tuple[list[ScorerVersion], list[str]]:
+        """The same of scorers."""
+        return self._all(f"{SCORERS}/*/*", self._scorer)
+
+    def _all(self, folders: str, read: Callable[[Path], AnyVersion]) -> tuple[list[AnyVersion], list[str]]:
+        found: dict[str, AnyVersion] = {}
         problems: list[str] = []
         for root in self.roots:
-            for path in sorted(root.glob("*/*/card.json")):
+            for path in sorted(root.glob(f"{folders}/card.json")):
                 if path.parent.name.startswith("."):
                     continue
                 try:
-                    version = self._version(path.parent)
+                    version = read(path.parent)
                 except BadModel as error:
                     problems.append(error.message)
                 else:
@@ -123,23 +154,45 @@ class ModelStore:
             raise NotFound(f"model {name!r} has no version {wanted!r}; it has {versions}", field="/model")
         return own[0]
 
+    def get_scorer(self, reference: str) -> ScorerVersion:
+        """The scorer ``name@version``.
+
+        Raises
+        ------
+        NotFound : there is none; the message lists what there is.
+        """
+        versions = self.scorers()[0]
+        for version in versions:
+            if version.card.reference == reference:
+                return version
+        there = ", ".join(version.card.reference for version in versions) or "none"
+        raise NotFound(f"scorer {reference!r} is unknown; there are {there}", field="/score")
+
     def _version(self, folder: Path) -> Version:
-        try:
-            state = (folder / "card.json").stat()
-        except OSError:
-            return read_version(folder)
-        stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
-        held = self._read.get(folder)
-        if held is None or held[0] != stamp:
-            held = self._read[folder] = (stamp, read_version(folder))
-        return held[1]
+        return _kept(folder, self._read, read_version)
+
+    def _scorer(self, folder: Path) -> ScorerVersion:
+        return _kept(folder, self._scorers, read_scorer)
+
+
+def _kept(folder: Path, held: dict[Path, tuple[Stamp, AnyVersion]], read: Callable[[Path], AnyVersion]) -> AnyVersion:
+    """The version in ``folder``, read again only when its card has changed."""
+    try:
+        state = (folder / "card.json").stat()
+    except OSError:
+        return read(folder)
+    stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
+    known = held.get(folder)
+    if known is None or known[0] != stamp:
+        known = held[folder] = (stamp, read(folder))
+    return known[1]
 
 
 def _listing(names: list[str]) -> str:
     return ", ".join(sorted(set(names))) or "none"
 
 
-def _negated_age(card: ModelCard) -> tuple[float, str]:
+def _negated_age(card: Card) -> tuple[float, str]:
     return (-card.created.timestamp(), card.version)
 
 
@@ -175,6 +228,20 @@ def summary(card: ModelCard) -> dict[str, Any]:
     }
 
 
+def scorer_summary(card: ScorerCard) -> dict[str, Any]:
+    """What a list of scorers says about one version."""
+    return {
+        "name": card.name,
+        "version": card.version,
+        "title": card.title,
+        "meaning": card.meaning,
+        "side": card.side,
+        "bands": [band.model_dump() for band in card.bands],
+        "display": card.display,
+        "members": card.members,
+    }
+
+
 def read_version(folder: Path) -> Version:
     """The version in ``folder``; checks that its card is whole and belongs there.
 
@@ -182,23 +249,32 @@ def read_version(folder: Path) -> Version:
     ------
     BadModel : the card is missing, not JSON, of another format, changed after publication, or of another name or version.
     """
+    return Version(_card(folder, ModelCard), folder)
+
+
+def read_scorer(folder: Path) -> ScorerVersion:
+    """The same of a scorer."""
+    return ScorerVersion(_card(folder, ScorerCard), folder)
+
+
+def _card(folder: Path, kind: type[AnyCard]) -> AnyCard:
     path = folder / "card.json"
     try:
-        card = ModelCard.model_validate_json(path.read_bytes())
+        card = kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise BadModel(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "document"
-        raise BadModel(f"{path} is not a model card: {where}: {first['msg']}") from None
+        raise BadModel(f"{path} is not a {'scorer' if kind is ScorerCard else 'model'} card: {where}: {first['msg']}") from None
     if card.digest != card.compute_digest():
         raise BadModel(f"{path} was changed after publication: its digest is not {card.digest or 'given'}")
     if (card.name, card.version) != (folder.parent.name, folder.name):
         raise BadModel(f"{path} describes {card.reference}, but lies in the folder of {folder.parent.name}@{folder.name}")
-    return Version(card, folder)
+    return card
 
 
-def verify(version: Version) -> None:
+def verify(version: Published) -> None:
     """Check size and sha256 of every file.
 
     Raises
@@ -235,12 +311,22 @@ def publish(source: Path, root: Path) -> Version:
     BadModel : the source is not a whole version.
     BadInput : that version exists already.
     """
+    return read_version(_publish(source, root, ModelCard))
+
+
+def publish_scorer(source: Path, root: Path) -> ScorerVersion:
+    """The same of a scorer."""
+    return read_scorer(_publish(source, root / SCORERS, ScorerCard))
+
+
+def _publish(source: Path, root: Path, kind: type[ModelCard] | type[ScorerCard]) -> Path:
+    """Verify, write aside, rename; returns the folder of the new version."""
     try:
-        card = ModelCard.model_validate(json.loads((source / "card.json").read_text()))
+        card = kind.model_validate(json.loads((source / "card.json").read_text()))
     except (OSError, ValueError) as error:
         raise BadModel(f"{source} is not an exported model: {error}") from None
     card = card.model_copy(update={"digest": card.compute_digest()})
-    verify(Version(card, source))
+    verify(Published(card, source))
     target = root / card.name / card.version
     published = BadInput(f"{card.reference} is published already and never changes; choose another version", field="version")
     if target.exists():
@@ -251,7 +337,7 @@ def publish(source: Path, root: Path) -> Version:
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, aside / name)
         (aside / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
-        verify(Version(card, aside))
+        verify(Published(card, aside))
         try:
             aside.rename(target)
         except OSError:  # another publication of the same version was first
@@ -259,4 +345,4 @@ def publish(source: Path, root: Path) -> Version:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    return read_version(target)
+    return target

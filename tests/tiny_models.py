@@ -14,8 +14,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
-from galaxies.cards import CardFile, ModelCard
-from models.store import Version, describe, publish
+from galaxies.cards import CardFile, ModelCard, ScorerCard
+from models.store import ScorerVersion, Version, describe, publish, publish_scorer
 from tests.strategies import style_card, z_card
 
 RESOLUTION = 16
@@ -55,6 +55,36 @@ def publish_z(root: Path, name: str = "tiny-z", version: str = "1", *, cost: int
         return _publish(aside, shape, {"generator.onnx": "generator"}, root)
 
 
+def publish_tiny_scorer(
+    root: Path, like: ModelCard, name: str = "tiny-scorer", version: str = "1", *, members: int = 3, **card: Any
+) -> ScorerVersion:
+    """A scorer of 8 pixels for images of ``like``: every member weighs the pixels its own way, around 4."""
+    side = 8
+    graph = _Graph({"images": (1, side, side)}, np.random.RandomState(0))
+    said = graph.add("Add", graph.linear(graph.add("Flatten", "images"), side**2, members), graph.constant(np.float32([4.0])))
+    with tempfile.TemporaryDirectory() as folder:
+        aside = Path(folder)
+        (aside / "scorer.onnx").write_bytes(graph.bytes(said, "scores", ["batch", members]))
+        fields: dict[str, Any] = {
+            "name": name,
+            "version": version,
+            "title": "Tiny",
+            "description": "a scorer for tests",
+            "created": "2026-01-01T00:00:00Z",
+            "licence": "MIT",
+            "files": {"scorer.onnx": describe(aside / "scorer.onnx", "scorer")},
+            "training": {},
+            "side": side,
+            "bands": like.bands,
+            "normalisation": like.normalisation,
+            "display": like.display,
+            "members": members,
+            "meaning": "nothing",
+        }
+        (aside / "card.json").write_text(ScorerCard.model_validate(fields | card).model_dump_json())
+        return publish_scorer(aside, root)
+
+
 def _publish(folder: Path, card: ModelCard, roles: dict[str, str], root: Path) -> Version:
     files: dict[str, CardFile] = {name: describe(folder / name, role) for name, role in roles.items()}  # type: ignore[arg-type]
     card = card.model_copy(update={"files": files, "digest": ""})
@@ -65,7 +95,7 @@ def _publish(folder: Path, card: ModelCard, roles: dict[str, str], root: Path) -
 class _Graph:
     """Builds one graph, node by node."""
 
-    def __init__(self, inputs: dict[str, int | tuple[int, int]], rng: np.random.RandomState) -> None:
+    def __init__(self, inputs: dict[str, int | tuple[int, ...]], rng: np.random.RandomState) -> None:
         self.rng = rng
         self.nodes: list[Any] = []
         self.weights: list[Any] = []

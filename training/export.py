@@ -7,9 +7,10 @@ Style models give two graphs, ``mapping.onnx`` (z, onehot → w) and ``synthesis
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,8 +70,6 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     ------
     BadInput : the checkpoint is damaged, or ``out`` exists.
     """
-    if out.exists():
-        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
     state = checkpoints.read_state(checkpoint)
     config = TrainConfig.from_json(state["config"])
     generator, _ = build(config.network)
@@ -79,28 +78,47 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
     generator.advance(state["images_seen"] / 1000)
     generator.eval().requires_grad_(False)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
+    with aside(out) as folder:
         say("exporting the graphs …")
-        roles = _write_style(generator, state, aside) if isinstance(generator, StyleGenerator) else _write_plain(generator, aside)
+        roles = _write(generator, state, folder)
         if options.half:
             for name in roles:
                 if name.endswith(".onnx"):
-                    store_half(aside / name)
-        files = {name: describe(aside / name, role) for name, role in roles.items()}
+                    store_half(folder / name)
+        files = {name: describe(folder / name, role) for name, role in roles.items()}
         card = _card(config, state, options, files)
         say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
-        measured = parity(Version(card, aside), generator) | {"weights": "float16" if options.half else "float32"}
+        measured = parity(Version(card, folder), generator) | {"weights": "float16" if options.half else "float32"}
         card = card.model_copy(update={"parity": measured})
         card = card.model_copy(update={"digest": card.compute_digest()})
-        (aside / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
-        aside.rename(out)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
+        (folder / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
     return card
+
+
+@contextlib.contextmanager
+def aside(out: Path) -> Iterator[Path]:
+    """A folder beside ``out`` that becomes ``out`` at the end, or goes where something fails.
+
+    Raises
+    ------
+    BadInput : ``out`` exists.
+    """
+    if out.exists():
+        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
+    folder = out.with_name(f".{out.name}.{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        folder.rename(out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write(generator: Generator, state: dict[str, Any], folder: Path) -> dict[str, str]:
+    """The graphs and buffers of ``generator``; returns their roles."""
+    return _write_style(generator, state, folder) if isinstance(generator, StyleGenerator) else _write_plain(generator, folder)
 
 
 def _write_style(generator: StyleGenerator, state: dict[str, Any], folder: Path) -> dict[str, str]:
@@ -110,10 +128,10 @@ def _write_style(generator: StyleGenerator, state: dict[str, Any], folder: Path)
     batch = torch.export.Dim("batch", min=1, max=65_536)
     names = ["z"] if onehot is None else ["z", "onehot"]
     inputs = (z,) if onehot is None else (z, onehot)
-    _to_onnx(_Mapping(generator.mapping), inputs, folder / "mapping.onnx", names, "w", batch)
+    to_onnx(_Mapping(generator.mapping), inputs, folder / "mapping.onnx", names, "w", batch)
     ws = torch.randn(2, config.num_ws, config.w_dim)
     noise = torch.randn(2, config.noise_size)
-    _to_onnx(generator.synthesis, (ws, noise), folder / "synthesis.onnx", ["ws", "noise"], "images", batch)
+    to_onnx(generator.synthesis, (ws, noise), folder / "synthesis.onnx", ["ws", "noise"], "images", batch)
     buffers = {
         "w_mean": mean_w(generator, [c["count"] for c in state["dataset"]["classes"]]).numpy(),
         "noise_const": generator.synthesis.noise_const.numpy(),
@@ -125,11 +143,12 @@ def _write_style(generator: StyleGenerator, state: dict[str, Any], folder: Path)
 def _write_plain(generator: Generator, folder: Path) -> dict[str, str]:
     z = torch.randn(2, generator.config.z_dim)
     batch = torch.export.Dim("batch", min=1, max=65_536)
-    _to_onnx(generator, (z,), folder / "generator.onnx", ["z"], "images", batch)
+    to_onnx(generator, (z,), folder / "generator.onnx", ["z"], "images", batch)
     return {"generator.onnx": "generator"}
 
 
-def _to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str, batch: Any) -> None:
+def to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str, batch: Any) -> None:
+    """Write ``module`` as one graph whose inputs and output have a free batch axis."""
     torch.onnx.export(
         module.eval(),
         inputs,

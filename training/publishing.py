@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
-from models.store import Version
+from models.store import ScorerVersion, Version, publish_scorer
 from models.store import publish as publish_version
 
 
-def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevaluated: bool = False) -> Version:
-    """Add the exported model in ``folder`` to ``store``, if its evaluation lets it.
+def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevaluated: bool = False) -> Version | ScorerVersion:
+    """Add the exported model or scorer in ``folder`` to ``store``, a model only if its evaluation lets it.
 
     Raises
     ------
@@ -19,6 +20,8 @@ def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevalu
         same; or that version exists.
     BadModel : the folder is not a whole version.
     """
+    if is_scorer(folder):
+        return publish_scorer(folder, store)
     card = _card(folder)
     if card is not None:
         check(card, allow_memorised=allow_memorised, unevaluated=unevaluated)
@@ -40,6 +43,14 @@ def check(card: ModelCard, *, allow_memorised: bool, unevaluated: bool) -> None:
             f"do ({'; '.join(verdict['failures'])}). See its report; to publish copies of training images all the same, say "
             "--allow-memorised"
         )
+
+
+def is_scorer(folder: Path) -> bool:
+    """Whether ``folder`` holds a scorer; its card may be wrong all the same."""
+    try:
+        return bool(json.loads((folder / "card.json").read_bytes())["kind"] == "scorer")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _card(folder: Path) -> ModelCard | None:

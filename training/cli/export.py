@@ -14,8 +14,10 @@ from training.publishing import publish as publish_version
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="run folder (its newest checkpoint) or one checkpoint folder")],
-    out: Annotated[Path, typer.Option(help="new folder for the exported model")],
+    run: Annotated[
+        Path, typer.Argument(help="run folder (its newest checkpoint), one checkpoint folder, or a folder made by score")
+    ],
+    out: Annotated[Path, typer.Option(help="new folder for the exported model or scorer")],
     name: Annotated[str, typer.Option(help="model name, as requests will use it")],
     version: Annotated[str, typer.Option(help="version; published versions never change")] = "1",
     title: Annotated[str, typer.Option(help="one line for people")] = "",
@@ -24,12 +26,13 @@ def export(
     truncation: Annotated[float, typer.Option(min=-2, max=2, help="default ψ of the model")] = 0.7,
     half: Annotated[bool, typer.Option("--half", help="store weights as float16; arithmetic stays float32")] = False,
 ) -> None:
-    """A checkpoint's EMA generator to ONNX with a card; measures the greatest ONNX-torch difference."""
+    """A checkpoint's EMA generator, or a score folder's ensemble, to ONNX with a card; measures the ONNX-torch difference."""
     from training.export import ExportOptions
     from training.export import export as export_model
+    from training.score.export import export_scorer, is_score_folder
 
     options = ExportOptions(name, version, title or name, description, licence, truncation, half)
-    card = export_model(checkpoints.newest(run), out, options)
+    card = export_scorer(run, out, options) if is_score_folder(run) else export_model(checkpoints.newest(run), out, options)
     print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
 
 
@@ -41,6 +44,6 @@ def publish(
     ] = False,
     unevaluated: Annotated[bool, typer.Option("--unevaluated", help="publish although nothing was evaluated")] = False,
 ) -> None:
-    """Verify an evaluated model and add it to the store; a running service lists it without a restart."""
+    """Verify an evaluated model, or a scorer, and add it to the store; a running service lists it without a restart."""
     version = publish_version(model, store, allow_memorised=allow_memorised, unevaluated=unevaluated)
     print(f"published {version.card.reference} ({version.card.digest}) in {version.folder}")

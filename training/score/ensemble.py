@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,13 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
     training, held_out_set = sets
     _claim(out, options, galaxies, unknown)
     found = predictions(training, held_out_set, out, options, tell)
+    network = read_critic(options.critic)[0] if options.critic else sizes(options.side)
     report = table.report(found, held_out_set, options.seed) | {
         "options": _plain(options),
         "trunk": "of a trained critic" if options.critic else "not pretrained",
         "archive": galaxies.manifest["digest"],
+        "dataset": {key: value for key, value in galaxies.manifest.items() if key not in ("format", "broken")},
+        "network": {key: getattr(network, key) for key in ("critic_width", "blocks")},
         "examples": {"training": len(training), "held_out": len(held_out_set)},
     }
     (out / "score.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
@@ -150,7 +153,7 @@ def scorer(options: ScoreOptions) -> Scorer:
     config, weights = read_critic(options.critic)
     if config.resolution != options.side:
         raise BadInput(f"critic {options.critic} judges {config.resolution} px: --side {config.resolution} is needed")
-    made = Scorer(WGANConfig(resolution=options.side, bands=1, critic_width=config.critic_width, blocks=config.blocks))
+    made = Scorer(replace(sizes(options.side), critic_width=config.critic_width, blocks=config.blocks))
     first = "first.0.weight"
     weights[first] = fit_bands(weights[first], 1, 1, reads=True, equalised=False)
     checkpoints.load_into(made.trunk, weights, options.critic)

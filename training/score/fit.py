@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.score.regression import BEST, Examples, as_seen
+from galaxies.cards import BEST_SCORE, LOWEST_SCORE
+from galaxies.scores import as_seen
+from training.score.regression import Examples
 
 CUT, PATIENCE = 0.3, 2
 """The rate is multiplied by `CUT` after more than `PATIENCE` epochs without a better validation score. Chosen here."""
@@ -92,5 +94,5 @@ def predict(network: nn.Module, images: NDArray[np.uint8], batch: int) -> NDArra
     network.eval()
     device = next(network.parameters()).device
     parts = [images[start : start + batch] for start in range(0, len(images), batch)]
-    found = [network(torch.from_numpy(as_seen(part)).to(device)).clamp(0, BEST).cpu().numpy() for part in parts]
+    found = [network(torch.from_numpy(as_seen(part)).to(device)).clamp(LOWEST_SCORE, BEST_SCORE).cpu().numpy() for part in parts]
     return np.concatenate(found).astype(np.float32)

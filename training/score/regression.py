@@ -20,12 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from galaxies.cards import BEST_SCORE
 from galaxies.errors import BadInput
-from galaxies.pixels import signed_from_uint8, uint8_from_signed
+from galaxies.scores import grey_levels, whole
 from training.data.archive import Archive
-from training.data.resample import downsample
 
-BEST = 8.0
+MEANING = (
+    "How much of a galaxy an image shows: 8 for a galaxy as the training set has it, 0 for a sky without one or a frame that "
+    "people marked unknown, and 8 · (1 - a) for a galaxy that was degraded by the amount a (0 … 1) of blur, noise "
+    "or exchanged tiles."
+)
+"""What a score measures, as cards say it."""
+
 TILES = 8
 BLUR_SIDE = 1 / 12
 NOISE_LEVELS = 64.0
@@ -89,34 +95,23 @@ def _example(parts: Parts, number: int, rng: np.random.Generator) -> tuple[NDArr
     if kind == "unknown":
         if parts.unknown is not None and rng.integers(2):
             index = int(rng.choice(parts.indices(parts.unknown)))
-            return _rounded(grey(parts.unknown, index, parts.side)), 0.0, kind, -1 - index
+            return whole(grey(parts.unknown, index, parts.side)), 0.0, kind, -1 - index
         index = int(rng.choice(parts.indices(parts.galaxies)))
-        return _rounded(_sky(grey(parts.galaxies, index, parts.side), rng)), 0.0, kind, index
+        return whole(_sky(grey(parts.galaxies, index, parts.side), rng)), 0.0, kind, index
     index = int(rng.choice(parts.indices(parts.galaxies)))
     image = grey(parts.galaxies, index, parts.side)
     if kind == "intact":
-        return _rounded(image), BEST, kind, index
+        return whole(image), BEST_SCORE, kind, index
     amount = rng.uniform()
     if kind == "shuffle":
         amount = round(amount * TILES**2) / TILES**2
-    return _rounded(DEGRADE[kind](image, amount, rng)), BEST * (1 - amount), kind, index
+    return whole(DEGRADE[kind](image, amount, rng)), BEST_SCORE * (1 - amount), kind, index
 
 
 def grey(archive: Archive, index: int, side: int) -> Levels:
     """Image ``index`` as the mean of its bands, (side, side) levels 0 … 255, averaged down by area."""
     signed = archive.signed(np.array([index], dtype=np.int64))[0]
     return grey_levels(signed, side)
-
-
-def grey_levels(signed: NDArray[np.float32], side: int) -> Levels:
-    """An image (bands, H, W) in -1 … 1 as scorers see it: (side, side) levels 0 … 255."""
-    levels = uint8_from_signed(signed).mean(axis=0, dtype=np.float32)
-    return np.asarray(downsample(levels[None], side, "area")[0], dtype=np.float32)
-
-
-def as_seen(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Levels → what networks see, -1 … 1."""
-    return signed_from_uint8(images)
 
 
 def _blur(image: Levels, amount: float, rng: np.random.Generator) -> Levels:
@@ -143,7 +138,3 @@ def _sky(image: Levels, rng: np.random.Generator) -> Levels:
     """A frame of the sky around ``image``: pixels of its border, drawn anew for every place."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     return rng.choice(border, image.shape)
-
-
-def _rounded(image: Levels) -> NDArray[np.uint8]:
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)

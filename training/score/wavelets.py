@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from training.score.regression import BEST, Examples
+from galaxies.cards import BEST_SCORE, LOWEST_SCORE
+from training.score.regression import Examples
 
 WAVELET, MOST_LEVELS = "coif1", 10
 ITERATIONS, LEAVES = 500, 100
@@ -52,4 +53,4 @@ def scores(training: Examples, held_out: Examples, seed: int) -> NDArray[np.floa
     """Scores (N,) of ``held_out``, clipped to 0 … 8, by a regressor of ``training``."""
     model = boosting(shares(training.images), training.targets, seed)
     found: NDArray[np.float64] = model.predict(shares(held_out.images))
-    return np.clip(found, 0, BEST).astype(np.float32)
+    return np.clip(found, LOWEST_SCORE, BEST_SCORE).astype(np.float32)

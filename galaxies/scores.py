@@ -1,0 +1,93 @@
+"""Similarity scores: which scorer fits a model, what a scorer sees of an image, and what it says.
+
+A scorer sees the mean of an image's bands as whole grey levels at its own side. Images of another side are averaged down over
+areas or enlarged (bicubic); fluxes are brought from the model's normalisation to the scorer's first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from galaxies.area import area_average
+from galaxies.cards import BEST_SCORE, LOWEST_SCORE, ModelCard, ScorerCard
+from galaxies.errors import Unsupported
+from galaxies.pixels import physical, signed_from_physical, signed_from_uint8, uint8_from_signed
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``value`` and ``spread`` (N,) float32: mean and standard deviation of what an ensemble says of N images."""
+
+    scorer: ScorerCard
+    value: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, scorer: ScorerCard, said: Floats) -> Scores:
+        """From what the members say, (N, members); clipped to the range of scores."""
+        clipped = np.clip(said, np.float32(LOWEST_SCORE), np.float32(BEST_SCORE))
+        return cls(scorer, clipped.mean(axis=1, dtype=np.float32), clipped.std(axis=1, dtype=np.float32))
+
+
+def misfit(scorer: ScorerCard, card: ModelCard) -> str:
+    """Why ``scorer`` cannot judge images of ``card``; empty where it can: bands, kind of values and units agree."""
+    theirs, ours = ([band.name for band in each.bands] for each in (scorer, card))
+    if theirs != ours:
+        return f"sees the bands {', '.join(theirs)}"
+    if scorer.display != card.display:
+        return f"was trained on {'display images' if scorer.display else 'fluxes'}"
+    units = [(a.unit, b.unit) for a, b in zip(scorer.bands, card.bands, strict=True) if a.unit != b.unit]
+    return f"was trained on fluxes in {units[0][0]}" if units else ""
+
+
+def choose(scorers: Sequence[ScorerCard], wanted: str | None, card: ModelCard) -> ScorerCard:
+    """The scorer for images of ``card``: the one named ``wanted`` (``name`` or ``name@version``), else the newest that fits.
+
+    Raises
+    ------
+    Unsupported : there is none; the message says what is missing.
+    """
+    named = [one for one in scorers if wanted is None or wanted in (one.name, one.reference)]
+    fitting = [one for one in named if not misfit(one, card)]
+    if fitting:
+        return max(fitting, key=lambda one: (one.created, one.version))
+    kind = "display images" if card.display else "fluxes"
+    need = f"model {card.reference} makes {kind} of the bands {', '.join(band.name for band in card.bands)}"
+    if named:
+        there = "; ".join(f"{one.reference} {misfit(one, card)}" for one in named)
+        raise Unsupported(f"no published scorer fits: {need}, and {there}. Leave score out, or publish one", field="/score")
+    there = ", ".join(one.reference for one in scorers) or "none"
+    what = "no scorer is published" if wanted is None else f"scorer {wanted!r} is unknown; there are {there}"
+    raise Unsupported(f"{what}; {need}. Leave score out, or publish one with `python -m training publish`", field="/score")
+
+
+def seen(images: Floats, card: ModelCard, scorer: ScorerCard) -> Floats:
+    """Images (N, bands, H, W) of ``card`` (network output, about -1 … 1) as ``scorer`` sees them: (N, 1, side, side), -1 … 1."""
+    if not card.display and card.normalisation != scorer.normalisation:
+        images = signed_from_physical(physical(images, card.normalisation), scorer.normalisation)
+    return as_seen(np.stack([whole(grey_levels(image, scorer.side)) for image in images])[:, None])
+
+
+def grey_levels(signed: Floats, side: int) -> Floats:
+    """An image (bands, S, S) in -1 … 1 as the mean of its bands: (side, side) levels 0 … 255, not yet whole."""
+    levels = uint8_from_signed(signed).mean(axis=0, dtype=np.float32)
+    if levels.shape[-1] < side:
+        return np.asarray(Image.fromarray(levels).resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
+    return levels if levels.shape[-1] == side else area_average(levels, side).astype(np.float32)
+
+
+def whole(levels: Floats) -> NDArray[np.uint8]:
+    """Levels rounded to whole ones within 0 … 255."""
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def as_seen(levels: NDArray[np.uint8]) -> Floats:
+    """Whole levels → what scorers see, -1 … 1."""
+    return signed_from_uint8(levels)

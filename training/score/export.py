@@ -1,0 +1,158 @@
+"""A finished ``score`` folder → one ONNX graph of the whole ensemble with a card, which `models.store` publishes as a scorer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from galaxies.cards import CardFile, ScorerCard
+from galaxies.errors import BadInput
+from galaxies.scores import as_seen
+from models.scorer import OnnxScorer
+from models.store import ScorerVersion, describe
+from training.data.describe import describe as describe_data
+from training.export import ExportOptions, aside, to_onnx
+from training.half import store_half
+from training.score.ensemble import sizes
+from training.score.networks import Scorer
+from training.score.regression import MEANING
+
+PARITY_BATCHES = (1, 7, 16)
+TABLE, GRAPH = "score.json", "scorer.onnx"
+
+
+class Ensemble(nn.Module):
+    """Images (N, 1, S, S) in -1 … 1 → what every member says (N, members), not clipped."""
+
+    def __init__(self, members: list[Scorer]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores."""
+        return torch.stack([member(images) for member in self.members], dim=1)
+
+
+def is_score_folder(folder: Path) -> bool:
+    """Whether ``folder`` was made by ``score``, and is finished."""
+    return (folder / TABLE).is_file() and (folder / "members").is_dir()
+
+
+def export_scorer(folder: Path, out: Path, options: ExportOptions, say: Callable[[str], None] = print) -> ScorerCard:
+    """Write the new folder ``out`` (aside first, then renamed) and return its card.
+
+    Raises
+    ------
+    BadInput : the folder was not made by this version of ``score``, a member is missing, or ``out`` exists.
+    """
+    found = json.loads((folder / TABLE).read_text())
+    ensemble = read_ensemble(folder, found)
+    with aside(out) as made:
+        say("exporting the ensemble …")
+        batch = torch.export.Dim("batch", min=1, max=65_536)
+        side = found["options"]["side"]
+        to_onnx(ensemble, (torch.zeros(2, 1, side, side),), made / GRAPH, ["images"], "scores", batch)
+        if options.half:
+            store_half(made / GRAPH)
+        shutil.copyfile(folder / TABLE, made / TABLE)
+        files = {GRAPH: describe(made / GRAPH, "scorer"), TABLE: describe(made / TABLE, "report_json")}
+        card = _card(found, options, files)
+        say(f"measuring parity on {sum(PARITY_BATCHES)} images …")
+        measured = parity(ScorerVersion(card, made), ensemble) | {"weights": "float16" if options.half else "float32"}
+        card = card.model_copy(update={"parity": measured})
+        card = card.model_copy(update={"digest": card.compute_digest()})
+        (made / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
+    return card
+
+
+def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
+    """The trained members of a ``score`` folder whose table is ``found``.
+
+    Raises
+    ------
+    BadInput : the table names no network, or a member is missing.
+    """
+    options = found["options"]
+    if "network" not in found or "dataset" not in found:
+        raise BadInput(f"{folder / TABLE} says nothing of its networks and data: run the same `score` command once more")
+    config = replace(sizes(options["side"]), **found["network"])
+    members = []
+    for k in range(options["members"]):
+        path = folder / "members" / f"scorer-{k}.safetensors"
+        if not path.is_file():
+            raise BadInput(f"{path} is missing: run the same `score` command once more")
+        member = Scorer(config)
+        member.load_state_dict(load_file(path))
+        members.append(member)
+    ensemble = Ensemble(members)
+    return ensemble.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def parity(version: ScorerVersion, ensemble: Ensemble) -> dict[str, Any]:
+    """Absolute ONNX - torch difference of scores (0 … 8), greatest and mean, on images of random levels."""
+    served, rng = OnnxScorer(version), np.random.default_rng(0)
+    differences = []
+    for batch in PARITY_BATCHES:
+        levels = rng.integers(0, 256, (batch, 1, version.card.side, version.card.side)).astype(np.uint8)
+        images = as_seen(levels)
+        differences.append(np.abs(served.judge(images) - ensemble(torch.from_numpy(images)).numpy()))
+    everything = np.concatenate(differences)
+    return {
+        "max_abs_difference": float(everything.max()),
+        "mean_abs_difference": float(everything.mean()),
+        "images": len(everything),
+        "batches": list(PARITY_BATCHES),
+        "range": [0.0, 8.0],
+        "provider": served.providers[0],
+    }
+
+
+def _card(found: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ScorerCard:
+    dataset = found["dataset"]
+    about = describe_data(dataset)
+    return ScorerCard(
+        name=options.name,
+        version=options.version,
+        title=options.title,
+        description=options.description,
+        created=datetime.now(UTC).replace(microsecond=0),
+        licence=options.licence,
+        files=files,
+        side=found["options"]["side"],
+        bands=about.bands,
+        normalisation=about.normalisation,
+        display=about.display,
+        members=found["options"]["members"],
+        meaning=MEANING,
+        training={
+            "dataset": dataset["name"],
+            "dataset_digest": dataset["digest"],
+            "credits": dataset["credits"],
+            "examples": found["examples"],
+            "trunk": found["trunk"],
+            "config": found["options"] | found["network"],
+        },
+        metrics=_metrics(found),
+    )
+
+
+def _metrics(found: dict[str, Any]) -> dict[str, Any]:
+    """Held-out mean absolute errors: of the ensemble, of its members with their spread, of the baselines."""
+    methods = found["methods"]
+    kept = ("mae", "spread", "interval")
+    return {
+        "held_out": found["examples"]["held_out"],
+        **{name: {key: row[key] for key in kept} for name, row in methods.items()},
+        "disagreement": found["ensemble_disagreement"],
+    }
