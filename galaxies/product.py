@@ -24,7 +24,8 @@ class Product:
     images : (N, bands, H, W) float32 as the network gives them, about -1 … 1; may be a memory map. Order: `image_names`.
     z : (N, z_dim) float32, or None where the images were edited in w.
     w : (N, num_ws, w_dim) float32 before truncation; None for models without w.
-    on_image : called whenever an image is about to be read; what it raises ends the encoding.
+    on_image : called with the index of an image that is about to be read; it may wait until that is there, and what it raises
+        ends the encoding.
     """
 
     request: Generate | Interpolate | Mix | Arithmetic
@@ -32,11 +33,11 @@ class Product:
     images: NDArray[np.float32]
     z: NDArray[np.float32] | None = None
     w: NDArray[np.float32] | None = None
-    on_image: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+    on_image: Callable[[int], None] = field(default=lambda _: None, compare=False, repr=False)
 
     def image(self, index: int) -> NDArray[np.float32]:
         """Image ``index`` as (bands, H, W)."""
-        self.on_image()
+        self.on_image(index)
         return np.asarray(self.images[index])
 
 

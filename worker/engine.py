@@ -1,10 +1,13 @@
-"""The batching engine: one thread runs every graph, in batches shared between jobs.
+"""The batching engine: it owns the threads that run graphs, in batches shared between jobs.
 
 Jobs hand in `Work` and get a `Ticket`. Whenever the engine is free it forms one batch from the jobs that wait: the job at the
 head of the line decides model and graph, every other job with the same ones joins with an equal share, and those that have more
 go to the end of the line when the batch has run. So whoever comes while a long job's batch runs is in the next one: a job of
 one galaxy, which passes mapping and synthesis, waits for two batches of the long job at most. While a batch runs the next jobs
 gather: batches grow under load without anybody waiting on an idle machine.
+
+One thread does all that. A job that has the worker for itself is helped by more threads, each with its next rows as a batch of
+its own, so that it is not bound to one core; whoever else comes ends that.
 """
 
 from __future__ import annotations
@@ -60,9 +63,9 @@ class Work:
 
 @dataclass(eq=False)
 class Ticket:
-    """Work that was handed in: ``done`` rows are written, in order from the first. ``on_end`` is called at the end.
+    """Work that was handed in: the first ``done`` rows are written. ``on_end`` is called at the end.
 
-    ``batches``: how many the engine has begun from the moment it had the work until it was done, those of others too.
+    ``batches``: how many the engine has begun since it was ``handed_in``, until it was done, those of others too.
     """
 
     work: Work
@@ -71,15 +74,18 @@ class Ticket:
     done: int = 0
     cancelled: bool = False
     error: BaseException | None = None
+    handed_in: int = 0
     batches: int = 0
-    _ended: threading.Event = field(default_factory=threading.Event)
+    ended: bool = False
+    _ahead: dict[int, int] = field(default_factory=dict)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def cancel(self) -> None:
         """Stop after the batch that runs; `wait` raises `Cancelled`."""
         self.cancelled = True
 
-    def wait(self) -> None:
-        """Return when all rows are written.
+    def wait(self, rows: int | None = None) -> None:
+        """Return when the first ``rows`` (default all) are written.
 
         Raises
         ------
@@ -87,19 +93,27 @@ class Ticket:
         Stopped : the engine has stopped.
         Exception : what the work's own rows raised.
         """
-        self._ended.wait()
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended or (rows is not None and self.done >= rows))
         if self.error is not None:
             raise self.error
 
-    @property
-    def ended(self) -> bool:
-        """Whether `wait` returns at once."""
-        return self._ended.is_set()
+    def wrote(self, start: int, stop: int) -> bool:
+        """Rows start … stop - 1 are written; returns whether all are. Only the engine calls this."""
+        with self._changed:
+            self._ahead[start] = stop
+            while self.done in self._ahead:
+                self.done = self._ahead.pop(self.done)
+            self._changed.notify_all()
+            return self.done == self.work.count
 
     def end(self, error: BaseException | None = None) -> None:
-        """Wake up who waits; only the engine calls this."""
-        self.error = error
-        self._ended.set()
+        """Wake up who waits, once; only the engine calls this."""
+        with self._changed:
+            if self.ended:
+                return
+            self.error, self.ended = error, True
+            self._changed.notify_all()
         self.on_end()
 
 
@@ -111,35 +125,49 @@ class _Piece:
 
 
 class Engine:
-    """Owns the thread that runs graphs. ``batch_size`` galaxies make a batch; ``batch_delay`` (seconds): see `WorkerSettings`.
+    """Owns the threads that run graphs. ``batch_size`` galaxies make a batch; ``batch_delay`` (seconds): see `WorkerSettings`.
 
-    ``on_batch`` hears of every batch that has run: its graph, its rows and its seconds.
+    ``on_batch`` hears of every batch that has run: its graph, its rows and its seconds. ``parallel`` threads share a job that is
+    alone; more than one only where graphs may run on several threads at once, as they do on a CPU. ``expected`` is the number of
+    jobs that run, whether they are in line or not.
     """
 
     def __init__(
-        self, batch_size: int, batch_delay: float = 0.0, on_batch: Callable[[Graph, int, float], None] | None = None
+        self,
+        batch_size: int,
+        batch_delay: float = 0.0,
+        on_batch: Callable[[Graph, int, float], None] | None = None,
+        parallel: int = 1,
     ) -> None:
         self.batch_size, self.batch_delay = batch_size, batch_delay
         self._on_batch = on_batch or (lambda graph, rows, seconds: None)
         self.batches = 0
         self.expected = 0
         self._line: deque[Ticket] = deque()
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed, self._help = threading.Condition(lock), threading.Condition(lock)
+        self._alone: Ticket | None = None
         self._stopping = False
-        self._beat = time.monotonic()
-        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self._beats = [time.monotonic()] * parallel
+        loops = [self._loop, *[self._loop_of_a_helper] * (parallel - 1)]
+        self._threads = [
+            threading.Thread(target=loop, args=(n,), name=f"engine-{n}", daemon=True) for n, loop in enumerate(loops)
+        ]
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """End after the batch that runs; whoever waits for work that is not done gets `Stopped`."""
+        """End after the batches that run; whoever waits for work that is not done gets `Stopped`."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        if self._thread.ident is not None:
-            self._thread.join()
+            self._help.notify_all()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
 
     @property
     def stopping(self) -> bool:
@@ -149,18 +177,18 @@ class Engine:
     @property
     def age(self) -> float:
         """Seconds since the engine last showed that it lives; at most about one second plus one batch while it does."""
-        return time.monotonic() - self._beat
+        return time.monotonic() - min(self._beats)
 
     @property
     def alive(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread.is_alive()
+        """Whether its threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def submit(self, work: Work, on_end: Callable[[], None] = lambda: None) -> Ticket:
-        """Put work at the end of the line; ``on_end`` is called on the engine's thread when `Ticket.wait` would return."""
+        """Put work at the end of the line; ``on_end`` is called on a thread of the engine when all is written, or on an error."""
         ticket = Ticket(work, on_end)
         with self._changed:
-            ticket.batches = -self.batches
+            ticket.handed_in = self.batches
             if self._stopping:
                 ticket.end(Stopped("the engine has stopped"))
             elif work.count == 0:
@@ -170,23 +198,51 @@ class Engine:
                 self._changed.notify()
         return ticket
 
-    def _loop(self) -> None:
+    def _loop(self, number: int) -> None:
         while True:
             with self._changed:
                 while not self._line and not self._stopping:
-                    self._beat = time.monotonic()
+                    self._beats[number] = time.monotonic()
                     self._changed.wait(IDLE_BEAT_SECONDS)
                 if self._stopping:
                     break
                 self._gather()
                 pieces = self._take()
-            self._beat = time.monotonic()
+                self._ask_for_help(pieces)
+            self._beats[number] = time.monotonic()
             if pieces:
                 self._run(pieces)
                 self._return([piece.ticket for piece in pieces])
             del pieces  # or an idle engine would hold the last job's images
         for ticket in self._line:
             ticket.end(Cancelled("cancelled") if ticket.cancelled else Stopped("the engine has stopped"))
+
+    def _ask_for_help(self, pieces: list[_Piece]) -> None:
+        alone = len(pieces) == 1 and not self._line and self.expected <= 1
+        self._alone = pieces[0].ticket if alone else None
+        if alone and pieces[0].stop < pieces[0].ticket.work.count:
+            self._help.notify_all()
+
+    def _loop_of_a_helper(self, number: int) -> None:
+        while True:
+            with self._changed:
+                while (piece := self._take_from_alone()) is None and not self._stopping:
+                    self._beats[number] = time.monotonic()
+                    self._help.wait(IDLE_BEAT_SECONDS)
+            if piece is None:
+                break
+            self._beats[number] = time.monotonic()
+            self._run([piece])
+            del piece
+
+    def _take_from_alone(self) -> _Piece | None:
+        """The next rows of the job that has the worker for itself, for a batch beside the one that runs."""
+        ticket = self._alone
+        if ticket is None or self._line or self.expected > 1 or ticket.cancelled or ticket.ended:
+            return None
+        start = ticket.taken
+        ticket.taken = min(ticket.work.count, start + self.batch_size)
+        return _Piece(ticket, start, ticket.taken) if ticket.taken > start else None
 
     def _gather(self) -> None:
         """Wait at most ``batch_delay`` for jobs that run but are not in line yet; a full batch or a lone job waits for none."""
@@ -223,11 +279,13 @@ class Engine:
     def _return(self, tickets: list[Ticket]) -> None:
         """Those who have more go to the end of the line."""
         with self._changed:
+            self._alone = None
             self._line.extend(ticket for ticket in tickets if not ticket.ended and ticket.taken < ticket.work.count)
 
     def _run(self, pieces: list[_Piece]) -> None:
         """Run a batch; where it fails, each job's share runs alone, so that only the one at fault fails."""
-        self.batches += 1
+        with self._changed:
+            self.batches += 1
         try:
             self._run_together(pieces)
         except BaseException as error:
@@ -254,7 +312,6 @@ class Engine:
             piece.ticket.work.out[piece.start : piece.stop] = results[offset : offset + size]
             offset += size
         for piece in pieces:
-            piece.ticket.done = piece.stop
-            if piece.stop == piece.ticket.work.count:
-                piece.ticket.batches += self.batches
+            piece.ticket.batches = self.batches - piece.ticket.handed_in
+            if piece.ticket.wrote(piece.start, piece.stop):
                 piece.ticket.end()

@@ -157,7 +157,8 @@ def create_worker(settings: WorkerSettings) -> Worker:
     results.clear_scratch()
     client = connect(settings.queue_address)
     records, metrics = JobRecords(client), Metrics()
-    engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch)
+    parallel = settings.parallel if device.providers[0] == CPU else 1
+    engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch, parallel)
     models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics)
     watch = Watch(
         records,

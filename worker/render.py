@@ -119,8 +119,11 @@ class Renderer:
 
     def _render(self, ways: list[_Way], scratch: Callable[[], Path]) -> None:
         made: SimpleQueue[_Way] = SimpleQueue()
+        alone = len(ways) == 1
         for way in ways:
-            _attempt(way, self._start, scratch, made)
+            _attempt(way, self._start, scratch, (lambda: None) if alone else partial(made.put, way))
+        if alone:  # encoding goes along with the images as they come
+            made.put(ways[0])
         going = sum(way.product is not None for way in ways)
         self._end([way for way in ways if way.product is None])
         while going:
@@ -182,8 +185,8 @@ class Renderer:
         }
         self.traces.job(job.traceparent, way.clock.began, steps, attributes, failure)
 
-    def _start(self, way: _Way, scratch: Callable[[], Path], made: SimpleQueue[_Way]) -> None:
-        """Hand a job's images to the engine, which puts the job into ``made`` at their end; or find the result that is stored."""
+    def _start(self, way: _Way, scratch: Callable[[], Path], on_end: Callable[[], None]) -> None:
+        """Hand a job's images to the engine, which calls ``on_end`` at their end; or find the result that is stored."""
         job, running = way.job, way.running
         stored = self.results.find(job.result_key)
         if stored is not None:
@@ -199,18 +202,15 @@ class Renderer:
         out = _images(shape, self.memory_images, lambda: scratch() / f"{job.id}.images")
         graph, rows = _synthesis_rows(job.request, points, model)
         product = Product(job.request, card, out, points.z, points.w)
-        self._submit(Work(model, graph, len(points), rows, out), running, partial(made.put, way))
+        self._submit(Work(model, graph, len(points), rows, out), running, on_end)
         way.product = product
 
     def _finish(self, way: _Way, scratch: Callable[[], Path]) -> None:
-        """Encode and store a job's images, which the engine has made."""
+        """Encode and store a job's images, which the engine has made or makes meanwhile."""
         job, running, product = way.job, way.running, way.product
-        assert running.ticket is not None
         assert product is not None
-        running.ticket.wait()
-        way.clock.lap("images")
         path = scratch() / f"{job.id}.result"
-        encoded = encode(product, path, created=job.created, on_image=lambda: self._go_on(running))
+        encoded = encode(product, path, created=job.created, on_image=partial(self._await_image, way))
         way.clock.lap("encode")
         _check(running)
         way.result = self.results.put(job.result_key, path, _described(job, encoded))
@@ -253,10 +253,15 @@ class Renderer:
             ticket.cancel()
         return ticket
 
-    def _go_on(self, running: Running) -> None:
-        _check(running)
+    def _await_image(self, way: _Way, index: int) -> None:
+        """Return when image ``index`` is there; with the last one the time of the images ends and that of the encoding begins."""
+        _check(way.running)
         if self.engine.stopping:
             raise Stopped("the worker stops")
+        assert way.running.ticket is not None
+        way.running.ticket.wait(index + 1)
+        if index == way.running.ticket.work.count - 1 and "images_ms" not in way.clock.steps:
+            way.clock.lap("images")
 
 
 def _attempt(way: _Way, step: Callable[..., None], *args: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -64,6 +65,12 @@ class WorkerSettings(BaseSettings):
         le=1024,
         description="most galaxies in one batch; default 8 on a CPU, where more gain nothing, and 32 on a GPU",
     )
+    parallel_batches: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="batches at a time, on a CPU, of a job alone on its worker; default 2, on one core or with more threads 1",
+    )
     batch_delay_ms: float = Field(
         default=0.0,
         ge=0,
@@ -109,6 +116,11 @@ class WorkerSettings(BaseSettings):
             return split_roots(value)
         except BadInput as error:
             raise ValueError(error.message) from None
+
+    @property
+    def parallel(self) -> int:
+        """Batches that run at a time on a CPU where one job has the worker for itself."""
+        return self.parallel_batches or (min(2, os.cpu_count() or 1) if self.threads == 1 else 1)
 
     @property
     def bulk_slots(self) -> int:

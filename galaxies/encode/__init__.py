@@ -33,7 +33,7 @@ FORMATS: dict[str, Callable[[Product, Path, datetime], Encoded]] = {
 }
 
 
-def encode(product: Product, path: Path, created: datetime, on_image: Callable[[], None] = lambda: None) -> Encoded:
+def encode(product: Product, path: Path, created: datetime, on_image: Callable[[int], None] = lambda _: None) -> Encoded:
     """Write ``product`` at ``path`` in the format that its request names.
 
     A failure may leave half a file: ``path`` lies where nobody looks for results, and `jobstore.results.ResultStore.put` moves
@@ -45,7 +45,8 @@ def encode(product: Product, path: Path, created: datetime, on_image: Callable[[
     product : its request is resolved, and its images are in the order of `galaxies.product.image_names`.
     path : of the file to be; its folder exists. An existing file is replaced.
     created : when the galaxies were made, with a time zone.
-    on_image : called before each image is converted; what it raises ends the encoding and comes through.
+    on_image : called with the index of each image before it is converted, and may wait until that image is there, so that
+        encoding can begin before the last is made; what it raises ends the encoding and comes through.
 
     Raises
     ------

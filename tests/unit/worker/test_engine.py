@@ -148,6 +148,104 @@ def test_an_error_while_rows_are_prepared_fails_that_job_alone(
     good.wait()
 
 
+@dataclass
+class GatedGenerator:
+    """Doubles its input; a batch waits until its first row's gate is opened."""
+
+    open: set[int] = field(default_factory=set)
+    begun: list[int] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    card = style_card()
+
+    def generate(self, z: np.ndarray) -> np.ndarray:
+        first = int(z[0, 0])
+        with self.changed:
+            self.begun.append(first)
+            self.changed.wait_for(lambda: first in self.open, 20)
+        return z * 2
+
+    def let(self, *gates: int) -> None:
+        with self.changed:
+            self.open.update(gates)
+            self.changed.notify_all()
+
+
+@pytest.fixture
+def gated() -> GatedGenerator:
+    return GatedGenerator()
+
+
+@pytest.fixture
+def two_threads(gated: GatedGenerator) -> Iterator[Engine]:
+    engine = Engine(batch_size=4, parallel=2)
+    engine.start()
+    yield engine
+    gated.let(*range(1000))
+    engine.stop()
+
+
+def counting(gated: GatedGenerator, count: int, first: int = 0) -> Work:
+    """Rows of first, first + 1, …"""
+    model = LoadedModel(gated)  # type: ignore[arg-type]
+    source = np.arange(first, first + count, dtype=np.float32)[:, None]
+    return Work(model, "generate", count, lambda a, b: (source[a:b],), np.zeros((count, 1), np.float32))
+
+
+def test_two_threads_share_a_job_that_is_alone_and_its_rows_are_done_in_order(two_threads: Engine, gated: GatedGenerator) -> None:
+    ticket = two_threads.submit(counting(gated, 14))
+    wait_until(lambda: sorted(gated.begun) == [0, 4])
+    gated.let(4)
+    wait_until(lambda: sorted(gated.begun) == [0, 4, 8])
+    assert ticket.done == 0
+    gated.let(8)
+    wait_until(lambda: sorted(gated.begun) == [0, 4, 8, 12])
+    gated.let(0)
+    ticket.wait(12)
+    assert (ticket.done, ticket.ended) == (12, False)
+    gated.let(12)
+    ticket.wait()
+    assert np.array_equal(ticket.work.out[:, 0], 2.0 * np.arange(14))
+
+
+def test_whoever_else_comes_ends_the_help(two_threads: Engine, gated: GatedGenerator) -> None:
+    film = two_threads.submit(counting(gated, 100))
+    wait_until(lambda: sorted(gated.begun) == [0, 4])
+    galaxy = two_threads.submit(counting(gated, 1, first=500))
+    gated.let(4)  # the helper's batch: nobody helps again while the galaxy waits
+    gated.let(500)
+    gated.let(0)
+    galaxy.wait()
+    assert galaxy.batches <= 2
+    assert not film.ended
+
+
+def test_a_second_job_that_runs_keeps_a_job_from_being_helped(two_threads: Engine, gated: GatedGenerator) -> None:
+    two_threads.expected = 2
+    ticket = two_threads.submit(counting(gated, 12))
+    wait_until(lambda: gated.begun == [0])
+    gated.let(0)
+    wait_until(lambda: gated.begun == [0, 4])
+    gated.let(4, 8)
+    ticket.wait()
+    assert gated.begun == [0, 4, 8]
+
+
+@pytest.mark.parametrize("how", ["cancel", "stop"])
+def test_a_helped_job_ends_once_however_it_ends(two_threads: Engine, gated: GatedGenerator, how: str) -> None:
+    ends: list[int] = []
+    ticket = two_threads.submit(counting(gated, 100), lambda: ends.append(1))
+    wait_until(lambda: sorted(gated.begun) == [0, 4])
+    if how == "cancel":
+        ticket.cancel()
+    else:
+        threading.Thread(target=two_threads.stop).start()
+        wait_until(lambda: two_threads.stopping)
+    gated.let(*range(1000))
+    with pytest.raises(Cancelled if how == "cancel" else Stopped):
+        ticket.wait()
+    assert ends == [1]
+
+
 def test_batches_are_filled_up_to_the_buckets_of_their_model(engine: Engine, generator: SlowGenerator) -> None:
     filled = LoadedModel(generator, buckets=(2, 4))  # type: ignore[arg-type]
     generator.permits.release(100)

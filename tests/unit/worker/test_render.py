@@ -217,13 +217,13 @@ def test_cancel_while_the_result_is_encoded_stops_at_the_next_image(
     images = []
 
     def cancelling(product: Product, path: Path, created: Any, on_image: Any) -> Encoded:
-        def look() -> None:
-            images.append(1)
+        def look(index: int) -> None:
+            images.append(index)
             if len(images) == 20:
                 with worker.watch._lock:
                     (running,) = worker.watch._running
                 running.cancel()
-            on_image()
+            on_image(index)
 
         return encode(product, path, created, look)
 
@@ -234,6 +234,33 @@ def test_cancel_while_the_result_is_encoded_stops_at_the_next_image(
     assert len(images) <= 21, "Pillow's WebP writer seeks back to where it was when it fails"
     assert worker.results.find(job.result_key) is None
     assert scratch(worker) == []
+
+
+@pytest.mark.parametrize("format_", ["webp", "zip", "fits", "npz"])
+def test_encoding_begins_while_images_are_made_and_takes_none_that_is_not_there(
+    store: Path, worker: Bench, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    asked, had = [], []
+
+    def watching(product: Product, path: Path, created: Any, on_image: Any) -> Encoded:
+        (running,) = worker.watch._running
+        ticket = running.ticket
+        assert ticket is not None
+
+        def look(index: int) -> None:
+            asked.append(ticket.done)
+            on_image(index)
+            had.append(ticket.done - index)
+
+        return encode(product, path, created, look)
+
+    slow = publish_style(store, f"streaming-{format_}", cost=300)
+    monkeypatch.setattr("worker.render.encode", watching)
+    body = generate_body(list(range(100)), format_) if format_ in ("zip", "npz") else interpolate_body(100, format_)
+    job = worker.run(slow.card, body)
+    assert job.phase == Phase.COMPLETED, job.failure
+    assert asked[0] < 100
+    assert min(had) >= 1
 
 
 def test_a_job_whose_worker_stops_is_queued_again_and_not_aborted(store: Path, worker: Bench) -> None:

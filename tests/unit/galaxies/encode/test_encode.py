@@ -56,8 +56,8 @@ def test_an_encoding_can_be_stopped_before_any_image(card: Any, body: dict[str, 
 
     seen: list[int] = []
 
-    def look() -> None:
-        seen.append(1)
+    def look(index: int) -> None:
+        seen.append(index)
         if len(seen) == 2:
             raise Enough
 
