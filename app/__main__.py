@@ -19,11 +19,11 @@ from telemetry.logs import configure_logging
 from telemetry.traces import traces_to
 
 GRACE_SECONDS = 10
-STARTUP_FAILURE = 3
+STARTUP_FAILURE = 1
 
 
 def main() -> int:
-    """Serve; 2 where the settings are wrong."""
+    """Serve; 2 where the settings are wrong, 1 where the address cannot be had."""
     try:
         settings = Settings()
         check_exposure(settings)

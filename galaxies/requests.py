@@ -44,7 +44,7 @@ MEDIA_TYPES: dict[str, str] = {
 
 Seed = Annotated[StrictInt, Field(ge=0, le=MAX_SEED)]
 LatentValue = Annotated[StrictFloat, Field(ge=-MAX_LATENT_VALUE, le=MAX_LATENT_VALUE)]
-Layer = Annotated[StrictInt, Field(ge=0, le=63)]
+Layer = Annotated[StrictInt, Field(ge=0)]
 
 
 def _only_true(value: Any) -> Any:
@@ -98,7 +98,7 @@ class _Common(_Strict):
     truncation: Annotated[StrictFloat, Field(ge=-2, le=2)] | None = Field(
         default=None, description="ψ in [-2, 2]: w = mean + ψ·(w - mean); without w, z is scaled by ψ. Default: the card's"
     )
-    truncation_cutoff: Annotated[StrictInt, Field(ge=0, le=64)] | None = Field(
+    truncation_cutoff: Annotated[StrictInt, Field(ge=0)] | None = Field(
         default=None, description="style models: only the first so many layers are truncated; default all"
     )
     noise: Literal["const", "none"] | NoiseSeed = Field(

@@ -1,7 +1,7 @@
 """``python -m models list|show|verify``: what the model store holds, as JSON, and whether it is whole.
 
 Stores: ``--root DIR`` (several times), else ``GALSYNTH_MODELS_DIRS``; the bundled one always comes first. Exit status: 0 whole,
-1 a version is damaged or unknown, 2 wrong use.
+1 a version is damaged, 2 wrong use, 3 there is no such version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.run(store, options)
     except GalaxyError as error:
         print(f"models: {error.message}", file=sys.stderr)
-        return 2 if isinstance(error, BadInput) else 1
+        return 3 if isinstance(error, NotFound) else 2 if isinstance(error, BadInput) else 1
     return status
 
 

@@ -1,6 +1,6 @@
 """``python -m app.keys create|list|revoke``: API keys in the file that ``GALSYNTH_KEYS_FILE`` names. `galsynth keys` runs it.
 
-Exit status: 0 done, 1 there is no such key, 2 wrong use.
+Exit status: 0 done, 2 wrong use, 3 there is no such key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from app.keys.store import Key, KeyFile
 from app.settings import Settings
 from app.signing import read_secret, shown_secret
-from galaxies.errors import BadInput, GalaxyError
+from galaxies.errors import BadInput, GalaxyError, NotFound
 
 BOUNDS = {
     "requests_per_minute": "requests to /v1 a minute, a minute's worth at once at most",
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except GalaxyError as error:
         print(f"keys: {error.message}", file=sys.stderr)
-        return 2 if isinstance(error, BadInput) else 1
+        return 3 if isinstance(error, NotFound) else 2 if isinstance(error, BadInput) else 1
     return status
 
 

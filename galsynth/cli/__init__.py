@@ -14,21 +14,23 @@ from galsynth.cli.outcome import lines_of, status_of
 
 EPILOG = (
     "Settings come from the environment too: GALSYNTH_URL and GALSYNTH_API_KEY for a service elsewhere, the others in the "
-    "operations guide. Exit status: 0 done, 1 failed, 2 wrong use, 3 refused, 4 unreachable or unavailable, 130 interrupted."
+    "operations guide. Exit status: 0 done, 1 failed, 2 wrong, 3 refused, 4 unreachable or unavailable, 130 interrupted."
 )
 
 app = typer.Typer(
     name="galsynth",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     epilog=EPILOG,
 )
 app.command("up")(programs.up)
 app.command("api")(programs.api)
 app.command("worker")(programs.worker)
-for _command in (operations.generate, operations.interpolate, operations.mix, operations.arithmetic):
-    app.command()(_command)
+app.command("generate")(operations.generate)
+app.command("interpolate")(operations.interpolate)
+app.command("mix")(operations.mix)
+app.command("arithmetic", cls=operations.SumCommand)(operations.arithmetic)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

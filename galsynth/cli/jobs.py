@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from galsynth.cli.service import AsJson, Quiet, Url, client_of, deliver, say
+from galsynth.cli.tables import job_view, jobs_table
 from galsynth.client.blocking import Job
-from galsynth.client.documents import JobState
 
 app = typer.Typer(no_args_is_help=True, help="Jobs of a running service: look, wait, fetch, cancel.")
 Id = Annotated[str, typer.Argument(help="Id of the job.", metavar="ID")]
@@ -32,7 +31,7 @@ def list_jobs(
     if as_json:
         typer.echo(json.dumps([job.state.model_dump(mode="json") for job in found], indent=2))
     else:
-        Console().print(_table([job.state for job in found]))
+        Console().print(jobs_table([job.state for job in found]))
 
 
 @app.command("show")
@@ -42,7 +41,7 @@ def show_job(job_id: Id, url: Url = None, as_json: AsJson = False) -> None:
     if as_json:
         say(job, as_json=True)
     else:
-        Console().print(_table([job.state]))
+        Console().print(job_view(job.state))
 
 
 @app.command("fetch")
@@ -69,14 +68,3 @@ def cancel_job(job_id: Id, url: Url = None, as_json: AsJson = False) -> None:
 def delete_job(job_id: Id, url: Url = None) -> None:
     """Cancel a job if needed, and forget it and its result."""
     client_of(url).job(job_id).delete()
-
-
-def _table(jobs: list[JobState]) -> Table:
-    table = Table(
-        Column("id", no_wrap=True), "operation", "phase", "done", "model", "format", "created", box=None, header_style="bold"
-    )
-    for job in jobs:
-        done = f"{job.progress.done}/{job.progress.total}"
-        created = f"{job.created:%Y-%m-%d %H:%M:%S}"
-        table.add_row(job.id, job.operation, job.phase.value, done, job.model.reference, job.format, created)
-    return table

@@ -20,16 +20,32 @@ def seeds(text: str) -> list[int]:
     ------
     BadInput : it is none of that.
     """
+    return _numbers(text, "seed")
+
+
+def layers(text: str) -> str | list[int]:
+    """``0,1,2`` or ``0-2`` as indices; any other word is the name of a group, which the model knows.
+
+    Raises
+    ------
+    BadInput : it is none of that.
+    """
+    return text if text.isalpha() else _numbers(text, "layer")
+
+
+def _numbers(text: str, what: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,10})(?:\s*-\s*(\d{1,10}))?\s*", part)
         if match is None:
-            raise BadInput(f"{part.strip()!r} is no seed and no range of seeds such as 0-99", field="seeds")
+            raise BadInput(f"{part.strip()!r} is no {what} and no range of {what}s such as 0-9", field=f"{what}s")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last or last > MAX_SEED:
-            raise BadInput(f"seeds {part.strip()} must rise within 0 … {MAX_SEED}", field="seeds")
+            raise BadInput(f"{what}s {part.strip()} must rise within 0 … {MAX_SEED}", field=f"{what}s")
         if last - first >= 100_000:
-            raise BadInput(f"seeds {part.strip()} are {last - first + 1:,}; the service takes 10,000 at a time", field="seeds")
+            raise BadInput(
+                f"{what}s {part.strip()} are {last - first + 1:,}; the service takes 10,000 at a time", field=f"{what}s"
+            )
         found.extend(range(first, last + 1))
     return found
 

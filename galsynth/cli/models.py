@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from galaxies.cards import ModelCard
+from galsynth.cli.tables import card_view, models_table
 from galsynth.client.blocking import Client
 from galsynth.local import python_module
 from galsynth.settings import Settings
@@ -32,7 +31,7 @@ def list_models(url: Url = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(listing, indent=2, ensure_ascii=False))
     else:
-        Console().print(_table(listing))
+        Console().print(models_table(listing))
     raise typer.Exit(status)
 
 
@@ -47,7 +46,7 @@ def show_model(reference: Reference = None, url: Url = None, as_json: AsJson = F
     if as_json:
         typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
     else:
-        Console().print(_card_table(ModelCard.model_validate(card)))
+        Console().print(card_view(ModelCard.model_validate(card)))
 
 
 @app.command("verify")
@@ -56,7 +55,7 @@ def verify_models(
 ) -> None:
     """Check every file's digest and, where ONNX Runtime is installed, run each model once."""
     process = subprocess.run([*python_module("models"), "verify", *(references or [])], env=_environ(), check=False)
-    raise typer.Exit(min(process.returncode, 1) if process.returncode >= 0 else 1)
+    raise typer.Exit(process.returncode if process.returncode >= 0 else 1)
 
 
 def _environ() -> dict[str, str]:
@@ -78,48 +77,3 @@ def _from_store(*arguments: str) -> tuple[dict[str, Any], int]:
 def _over_http(url: str, path: str) -> tuple[dict[str, Any], int]:
     with Client(url) as client:
         return client.document(path), 0
-
-
-def _table(listing: dict[str, Any]) -> Table:
-    table = Table(
-        Column("model", no_wrap=True), "title", "pixels", "bands", "classes", "operations", box=None, header_style="bold"
-    )
-    for entry in listing["models"]:
-        mark = " (default)" if entry["name"] == listing["default"] else ""
-        named = [", ".join(each["name"] for each in entry[key]) for key in ("bands", "classes")]
-        lists = [*named, ", ".join(entry["operations"])]
-        table.add_row(f"{entry['name']}@{entry['version']}{mark}", entry["title"], str(entry["resolution"]), *lists)
-    return table
-
-
-def _card_table(card: ModelCard) -> Table:
-    table = Table("", "", box=None, show_header=False, pad_edge=False)
-    latent = f"z {card.z_dim}" + (f", w {card.w_dim} × {card.num_ws} layers" if card.has_w else "")
-    rows = {
-        "model": card.reference,
-        "title": card.title,
-        "description": card.description,
-        "architecture": f"{card.architecture} ({card.preset})",
-        "created": card.created.isoformat(),
-        "licence": card.licence,
-        "pixels": f"{card.resolution} × {card.resolution}",
-        "pixel scale": f"{card.pixel_scale_arcsec} arcsec" if card.pixel_scale_arcsec else "not known",
-        "bands": ", ".join(f"{band.name} [{band.unit}]" if band.unit else band.name for band in card.bands),
-        "latents": latent,
-        "classes": ", ".join(card.class_names()) or "none",
-        "operations": ", ".join(card.operations),
-        "metrics": _brief(card.metrics),
-        "parity": _brief(card.parity),
-        "digest": card.digest,
-    }
-    for name, value in rows.items():
-        table.add_row(Text(name, style="bold"), Text(value))
-    return table
-
-
-def _brief(values: dict[str, Any]) -> str:
-    def text(value: Any) -> str:
-        value = value.get("value", value) if isinstance(value, dict) else value
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-    return ", ".join(f"{name} {text(value)}" for name, value in values.items()) or "none"

@@ -19,7 +19,7 @@ from galaxies.cards import ModelCard
 from galsynth.client.dataset import Batch, default_model, plan
 from galsynth.client.documents import JobState, ModelSummary, job_query, parse
 from galsynth.client.operations import Operations
-from galsynth.client.options import DatasetOptions, body_of
+from galsynth.client.options import DatasetOptions, body_of, check_suffix
 from galsynth.client.progress import poll_seconds, watching
 from galsynth.client.protocol import Observer, Protocol
 from galsynth.client.result import Result, replacing
@@ -203,8 +203,9 @@ class AsyncJob:
         return Result(stream.getvalue(), self.state)
 
     async def save(self, path: str | Path) -> Path:
-        """Wait, and write the result to ``path`` as it comes."""
+        """Wait, and write the result to ``path`` as it comes; see `galsynth.client.Job.save`."""
         path = Path(path)
+        check_suffix(self.state.format, path)
         with replacing(path) as stream:
             await self.fetch(stream)
         return path

@@ -18,7 +18,7 @@ from galaxies.cards import ModelCard
 from galsynth.client.dataset import Batch, Dataset, plan
 from galsynth.client.documents import JobState, ModelSummary, job_query, parse
 from galsynth.client.operations import Operations
-from galsynth.client.options import DatasetOptions, body_of
+from galsynth.client.options import DatasetOptions, body_of, check_suffix
 from galsynth.client.progress import poll_seconds, watching
 from galsynth.client.protocol import Observer, Protocol
 from galsynth.client.result import Result, replacing
@@ -209,8 +209,9 @@ class Job:
         return Result(stream.getvalue(), self.state)
 
     def save(self, path: str | Path) -> Path:
-        """Wait, and write the result to ``path`` as it comes; a broken download goes on where it was."""
+        """Wait, and write the result to ``path`` as it comes; a suffix of another format is refused with `WrongFormat`."""
         path = Path(path)
+        check_suffix(self.state.format, path)
         with replacing(path) as stream:
             self.fetch(stream)
         return path

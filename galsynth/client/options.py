@@ -112,6 +112,18 @@ def format_of(operation: str, path: str | Path) -> str:
     return suffix
 
 
+def check_suffix(format: str, path: Path) -> None:
+    """Refuse a file name whose suffix is that of another format than the file's.
+
+    Raises
+    ------
+    WrongFormat : it is.
+    """
+    endings = {"fits": (".fits", ".fit", ".fts")}.get(format, (f".{format}",))
+    if path.suffix and path.suffix.lower() not in endings:
+        raise WrongFormat(f"the result is {format}, and {path.name} is no name for it: use {' or '.join(endings)}")
+
+
 def formats(operation: str) -> tuple[str, ...]:
     """The formats of an operation, its default first."""
     return next((tuple(model.formats) for name, model in OPERATIONS.items() if name == operation), ())

@@ -19,7 +19,7 @@ from PIL import Image, ImageSequence
 from galaxies.jobs import ModelRef
 from galsynth.client.documents import JobState
 from galsynth.client.errors import WrongFormat
-from galsynth.client.options import format_of
+from galsynth.client.options import check_suffix
 
 PICTURES = ("png", "gif", "webp")
 
@@ -107,8 +107,7 @@ class Result:
         WrongFormat : the suffix of ``path`` is that of another format.
         """
         path = Path(path)
-        if path.suffix and format_of(self.job.operation, path) != self.format:
-            raise WrongFormat(f"this result is {self.format}, and {path.name} is not; ask for it: format={path.suffix[1:]!r}")
+        check_suffix(self.format, path)
         with replacing(path) as stream:
             stream.write(self.bytes)
         return path

@@ -142,6 +142,31 @@ def test_ctrl_c_cancels_the_job_and_is_exit_status_130(service: str, client: gal
 def test_standard_output_takes_a_result(service: str, tmp_path: Path) -> None:
     done = command(service, tmp_path, "generate", "42", "--format", "fits", "-o", "-")
     assert done.stdout.startswith(b"SIMPLE  =")
+    assert done.stderr == b""
+    told = command(service, tmp_path, "generate", "42", "--format", "fits", "-o", "-", "--json")
+    assert told.stdout == done.stdout
+    assert json.loads(told.stderr)["result"]["bytes"] == len(told.stdout)
+
+
+def test_a_result_is_not_saved_under_the_suffix_of_another_format(service: str, tmp_path: Path) -> None:
+    job = command(service, tmp_path, "generate", "0-1", "--format", "zip", "--no-wait").stdout.decode().strip()
+    done = command(service, tmp_path, "jobs", "fetch", job, "-o", "z.png")
+    assert (done.returncode, done.stderr) == (2, b"galsynth: the result is zip, and z.png is no name for it: use .zip\n")
+    assert list(tmp_path.iterdir()) == []
+    assert command(service, tmp_path, "jobs", "fetch", job, "-o", "z.zip").stderr == b"z.zip: 2 galaxies of gz1-64@1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["arithmetic", "-42 + 2*7", "--show-terms"], "sum of 2 terms"),
+        (["mix", "--rows", "1,2", "--columns", "3,4,5"], "2 × 3 mixes"),
+        (["interpolate", "1", "2", "--frames", "5"], "film of 5 frames"),
+    ],
+)
+def test_sources_are_not_counted_as_galaxies(service: str, tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = command(service, tmp_path, *arguments, "-o", "x.zip")
+    assert done.stderr.decode() == f"x.zip: {said} of gz1-64@1\n"
 
 
 @pytest.mark.parametrize(
@@ -153,14 +178,24 @@ def test_standard_output_takes_a_result(service: str, tmp_path: Path) -> None:
         (["generate", "42", "-o", "x.gif"], 2, ".png, .fits, .zip, .npz"),
         (["generate", "42", "-o", "no-such-folder/x.png"], 2, "cannot be written"),
         (["arithmetic", "42 1", "-o", "x.png"], 2, "no sum"),
-        (["generate", "42", "--class", "quasar", "-o", "x.png"], 3, "merger"),
-        (["generate", "--count", "10001", "-o", "x.zip"], 3, "10000"),
+        (["generate", "42", "--class", "quasar", "-o", "x.png"], 2, "merger"),
+        (["generate", "--count", "10001", "-o", "x.zip"], 2, "10000"),
+        (["generate", "42", "--size", "128", "-o", "x.fits"], 2, "own pixels"),
+        (["generate", "42", "--noise", "loud", "-o", "x.png"], 2, "none"),
+        (
+            ["mix", "--rows", "1", "--columns", "2", "--layers", "99", "-o", "x.png"],
+            2,
+            "layer 99 is outside 0..9 of model gz1-64",
+        ),
+        (["generate", "42", "--set", "truncation_cutoff=99", "-o", "x.png"], 2, "outside 0..10 of model gz1-64@1"),
+        (["jobs", "list", "--phase", "ASLEEP"], 2, "QUEUED"),
+        (["models", "show", "nothing", "--url", "http://127.0.0.1:8000"], 3, "nothing"),
         (["jobs", "show", "nothing"], 3, "no job"),
         (["generate", "42", "-o", "x.png", "--url", "http://127.0.0.1:1"], 4, "galsynth up"),
     ],
 )
 def test_exit_statuses(service: str, tmp_path: Path, arguments: list[str], status: int, told: str) -> None:
-    done = command(service, tmp_path, *arguments)
+    done = command(service, tmp_path, *(service if each == ADDRESS else each for each in arguments))
     assert done.returncode == status, done.stderr
     assert told in done.stderr.decode()
     assert list(tmp_path.iterdir()) == []

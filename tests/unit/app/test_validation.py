@@ -38,7 +38,7 @@ CASES: list[tuple[Operation, dict[str, Any], str, str]] = [
     ("interpolate", {"from": LATENT}, "", "either from and to, or path"),
     ("mix", {"rows": [LATENT], "columns": [LATENT], "layers": "rough"}, "/layers", "'coarse', 'middle' or 'fine'"),
     ("mix", {"rows": [LATENT], "columns": [LATENT]}, "/layers", "needed"),
-    ("mix", {"rows": [LATENT], "columns": [LATENT], "layers": [0, 64]}, "/layers/1", "64 is above 63"),
+    ("mix", {"rows": [LATENT], "columns": [LATENT], "layers": [0, -1]}, "/layers/1", "-1 is below 0"),
     ("arithmetic", {"terms": [{"weight": 1}]}, "/terms/0/latent", "needed"),
     ("arithmetic", {"terms": [{"latent": LATENT, "weight": 1e9}]}, "/terms/0/weight", "1000000000.0 is above 1000"),
     ("arithmetic", {"terms": [{"latent": LATENT, "weigth": 1}]}, "/terms/0/weigth", "allowed are latent, weight"),

@@ -5,22 +5,29 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from app.documents import ModelList
+from galaxies.errors import BadInput, BadModel, GalaxyError
 from galsynth.cli import app
+from galsynth.cli.outcome import lines_of, status_of
+from galsynth.cli.service import telling_notes
+from galsynth.client.errors import Damaged, JobCancelled, JobFailed, Unreachable, WrongFormat, error_of
 
 OPERATIONS = ["generate", "interpolate", "mix", "arithmetic"]
 JOBS = [f"jobs {name}" for name in ("list", "show", "fetch", "cancel", "delete")]
 MODELS = [f"models {name}" for name in ("list", "show", "verify")]
 KEYS = [f"keys {name}" for name in ("create", "list", "revoke", "webhook-secret")]
+CLI_REFERENCE = Path(__file__).parents[3] / "docs" / "cli.md"
 COMMANDS = ["up", "api", "worker", *OPERATIONS, "jobs", *JOBS, "models", *MODELS, "keys", *KEYS]
 
 
@@ -102,10 +109,106 @@ def test_a_damaged_model_fails_verification_and_is_named(tmp_path: Path) -> None
     assert str(folder) in done.stderr
 
 
-def test_an_unknown_model_is_exit_status_1_and_lists_what_there_is() -> None:
-    done = run("models", "show", "no-such-model")
-    assert done.returncode == 1
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_an_unknown_model_is_exit_status_3_and_the_others_are_listed(command: str) -> None:
+    done = run("models", command, "no-such-model")
+    assert done.returncode == 3
     assert "there are" in done.stderr
+
+
+def test_an_unknown_key_is_exit_status_3(tmp_path: Path) -> None:
+    done = run("keys", "revoke", "nobody", "--file", str(tmp_path / "keys.json"))
+    assert (done.returncode, "nobody" in done.stderr) == (3, True)
+
+
+TOLD = dict(re.findall(r"^\| (\d+) \| (.+) \|$", CLI_REFERENCE.read_text(), re.MULTILINE))
+"""Exit status → what docs/cli.md says of it."""
+
+
+def test_every_error_of_the_interface_has_the_exit_status_that_is_documented() -> None:
+    document = json.loads((CLI_REFERENCE.parent / "openapi.json").read_text())
+    answers = {int(s) for item in document["paths"].values() for route in item.values() for s in route["responses"] if s >= "400"}
+    told = {int(code): int(status) for status, text in TOLD.items() for code in re.findall(r"\b[45]\d\d\b", text)}
+    assert set(told) >= answers
+    for code, status in told.items():
+        answer = httpx.Response(code, json={"detail": "why"}, request=httpx.Request("GET", "http://s"))
+        assert status_of(error_of(answer)) == status, code
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (BadInput("a word that is no seed"), 2),
+        (WrongFormat("galaxy.tiff"), 2),
+        (JobFailed("its input was wrong", status=422), 2),
+        (JobFailed("the worker failed", status=500), 1),
+        (JobCancelled("by somebody"), 1),
+        (Damaged("other bytes"), 1),
+        (BadModel("other bytes"), 1),
+        (Unreachable("nobody"), 4),
+    ],
+)
+def test_errors_without_an_answer_have_exit_statuses_too(error: GalaxyError, status: int) -> None:
+    assert status_of(error) == status
+    assert str(status) in TOLD
+
+
+def test_a_note_on_an_error_is_printed() -> None:
+    error = Unreachable("nobody")
+    error.add_note("a job may run")
+    assert lines_of(error) == ["galsynth: nobody", "galsynth: a job may run"]
+
+
+def test_ctrl_c_says_which_job_may_still_run(capsys: pytest.CaptureFixture[str]) -> None:
+    why = KeyboardInterrupt()
+    why.add_note("job 1 may still run")
+    with pytest.raises(KeyboardInterrupt), telling_notes():
+        raise why
+    assert capsys.readouterr().err == "galsynth: job 1 may still run\n"
+
+
+@pytest.mark.parametrize("text", ["-42 + 3", "-0.5*42+mean", "- mean + 7", "-7:merger"])
+def test_a_sum_may_begin_with_a_minus(text: str) -> None:
+    result = CliRunner().invoke(app, ["arithmetic", "--truncation", "-0.5", text])
+    assert isinstance(result.exception, BadInput)
+    assert result.exception.field == "output"  # the sum was read; what is missing is the file
+    assert CliRunner().invoke(app, ["arithmetic", "--tuncation", "1", "42"]).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["x.fits", "x.npz"])
+@pytest.mark.parametrize("option", [["--size", "128"], ["--stretch", "asinh"], ["--set", "resample=nearest"]])
+def test_options_of_pictures_are_refused_where_there_is_none(name: str, option: list[str]) -> None:
+    result = CliRunner().invoke(app, ["generate", "42", *option, "-o", name])
+    assert isinstance(result.exception, BadInput)
+    assert "own pixels" in str(result.exception)
+
+
+def test_the_default_of_an_option_is_shown() -> None:
+    assert "[default: const]" in CliRunner().invoke(app, ["generate", "--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [(["gen"], "generate"), (["jobs", "fe"], "fetch"), (["mix", "--lay"], "--layers")]
+)
+def test_bash_completes_what_is_typed_with_the_printed_script(typed: list[str], completed: str) -> None:
+    script = """
+        source <(galsynth --show-completion)
+        complete -p galsynth >&2
+        COMP_WORDS=(galsynth "$@") COMP_CWORD=$#
+        _galsynth_completion galsynth
+        echo "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(
+        ["bash", "-euc", script, "bash", *typed],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "_galsynth_completion galsynth" in done.stderr
+    assert done.stdout.split() == [completed]
 
 
 def test_a_service_that_does_not_answer_is_one_line() -> None:

@@ -32,6 +32,13 @@ def test_what_is_no_seed_is_refused(text: str) -> None:
         latents.seeds(text)
 
 
+def test_layers_are_numbers_or_the_name_of_a_group() -> None:
+    assert latents.layers("0,2-4") == [0, 2, 3, 4]
+    assert latents.layers("fine") == "fine"
+    with pytest.raises(BadInput, match="no layer"):
+        latents.layers("0,x")
+
+
 @given(SEEDS, CLASSES)
 def test_a_latent_is_one_of_the_contract(seed: int, class_: str | None) -> None:
     found = latents.latent(f"{seed}:{class_}" if class_ else str(seed))
