@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
 import uuid
 import warnings
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import redis
+import structlog
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
 from redis.backoff import ExponentialBackoff
@@ -37,6 +37,8 @@ from worker.watch import Watch
 CPU_BATCH, GPU_BATCH = 8, 32
 FINISH_SECONDS = 45.0
 """After SIGTERM running jobs have so long to finish; the rest goes back to the queue. Whoever stops a worker waits for 60 s."""
+
+_LOG = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -74,8 +76,7 @@ class Worker:
         describe = self._describer(worker_id, providers)
 
         def on_ready(**_: object) -> None:
-            line = f"worker ready: serving on {describe().device}, warm model {self.default.card.reference}"
-            print(line, file=sys.stderr, flush=True)
+            _LOG.info("worker ready", device=describe().device, model=self.default.card.reference)
             self.watch.ready(describe)
 
         def on_stopping(**_: object) -> None:

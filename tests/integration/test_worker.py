@@ -288,6 +288,14 @@ def test_a_damaged_model_is_one_clear_error_and_the_worker_lives(place: Place, w
     assert place.end(place.send(generate_body([3001]))).phase == Phase.COMPLETED
 
 
+def test_every_line_of_a_workers_log_is_json(place: Place, worker: Any) -> None:
+    place.end(place.send(generate_body([3100])))
+    lines = [json.loads(line) for line in place.log.read_text().splitlines()]
+    assert {"device": "CPU", "model": "tiny-style@1"}.items() <= next(
+        line for line in lines if line["event"] == "worker ready"
+    ).items()
+
+
 def test_a_worker_serves_its_metrics_and_logs_the_request_of_a_job(place: Place, worker: Any) -> None:
     port = free_port()
     other = place.start_worker(GALSYNTH_METRICS_PORT=str(port))
