@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from galaxies.errors import BadInput, BadModel, GalaxyError
@@ -120,10 +119,13 @@ class OnnxGenerator:
         try:
             buffers = load_file(path)
             self.w_mean, self.noise_const = buffers["w_mean"], buffers["noise_const"]
-        except (SafetensorError, KeyError, OSError) as error:
-            raise BadModel(f"model {self.card.reference}: {path.name} cannot be read: {error}") from None
+        except Exception as error:  # safetensors and NumPy raise many types
+            reason = str(error).partition("\n")[0]
+            raise BadModel(f"model {self.card.reference}: {path.name} cannot be read: {reason}") from None
         if self.w_mean.shape != (self.card.w_dim,) or self.noise_const.shape != (self.card.noise_size,):
             raise BadModel(f"model {self.card.reference}: {path.name} does not have the shapes that its card promises")
+        if self.w_mean.dtype != np.float32 or self.noise_const.dtype != np.float32:
+            raise BadModel(f"model {self.card.reference}: {path.name} holds other numbers than float32")
 
     def _probe(self) -> None:
         """One image through the graphs, so that a foreign file fails here and not in a job."""

@@ -8,6 +8,7 @@ renames it, so a reader never sees half of one; a running service lists it witho
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -259,19 +260,31 @@ def read_scorer(folder: Path) -> ScorerVersion:
 
 def _card(folder: Path, kind: type[AnyCard]) -> AnyCard:
     path = folder / "card.json"
-    try:
-        card = kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BadModel(f"{path} cannot be read: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "document"
-        raise BadModel(f"{path} is not a {'scorer' if kind is ScorerCard else 'model'} card: {where}: {first['msg']}") from None
+    card = _parsed(path, kind)
     if card.digest != card.compute_digest():
         raise BadModel(f"{path} was changed after publication: its digest is not {card.digest or 'given'}")
     if (card.name, card.version) != (folder.parent.name, folder.name):
         raise BadModel(f"{path} describes {card.reference}, but lies in the folder of {folder.parent.name}@{folder.name}")
     return card
+
+
+def _parsed(path: Path, kind: type[AnyCard]) -> AnyCard:
+    """The card in the file ``path``; whether its digest is right is not looked at."""
+    try:
+        return kind.model_validate_json(_regular(path).read_bytes())
+    except OSError as error:
+        raise BadModel(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ascii(".".join(map(str, first["loc"])))[1:-1] or "document"
+        raise BadModel(f"{path} is not a {'scorer' if kind is ScorerCard else 'model'} card: {where}: {first['msg']}") from None
+
+
+def _regular(path: Path) -> Path:
+    """``path``, if it is a file: a pipe or a device would be waited for, or read without end."""
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "there is no such file")
+    return path
 
 
 def verify(version: Published) -> None:
@@ -297,8 +310,13 @@ def verify(version: Published) -> None:
 
 
 def describe(path: Path, role: str) -> CardFile:
-    """Digest and size of a file, as a card lists it."""
-    with path.open("rb") as stream:
+    """Digest and size of a file, as a card lists it.
+
+    Raises
+    ------
+    OSError : there is no such file, or it cannot be read.
+    """
+    with _regular(path).open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return CardFile.model_validate({"sha256": digest, "bytes": path.stat().st_size, "role": role})
 
@@ -321,10 +339,7 @@ def publish_scorer(source: Path, root: Path) -> ScorerVersion:
 
 def _publish(source: Path, root: Path, kind: type[ModelCard] | type[ScorerCard]) -> Path:
     """Verify, write aside, rename; returns the folder of the new version."""
-    try:
-        card = kind.model_validate(json.loads((source / "card.json").read_text()))
-    except (OSError, ValueError) as error:
-        raise BadModel(f"{source} is not an exported model: {error}") from None
+    card = _parsed(source / "card.json", kind)
     card = card.model_copy(update={"digest": card.compute_digest()})
     verify(Published(card, source))
     target = root / card.name / card.version
@@ -338,6 +353,8 @@ def _publish(source: Path, root: Path, kind: type[ModelCard] | type[ScorerCard])
             shutil.copyfile(source / name, aside / name)
         (aside / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
         verify(Published(card, aside))
+        if _parsed(aside / "card.json", kind).compute_digest() != card.digest:
+            raise BadModel(f"{source / 'card.json'} has numbers that are not finite; JSON has none")
         try:
             aside.rename(target)
         except OSError:  # another publication of the same version was first
