@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from galaxies.cards import ScorerCard
 from galaxies.errors import BadModel, NotFound
-from models.store import ModelStore, Version, verify
+from models.store import AnyVersion, ModelStore, Version, verify
 
 log = structlog.get_logger("app.catalogue")
 
@@ -19,6 +20,7 @@ class _Snapshot:
     versions: list[Version] = field(default_factory=list)
     by_reference: dict[str, Version] = field(default_factory=dict)
     default: str | None = None
+    scorers: list[ScorerCard] = field(default_factory=list)
 
 
 class Catalogue:
@@ -38,6 +40,10 @@ class Catalogue:
     def versions(self) -> list[Version]:
         """Every readable version, newest first within a name; damaged ones are left out."""
         return self._fresh().versions
+
+    def scorers(self) -> list[ScorerCard]:
+        """The cards of all whole scorers, newest first within a name."""
+        return self._fresh().scorers
 
     def default_name(self) -> str | None:
         """The default model's name, or None where there is no model."""
@@ -62,7 +68,7 @@ class Catalogue:
                 self._checked = time.monotonic()
         return self._snapshot
 
-    def _checked_version(self, version: Version) -> Version:
+    def _checked_version(self, version: AnyVersion) -> AnyVersion:
         """``version``, whose files are looked at once, when it appears.
 
         Raises
@@ -81,7 +87,7 @@ class Catalogue:
             raise BadModel(self._faults[digest])
         return version
 
-    def _whole(self, version: Version) -> bool:
+    def _whole(self, version: AnyVersion) -> bool:
         try:
             self._checked_version(version)
         except BadModel:
@@ -97,4 +103,5 @@ class Catalogue:
             default = self._store.default_name()
         except NotFound:
             default = None
-        return _Snapshot(versions, by_reference, default)
+        scorers = [version.card for version in self._store.scorers()[0] if self._whole(version)]
+        return _Snapshot(versions, by_reference, default, scorers)

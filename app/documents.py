@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import problem_of_failure
 from app.speed import Speed
 from galaxies.cards import Band, GalaxyClass, Operation
-from galaxies.jobs import Job, ModelRef, Phase
+from galaxies.jobs import Job, ModelRef, Phase, ResultScores
 from galaxies.requests import Request, to_wire
 from jobstore.records import Place, now
 
@@ -49,8 +49,12 @@ class ProgressDocument(_Document):
     total: int
 
 
+class ScoresDocument(ResultScores):
+    """What a scorer says of the images (0 to 8): `mean` of all; `value` and `spread` of the first 200, all are in the result."""
+
+
 class ResultDocument(_Document):
-    """The result of a completed job."""
+    """The result of a completed job. `scores` only where they were asked for."""
 
     href: str
     media_type: str
@@ -59,6 +63,7 @@ class ResultDocument(_Document):
     width: int | None
     height: int | None
     images: int
+    scores: ScoresDocument | None = None
 
 
 class LinksDocument(_Document):
@@ -139,7 +144,8 @@ def job_document(job: Job, place: Place | None = None, speed: Speed | None = Non
     address = f"/v1/jobs/{job.id}"
     result = None
     if job.result is not None:
-        result = {"href": f"{address}/result", **job.result.model_dump(exclude={"key", "format"})}
+        hidden = {"key", "format"} if job.result.scores else {"key", "format", "scores"}
+        result = {"href": f"{address}/result", **job.result.model_dump(exclude=hidden)}
     return {
         "id": job.id,
         "operation": job.operation,

@@ -23,11 +23,12 @@ from app.queue import messages
 from app.services import Services
 from app.together import each
 from app.validation import body_errors, shown
-from galaxies.cards import ModelCard, Operation
+from galaxies.cards import Card, ModelCard, Operation, ScorerCard
 from galaxies.errors import BadInput, NotFound, Transient
 from galaxies.jobs import Job, ModelRef, Phase
 from galaxies.requests import OPERATIONS, image_count
 from galaxies.resolve import AnyRequest, check, pixel_count, resolve
+from galaxies.scores import choose
 from jobstore.records import Claim, Created, Place, Refused, new_job_id, now
 
 MAX_KEY = 255
@@ -163,13 +164,15 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
     format_ = request.format or choose_format(envelope.accept, request.formats)
     request = request.model_copy(update={"format": format_})
     check(request, card, services.settings.limits)
-    resolved = resolve(request, card, format_, lambda: secrets.randbits(32))
+    scorer = _scorer(services, request, card)
+    resolved = resolve(request, card, format_, lambda: secrets.randbits(32), scorer)
     created, pixels = now(), pixel_count(resolved, card)
     job = Job(
         id=new_job_id(),
         operation=resolved.operation,
         request=resolved,
-        model=ModelRef(name=card.name, version=card.version, digest=card.digest),
+        model=_reference(card),
+        scorer=_reference(scorer) if scorer else None,
         created=created,
         expires=created + timedelta(seconds=services.settings.job_ttl_seconds),
         total=image_count(resolved),
@@ -185,6 +188,22 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
         return job
     done = {"phase": Phase.COMPLETED, "result": result, "done": job.total, "started": created, "ended": created}
     return job.model_copy(update=done)
+
+
+def _scorer(services: Services, request: AnyRequest, card: ModelCard) -> ScorerCard | None:
+    """The scorer for the images of ``request``; None where no scores are wanted.
+
+    Raises
+    ------
+    Unsupported : none is published that fits.
+    """
+    if request.score is None:
+        return None
+    return choose(services.catalogue.scorers(), request.score if isinstance(request.score, str) else None, card)
+
+
+def _reference(card: Card) -> ModelRef:
+    return ModelRef(name=card.name, version=card.version, digest=card.digest)
 
 
 def _callback(services: Services, url: str) -> str:

@@ -6,15 +6,17 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from galaxies.cards import Operation
 from galaxies.requests import Format, Request, to_wire
+from galaxies.scores import Scores
 
 RENDERER = 2
 """Raised when the same request would give other bytes than before, so that stored results are not taken for new ones."""
+MOST_SCORES = 200
 
 
 class Phase(StrEnum):
@@ -63,6 +65,26 @@ class ModelRef(_Frozen):
         return f"{self.name}@{self.version}"
 
 
+class ResultScores(_Frozen):
+    """What ``scorer`` says of a job's images: ``mean`` of all of them; ``value`` and ``spread`` of the first `MOST_SCORES`.
+
+    All of them are in the result's own catalogue.
+    """
+
+    scorer: ModelRef
+    mean: float
+    value: list[float]
+    spread: list[float]
+
+    @classmethod
+    def of(cls, scores: Scores) -> Self:
+        """In three decimals."""
+        card = scores.scorer
+        value, spread = ([round(float(x), 3) for x in each[:MOST_SCORES]] for each in (scores.value, scores.spread))
+        ref = ModelRef(name=card.name, version=card.version, digest=card.digest)
+        return cls(scorer=ref, mean=round(float(scores.value.mean()), 3), value=value, spread=spread)
+
+
 class Result(_Frozen):
     """The bytes of a completed job: where they lie in the result store (``key``) and what they are."""
 
@@ -74,10 +96,12 @@ class Result(_Frozen):
     width: int | None = None
     height: int | None = None
     images: int
+    scores: ResultScores | None = None
 
 
 class Job(_Frozen):
-    """One accepted request. ``request`` is resolved; ``total`` counts galaxies to synthesise, ``done`` those made.
+    """One accepted request. ``request`` is resolved; ``total`` counts galaxies to synthesise, ``done`` those made. ``scorer``
+    judges them, where that is wanted.
 
     ``owner`` is the caller, named as its API key, empty where the service asks for none; ``pixels`` is the work of the whole
     job; ``request_id`` names the HTTP request that it came with, for the logs, and ``traceparent`` its span where requests are
@@ -89,6 +113,7 @@ class Job(_Frozen):
     operation: Operation
     request: Request
     model: ModelRef
+    scorer: ModelRef | None = None
     owner: str = ""
     pixels: int = 0
     priority: Priority = "interactive"
@@ -110,5 +135,7 @@ class Job(_Frozen):
     @property
     def result_key(self) -> str:
         """Name of the result: a digest of everything that decides its bytes."""
-        text = json.dumps([RENDERER, self.model.digest, to_wire(self.request)], sort_keys=True, separators=(",", ":"))
+        scorer = [self.scorer.digest] if self.scorer else []
+        decides = [RENDERER, self.model.digest, to_wire(self.request), *scorer]
+        text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from galaxies.cards import ModelCard
 from galaxies.requests import Arithmetic, Generate, Interpolate, Mix
 from galaxies.resolve import galaxies_of
+from galaxies.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Product:
     images : (N, bands, H, W) float32 as the network gives them, about -1 … 1; may be a memory map. Order: `image_names`.
     z : (N, z_dim) float32, or None where the images were edited in w.
     w : (N, num_ws, w_dim) float32 before truncation; None for models without w.
+    scores : of the images in their order, where they are wanted.
     on_image : called with the index of an image that is about to be read; it may wait until that is there, and what it raises
         ends the encoding.
     """
@@ -33,6 +35,7 @@ class Product:
     images: NDArray[np.float32]
     z: NDArray[np.float32] | None = None
     w: NDArray[np.float32] | None = None
+    scores: Scores | None = None
     on_image: Callable[[int], None] = field(default=lambda _: None, compare=False, repr=False)
 
     def image(self, index: int) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     TypeAdapter,
+    field_validator,
     model_validator,
 )
 
@@ -109,6 +110,17 @@ class _Common(_Strict):
     )
     resample: Literal["lanczos", "bicubic", "nearest"] = "lanczos"
     stretch: Stretch | None = Field(default=None, description="how float bands become a display image; default the card's")
+    score: StrictBool | Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="how much of a galaxy each image shows, 0 to 8, by a published scorer: `true` takes the newest that fits the "
+        "model, `name` or `name@version` that one; in `catalogue.csv`, FITS, npz and the job's `result`",
+    )
+
+    @field_validator("score")
+    @classmethod
+    def _no_score(cls, value: bool | str | None) -> bool | str | None:
+        """False is the default, so it is echoed as it would be without."""
+        return value or None
 
 
 class Generate(_Common):

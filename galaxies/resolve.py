@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from galaxies.cards import ModelCard
+from galaxies.cards import ModelCard, ScorerCard
 from galaxies.errors import BadInput, Unsupported
 from galaxies.latents import class_from_seed
 from galaxies.requests import (
@@ -69,11 +69,13 @@ def check(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     _check_limits(request, card, limits)
 
 
-def resolve(request: AnyRequest, card: ModelCard, format_: Format, draw_seed: Callable[[], int]) -> AnyRequest:
-    """The request with model version, seeds, classes, truncation, size, stretch, space and format filled in.
+def resolve(
+    request: AnyRequest, card: ModelCard, format_: Format, draw_seed: Callable[[], int], scorer: ScorerCard | None = None
+) -> AnyRequest:
+    """The request with model version, seeds, classes, truncation, size, stretch, space, format and scorer filled in.
 
     ``format_`` is the format to use where the request names none; ``draw_seed`` gives a fresh seed for each galaxy of a
-    ``count``. The request must have passed `check`.
+    ``count``; ``scorer`` judges the images where scores are wanted. The request must have passed `check`.
     """
     fill: dict[str, Any] = {
         "model": card.reference,
@@ -81,6 +83,7 @@ def resolve(request: AnyRequest, card: ModelCard, format_: Format, draw_seed: Ca
         "size": request.size or card.resolution,
         "stretch": request.stretch or card.stretch,
         "format": request.format or format_,
+        "score": scorer.reference if scorer else None,
     }
     if card.has_w and request.truncation_cutoff is None:
         fill["truncation_cutoff"] = card.num_ws

@@ -14,7 +14,7 @@ from pathlib import Path
 from galaxies.jobs import Result
 
 KEY = re.compile(r"[0-9a-f]{64}")
-TAIL_BYTES = 1024
+TAIL_BYTES = 4096
 """So many bytes of the end hold the whole description."""
 
 _END = struct.Struct(">I8s")

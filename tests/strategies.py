@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from galaxies.cards import ModelCard
+from galaxies.cards import ModelCard, ScorerCard
 from galaxies.latents import z_from_seed
 from galaxies.product import Product, image_names, image_seeds
 from galaxies.requests import MAX_SEED, REQUEST, Arithmetic, Format, Generate, Interpolate, Mix
@@ -96,12 +96,12 @@ def flux_card(**changes: Any) -> ModelCard:
     return _card(base, changes)
 
 
-def resolved(card: ModelCard, body: dict[str, Any]) -> AnyRequest:
+def resolved(card: ModelCard, body: dict[str, Any], scorer: ScorerCard | None = None) -> AnyRequest:
     """The resolved request of a JSON ``body`` (``operation`` and ``format`` included); open seeds are 0, 1, 2, …"""
     request = REQUEST.validate_python(body)
     seeds = iter(range(MAX_SEED))
     format_: Format = request.format or request.formats[0]
-    return resolve(request, card, format_, lambda: next(seeds))
+    return resolve(request, card, format_, lambda: next(seeds), scorer)
 
 
 def generate_body(seeds: list[int], format_: str = "png", **more: Any) -> dict[str, Any]:

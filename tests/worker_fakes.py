@@ -22,6 +22,7 @@ from tests.strategies import resolved
 from worker.engine import Engine
 from worker.loaded import LoadedModels
 from worker.render import Renderer
+from worker.scoring import Scorers
 from worker.watch import Watch
 
 
@@ -119,7 +120,9 @@ def bench(store: Path, results: Path, *, batch_size: int = 4, memory_images: int
     engine = Engine(batch_size)
     watch = Watch(records, engine, lease_seconds=30, watchdog_seconds=60)  # type: ignore[arg-type]
     models = LoadedModels(Device(), batch_size, 2**30)
-    renderer = Renderer(records, found, ModelStore([store]), models, engine, watch, memory_images)  # type: ignore[arg-type]
+    models_store = ModelStore([store])
+    scorers = Scorers(models_store, Device(), batch_size)
+    renderer = Renderer(records, found, models_store, models, scorers, engine, watch, memory_images)  # type: ignore[arg-type]
     engine.start()
     watch.start()
     try:

@@ -17,15 +17,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.loaded import MAP_ROWS, LoadedModel
+from worker.loaded import MAP_ROWS
 
 Array = NDArray[np.float32]
-Graph = Literal["map", "synthesize", "generate"]
+Graph = Literal["map", "synthesize", "generate", "judge"]
 Rows = Callable[[int, int], tuple[Array, ...]]
 
 IDLE_BEAT_SECONDS = 1.0
@@ -39,6 +39,21 @@ class Stopped(Exception):
     """The engine has stopped before the work's end: another worker should do it."""
 
 
+class Runs(Protocol):
+    """What the engine runs: a loaded model, or a loaded scorer."""
+
+    @property
+    def generator(self) -> Any:
+        """Whose methods are the graphs."""
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Sizes that batches are filled up to; see `LoadedModel`."""
+
+    def bucket(self, rows: int) -> int:
+        """The size that a batch of ``rows`` is filled up to."""
+
+
 @dataclass(frozen=True)
 class Work:
     """``count`` rows through one graph of one model.
@@ -49,7 +64,7 @@ class Work:
     out : (count, …) float32, where results are written; may be a memory map.
     """
 
-    model: LoadedModel
+    model: Runs
     graph: Graph
     count: int
     inputs: Rows

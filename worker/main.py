@@ -30,6 +30,7 @@ from worker.engine import Engine
 from worker.loaded import LoadedModels
 from worker.metrics import Metrics
 from worker.render import Renderer
+from worker.scoring import Scorers
 from worker.settings import WorkerSettings
 from worker.tasks import add_render_task, celery_app
 from worker.watch import Watch
@@ -171,7 +172,10 @@ def create_worker(settings: WorkerSettings) -> Worker:
     )
     _watch_over(metrics, engine, models, watch)
     traces = traces_to(settings.otlp_endpoint, "galsynth-worker")
-    renderer = Renderer(records, results, store, models, engine, watch, settings.memory_images_mb * 2**20, metrics, traces)
+    scorers = Scorers(store, device, batch_size)
+    renderer = Renderer(
+        records, results, store, models, scorers, engine, watch, settings.memory_images_mb * 2**20, metrics, traces
+    )
     app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots)
     add_render_task(app, renderer.render)
     default_model = DefaultModel(store, models, metrics.model_refused)

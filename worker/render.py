@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from galaxies.encode import Encoded, encode
 from galaxies.errors import BadModel
-from galaxies.jobs import Job, Result
+from galaxies.jobs import Job, ModelRef, Result, ResultScores
 from galaxies.product import Product
 from galaxies.resolve import AnyRequest
+from galaxies.scores import Scores
 from jobstore.records import MAX_ATTEMPTS, JobRecords
 from jobstore.stores import Results
 from models.store import ModelStore, Version
@@ -31,6 +32,7 @@ from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
 from worker.metrics import Metrics
 from worker.points import Mapping, Points, noise_of, points_of, truncated
 from worker.room import Room
+from worker.scoring import Scorers, scores_of, scoring
 from worker.watch import Running, Watch
 
 Array = NDArray[np.float32]
@@ -73,6 +75,7 @@ class Renderer:
     results: Results
     store: ModelStore
     models: LoadedModels
+    scorers: Scorers
     engine: Engine
     watch: Watch
     memory_images: int = 16 * 2**20
@@ -209,13 +212,24 @@ class Renderer:
         """Encode and store a job's images, which the engine has made or makes meanwhile."""
         job, running, product = way.job, way.running, way.product
         assert product is not None
+        if job.scorer is not None:
+            product = replace(product, scores=self._scores(job.scorer, product, way))
         path = scratch() / f"{job.id}.result"
         encoded = encode(product, path, created=job.created, on_image=partial(self._await_image, way))
         way.clock.lap("encode")
         _check(running)
-        way.result = self.results.put(job.result_key, path, _described(job, encoded))
+        way.result = self.results.put(job.result_key, path, _described(job, encoded, product.scores))
         way.clock.lap("store")
         _check(running)
+
+    def _scores(self, wanted: ModelRef, product: Product, way: _Way) -> Scores:
+        """What the scorer ``wanted`` says of the images, once all of them are made."""
+        self._await_image(way, len(product.images) - 1)
+        scorer = self.scorers.get(wanted)
+        work = scoring(scorer, product)
+        self._submit(work, way.running).wait()
+        way.clock.lap("scores")
+        return scores_of(scorer, work)
 
     def _version(self, job: Job) -> Version:
         version = self.store.get(job.model.reference)
@@ -248,7 +262,10 @@ class Renderer:
         """Hand ``work`` to the engine; images count as progress."""
         _check(running)
         ticket = self.engine.submit(work, on_end)
-        running.ticket, running.shows = ticket, work.graph != "map"
+        if work.graph == "judge":
+            running.judging = ticket
+        else:
+            running.ticket, running.shows = ticket, work.graph != "map"
         if running.stop:
             ticket.cancel()
         return ticket
@@ -274,7 +291,7 @@ def _attempt(way: _Way, step: Callable[..., None], *args: object) -> None:
         way.result, way.error = None, error
 
 
-def _described(job: Job, encoded: Encoded) -> Result:
+def _described(job: Job, encoded: Encoded, scores: Scores | None) -> Result:
     assert job.request.format is not None
     return Result(
         key=job.result_key,
@@ -285,6 +302,7 @@ def _described(job: Job, encoded: Encoded) -> Result:
         width=encoded.width,
         height=encoded.height,
         images=encoded.images,
+        scores=ResultScores.of(scores) if scores else None,
     )
 
 

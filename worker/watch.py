@@ -35,14 +35,15 @@ _LOG = structlog.get_logger(__name__)
 class Running:
     """A job that a task thread works on.
 
-    ``run``: see `Job`. ``shows``: the ticket's rows are galaxies. ``lost``: the lease has gone to another worker, so nothing of
-    the job may be published.
+    ``run``: see `Job`. ``shows``: the ticket's rows are galaxies. ``judging``: the ticket of their scores, afterwards.
+    ``lost``: the lease has gone to another worker, so nothing of the job may be published.
     """
 
     job_id: str
     delivery_tag: str | None = None
     run: int | None = None
     ticket: Ticket | None = None
+    judging: Ticket | None = None
     shows: bool = False
     stop: bool = False
     lost: bool = False
@@ -65,9 +66,9 @@ class Running:
         """Stop within one batch."""
         self.lost |= lost
         self.stop = True
-        ticket = self.ticket
-        if ticket is not None:
-            ticket.cancel()
+        for ticket in (self.ticket, self.judging):
+            if ticket is not None:
+                ticket.cancel()
 
 
 class Watch:

@@ -17,7 +17,7 @@ from galaxies.encode.encoded import Encoded
 from galaxies.encode.frames import display_size, native_size, pictures
 from galaxies.encode.png import save_png
 from galaxies.encode.provenance import notes, provenance_text
-from galaxies.encode.votable import COLUMNS, votable_text
+from galaxies.encode.votable import columns_of, votable_text
 from galaxies.pixels import physical
 from galaxies.product import Product, image_names, image_seeds
 
@@ -47,7 +47,8 @@ def encode_npz(product: Product, path: Path, created: datetime) -> Encoded:
 
     ``images`` (N, bands, H, W) float32 in the units of the card (`galaxies.pixels.physical`), first row at the top of the
     picture; ``z`` (N, z_dim) and ``w`` (N, num_ws, w_dim, before truncation) float32 where the product has them; ``seeds`` (N,)
-    int64, -1 where an image has none; ``classes`` and ``names`` (N,) text; ``request`` the provenance as JSON text.
+    int64, -1 where an image has none; ``classes`` and ``names`` (N,) text; ``score`` and ``score_spread`` (N,) float32 where they
+    are wanted; ``request`` the provenance as JSON text.
     """
     seeds = image_seeds(product.request)
     arrays: dict[str, NDArray[Any]] = {
@@ -57,6 +58,8 @@ def encode_npz(product: Product, path: Path, created: datetime) -> Encoded:
         "request": np.array(provenance_text(product)),
     }
     arrays |= {name: array for name, array in (("z", product.z), ("w", product.w)) if array is not None}
+    if product.scores is not None:
+        arrays |= {"score": product.scores.value, "score_spread": product.scores.spread}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         _write_array(archive, "images", product.images.shape, _physical_frames(product))
         for name, array in arrays.items():
@@ -74,16 +77,17 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def _catalogue(product: Product) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(column.name for column in COLUMNS)
+    table.writerow(column.name for column in columns_of(product))
     table.writerows(_rows(product))
     return text.getvalue()
 
 
 def _rows(product: Product) -> Iterator[list[Any]]:
-    """One row an image, in the order of `COLUMNS`."""
-    card, request = product.card, product.request
+    """One row an image, in the order of `columns_of`."""
+    card, request, scores = product.card, product.request, product.scores
     for index, (name, (seed, class_)) in enumerate(zip(image_names(request), image_seeds(request), strict=True)):
-        yield [index, f"{name}.png", name, seed, class_, card.name, card.version, card.digest, request.truncation]
+        judged = [] if scores is None else [f"{scores.value[index]:.4f}", f"{scores.spread[index]:.4f}"]
+        yield [index, f"{name}.png", name, seed, class_, card.name, card.version, card.digest, request.truncation, *judged]
 
 
 def _physical_frames(product: Product) -> Iterator[bytes]:

@@ -81,11 +81,13 @@ def _planes(product: Product, band: int) -> Iterator[bytes]:
 
 
 def _latents_dtype(product: Product) -> np.dtype[Any]:
-    """Columns of LATENTS: NAME and SEED, then CLASS, Z and W where the product has them."""
+    """Columns of LATENTS: NAME and SEED, then CLASS, SCORE and SCORE_SD, Z and W where the product has them."""
     names, classes = image_names(product.request), [name or "" for _, name in image_seeds(product.request)]
     fields: list[tuple[Any, ...]] = [("NAME", f"S{max(map(len, names))}"), ("SEED", ">i8")]
     if any(classes):
         fields.append(("CLASS", f"S{max(len(header_text(name)) for name in classes) or 1}"))
+    if product.scores is not None:
+        fields += [("SCORE", ">f4"), ("SCORE_SD", ">f4")]
     if product.z is not None:
         fields.append(("Z", ">f4", product.z.shape[1:]))
     if product.w is not None:
@@ -123,9 +125,10 @@ def _latents(product: Product, rows: np.dtype[Any]) -> Iterator[bytes]:
         table["SEED"] = [NO_SEED if seed is None else seed for seed, _ in seeds[chosen]]
         if "CLASS" in (rows.names or ()):
             table["CLASS"] = [header_text(name or "") for _, name in seeds[chosen]]
-        for column, latents in (("Z", product.z), ("W", product.w)):
-            if latents is not None:
-                table[column] = latents[chosen]
+        judged = product.scores and {"SCORE": product.scores.value, "SCORE_SD": product.scores.spread}
+        for column, values in ({"Z": product.z, "W": product.w} | (judged or {})).items():
+            if values is not None:
+                table[column] = values[chosen]
         yield table.tobytes()
 
 

@@ -51,6 +51,10 @@ def primary_header(product: Product, created: datetime) -> Header:
         header["SEED"] = (seeds[0], "first seed, all are in LATENTS" if several else "seed of the galaxy")
     if request.truncation is not None:
         header["TRUNC"] = (request.truncation, "truncation psi")
+    if product.scores is not None:
+        header["SCORER"] = (header_text(product.scores.scorer.reference), "scorer of the column SCORE of LATENTS")
+        header["SCORESHA"] = product.scores.scorer.digest.removeprefix("sha256:")
+        header["SCORE"] = (float(product.scores.value.mean()), "mean score, 0 to 8")
     header["NGALAXY"] = (len(product.images), "number of galaxies")
     for line in _remarks(product):
         header.add_comment(line)

@@ -49,13 +49,23 @@ COLUMNS = (
     Column("truncation", "double", "stat.param", "truncation psi of the latents; 1: none"),
 )
 """The columns of the catalogue, CSV and VOTable alike."""
+SCORES = (
+    Column("score", "float", "stat.fit.goodness", "how much of a galaxy the image shows, 0 to 8: mean of the scorer's members"),
+    Column("score_spread", "float", "stat.stdev", "standard deviation of the members"),
+)
+"""Columns that follow where scores are wanted."""
 
 SIZE = Column("native_size", "int", "pos.wcs.naxis", "side of a native image", "pix")
 SCALE = Column("pixel_scale", "double", "pos.wcs.scale", "side of a native pixel on the sky", "arcsec/pix")
 
 
+def columns_of(product: Product) -> tuple[Column, ...]:
+    """The columns of ``product``'s catalogue."""
+    return COLUMNS if product.scores is None else COLUMNS + SCORES
+
+
 def votable_text(product: Product, rows: Iterable[Sequence[Any]]) -> str:
-    """``rows`` (in the order of `COLUMNS`) as a VOTable; None is null, which only seed and text may be."""
+    """``rows`` (in the order of `columns_of`) as a VOTable; None is null, which only seed and text may be."""
     return "".join(_lines(product, rows))
 
 
@@ -69,11 +79,14 @@ def _lines(product: Product, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     yield _element("PARAM", SIZE, card.resolution)
     if card.pixel_scale_arcsec is not None:
         yield _element("PARAM", SCALE, card.pixel_scale_arcsec)
-    for column in COLUMNS:
+    if product.scores is not None:
+        scorer = product.scores.scorer
+        yield f'<INFO name="scorer" value={quoteattr(f"{scorer.reference} {scorer.digest}")}/>\n'
+    for column in columns_of(product):
         yield _element("FIELD", column)
     yield "<DATA><TABLEDATA>\n"
     for row in rows:
-        cells = (_cell(column, value) for column, value in zip(COLUMNS, row, strict=True))
+        cells = (_cell(column, value) for column, value in zip(columns_of(product), row, strict=True))
         yield f"<TR>{''.join(cells)}</TR>\n"
     yield "</TABLEDATA></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
 

@@ -43,6 +43,9 @@ class Asked:
         str | None,
         typer.Option(help="Of pictures: identity, linear, asinh or lupton; not for FITS and NPZ. [default: the model's]"),
     ] = None
+    score: Annotated[
+        bool, typer.Option("--score", help="Say how much of a galaxy each image shows (0 to 8), by the newest scorer that fits.")
+    ] = False
     more: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,7 +61,8 @@ class Asked:
 
     def fields(self) -> dict[str, Any]:
         """The options that are fields of the request, as the contract has them."""
-        found: dict[str, Any] = {"model": self.model, "truncation": self.truncation, "size": self.size}
+        found: dict[str, Any] = {name: getattr(self, name) for name in ("model", "truncation", "size")}
+        found["score"] = self.score or None
         if self.noise is not None:
             found["noise"] = {"seed": int(self.noise)} if self.noise.isdecimal() else self.noise
         if self.stretch is not None:

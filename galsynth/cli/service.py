@@ -15,6 +15,7 @@ import typer
 from galaxies.errors import BadInput
 from galsynth.cli.tables import made
 from galsynth.client.blocking import Client, Job
+from galsynth.client.documents import JobState
 
 Url = Annotated[
     str | None,
@@ -63,7 +64,13 @@ def deliver(job: Job, output: Path, *, as_json: bool) -> None:
     if as_json:
         say(job, as_json=True, err=output == STDOUT)
     elif output != STDOUT:
-        typer.echo(f"{output}: {made(job.state)} of {job.state.model.reference}", err=True)
+        typer.echo(f"{output}: {made(job.state)} of {job.state.model.reference}{_scored(job.state)}", err=True)
+
+
+def _scored(job: JobState) -> str:
+    """The mean score in words, where there is one."""
+    scores = job.result.scores if job.result else None
+    return f", mean score {scores.mean:.2f} of 8 by {scores.scorer.reference}" if scores else ""
 
 
 def say(job: Job, *, as_json: bool, err: bool = False) -> None:

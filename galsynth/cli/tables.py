@@ -57,6 +57,7 @@ def job_view(job: JobState) -> Table:
             "kept until": _moment(job.expires),
             "result": f"{result.media_type}, {result.bytes:,} bytes" if result else "",
             "digest": result.digest if result else "",
+            "score": f"{result.scores.mean:.2f} of 8 by {result.scores.scorer.reference}" if result and result.scores else "",
             "error": str(error.get("detail", "")) if error else "",
         }
     )

@@ -26,8 +26,17 @@ class Progress(_Answer):
     total: int
 
 
+class Scores(_Answer):
+    """What ``scorer`` says of a job's images, 0 to 8: ``mean`` of all, ``value`` and ``spread`` of the first 200."""
+
+    scorer: ModelRef
+    mean: float
+    value: list[float]
+    spread: list[float]
+
+
 class ResultState(_Answer):
-    """The result of a completed job."""
+    """The result of a completed job; ``scores`` where they were asked for."""
 
     href: str
     media_type: str
@@ -36,6 +45,7 @@ class ResultState(_Answer):
     width: int | None = None
     height: int | None = None
     images: int
+    scores: Scores | None = None
 
 
 class JobState(_Answer):

@@ -30,6 +30,7 @@ class Common(TypedDict, total=False):
     size : side of the display image in pixels, 16 … 2048; default the model's resolution. FITS keeps native pixels.
     resample : ``"lanczos"`` (default), ``"bicubic"`` or ``"nearest"``.
     stretch : ``{"kind": "asinh", …}``; how float bands become a display image; default the card's.
+    score : True: how much of a galaxy each image shows, by the newest scorer that fits; or a scorer's ``name@version``.
     format : of `Order.result`; the other methods know what they need.
     """
 
@@ -40,6 +41,7 @@ class Common(TypedDict, total=False):
     size: int
     resample: Literal["lanczos", "bicubic", "nearest"]
     stretch: Mapping[str, Any]
+    score: bool | str
     format: str
 
 

@@ -19,7 +19,7 @@ from httpx import Client
 from app.main import create_app
 from app.settings import Settings
 from galaxies.cards import ModelCard
-from galaxies.jobs import Failure, Job, Result
+from galaxies.jobs import Failure, Job, Result, ResultScores
 from galaxies.requests import MEDIA_TYPES
 from jobstore.records import QUEUES, JobRecords
 from jobstore.results import ResultStore
@@ -34,7 +34,7 @@ class FakeWorker:
     """Takes job ids from the real queue and completes jobs with bytes that name their result key, through the real stores.
 
     ``failure``: fail with it instead. ``paused``: take nothing. ``content``: these bytes as every result. ``padding``: so many
-    bytes more in every result.
+    bytes more in every result. ``scores``: of every result.
     """
 
     def __init__(self, url: str, results: Path) -> None:
@@ -45,6 +45,7 @@ class FakeWorker:
         self.paused = False
         self.content = b""
         self.padding = 0
+        self.scores: ResultScores | None = None
         self.rendered: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -76,7 +77,15 @@ class FakeWorker:
         with self.results.scratch() as folder:
             (folder / "out").write_bytes((self.content or job.result_key.encode()) + b"." * self.padding)
             described = Result(
-                key="", format=format_, media_type=MEDIA_TYPES[format_], bytes=0, digest="", width=64, height=64, images=job.total
+                key="",
+                format=format_,
+                media_type=MEDIA_TYPES[format_],
+                bytes=0,
+                digest="",
+                width=64,
+                height=64,
+                images=job.total,
+                scores=self.scores,
             )
             result = self.results.put(job.result_key, folder / "out", described)
         self.records.complete(job_id, result, job.total)
