@@ -1,4 +1,4 @@
-"""``python -m models list|show|verify``: what the model store holds, as JSON, and whether it is whole.
+"""``python -m models list|scorers|show|verify``: what the model store holds, as JSON, and whether it is whole.
 
 Stores: ``--root DIR`` (several times), else ``GALSYNTH_MODELS_DIRS``; the bundled one always comes first. Exit status: 0 whole,
 1 a version is damaged, 2 wrong use, 3 there is no such version.
@@ -35,8 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description="What the model store holds, and whether it is whole.")
     parser.add_argument("--root", type=Path, action="append", metavar="DIR", help="another model store beside the bundled one")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="every version of models and scorers, as JSON")
+    listing = commands.add_parser("list", help="every version, as JSON")
     listing.set_defaults(run=_list)
+    scorers = commands.add_parser("scorers", help="every version of a scorer, as JSON")
+    scorers.set_defaults(run=_scorers)
     show = commands.add_parser("show", help="one card, as JSON")
     show.add_argument("reference", nargs="?", help="name or name@version; the default model without it")
     show.set_defaults(run=_show)
@@ -54,15 +56,14 @@ def _list(store: ModelStore, _options: argparse.Namespace) -> int:
         default = store.default_name()
     except NotFound:
         default = None
-    scorers, broken = store.scorers()
-    _print_json(
-        {
-            "default": default,
-            "models": [summary(version.card) for version in versions],
-            "scorers": [scorer_summary(version.card) for version in scorers],
-        }
-    )
-    return _report(problems + broken)
+    _print_json({"default": default, "models": [summary(version.card) for version in versions]})
+    return _report(problems)
+
+
+def _scorers(store: ModelStore, _options: argparse.Namespace) -> int:
+    versions, problems = store.scorers()
+    _print_json({"scorers": [scorer_summary(version.card) for version in versions]})
+    return _report(problems)
 
 
 def _show(store: ModelStore, options: argparse.Namespace) -> int:

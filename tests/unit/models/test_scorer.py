@@ -125,7 +125,7 @@ def test_the_command_lists_and_verifies_scorers(
     tmp_path: Path, version: ScorerVersion, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = ["--root", str(tmp_path / "store")]
-    assert main([*root, "list"]) == 0
+    assert main([*root, "scorers"]) == 0
     listed = json.loads(capsys.readouterr().out)["scorers"]
     assert {"name": "tiny-scorer", "members": 3}.items() <= next(s for s in listed if s["name"] == "tiny-scorer").items()
     assert main([*root, "verify"]) == 0
