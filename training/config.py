@@ -141,7 +141,9 @@ class TrainConfig:
             raise BadInput(f"configuration cannot be used: {error}") from None
 
 
-def fit(config: TrainConfig, overrides: list[str], *, bands: int, resolution: int, classes: int) -> TrainConfig:
+def fit(
+    config: TrainConfig, overrides: list[str], *, bands: int, resolution: int, classes: int, floats: bool = False
+) -> TrainConfig:
     """``config`` fitted to a data set, with ``key=value`` overrides.
 
     Parameters
@@ -149,12 +151,15 @@ def fit(config: TrainConfig, overrides: list[str], *, bands: int, resolution: in
     config : what to start from.
     overrides : ``"kimg=50"`` or ``"network.width=32"``; values are JSON, or text where JSON fails.
     bands, resolution, classes : of the data set; ``classes`` 0 trains without classes.
+    floats : whether it holds physical values, which ``prepare`` has stretched, so that networks need no ``softening``.
 
     Raises
     ------
     BadInput : a key is unknown, or a value has the wrong type or is not allowed.
     """
     fitted: dict[str, Any] = {"bands": bands, "resolution": resolution}
+    if floats and hasattr(config.network, "softening"):
+        fitted["softening"] = 0.0
     own: dict[str, Any] = {}
     for override in overrides:
         key, _, text = override.partition("=")

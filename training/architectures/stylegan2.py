@@ -34,8 +34,12 @@ class StyleGAN2Config(base.StyleConfig):
 
     channel_base: int = 1024
     channel_max: int = 128
+    softening: float = 0.0
+    """More than 0: both networks see 8-bit pixels through `stretched` with this softening, so that faint sky counts."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.softening <= 1:
+            raise ValueError(f"softening {self.softening}: 0 (no stretch) … 1 is allowed, a share of the range of pixels")
         if self.first_side > 7 or self.first_side == self.resolution:
             raise ValueError(f"resolution {self.resolution}: 4, 5, 6 or 7 times a power of two (8, 10, 12, 14, 16, …) is needed")
         if self.mapping_depth < 1:
@@ -72,6 +76,21 @@ class StyleGAN2Config(base.StyleConfig):
     def style_sides(self) -> list[int]:
         """Side of the block that each style steers: the first of a block makes it, the last ``ToBands`` shows the image."""
         return [side for side in self.resolutions for _ in range(1 if side == self.first_side else 2)] + [self.resolution]
+
+
+STRETCHED_RANGE = 6.0
+"""Black is at -1 and white at 5 after `stretched`; dark images of galaxies then have about zero mean and unit variance."""
+
+
+def stretched(images: Tensor, softening: float) -> Tensor:
+    """Pixels in -1 … 1 through an asinh that is linear up to ``softening`` (a share of the range) above black: -1 … 5."""
+    return torch.asinh((images + 1) / (2 * softening)) * (STRETCHED_RANGE / math.asinh(1 / softening)) - 1
+
+
+def unstretched(values: Tensor, softening: float) -> Tensor:
+    """Inverse of `stretched`, by exponentials because ONNX Runtime has no sinh on GPUs."""
+    angle = (values + 1) * (math.asinh(1 / softening) / STRETCHED_RANGE)
+    return (torch.exp(angle) - torch.exp(-angle)) * softening - 1
 
 
 class ModulatedConv(nn.Module):
@@ -137,6 +156,11 @@ class Synthesis(base.Synthesis):
         self.register_buffer("noise_const", torch.randn(config.noise_size))
 
     def forward(self, ws: Tensor, noise: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        images = self.as_seen(ws, noise, dtype)
+        return unstretched(images, self.config.softening) if self.config.softening else images
+
+    def as_seen(self, ws: Tensor, noise: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Images as the discriminator sees them: stretched where the configuration has a ``softening``."""
         n = ws.shape[0]
         maps = torch.split(noise, [side * side for side in self.config.noise_shapes], dim=1)
         noises = [m.reshape(n, 1, s, s) for m, s in zip(maps, self.config.noise_shapes, strict=True)]
@@ -164,6 +188,10 @@ class Generator(base.StyleGenerator):
         self.mapping = base.Mapping(config)
         self.synthesis = Synthesis(config)
 
+    def training_images(self, draw: dict[str, Tensor], onehot: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Images of one ``draw``, (N, bands, H, W), as the discriminator sees them."""
+        return self.synthesis.as_seen(self.styles(draw, onehot), draw["noise"], dtype)
+
     def frozen_first(self) -> list[nn.Module]:
         """The convolutions of the synthesis network from the smallest block on, as in row C2."""
         return list(self.synthesis.convs)
@@ -188,6 +216,7 @@ class Discriminator(base.Discriminator):
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
+        self.softening = config.softening
         sides = config.resolutions[::-1]
         self.from_bands = EqualConv(config.bands, config.channels(sides[0]), 1)
         self.blocks = nn.ModuleList(
@@ -211,6 +240,12 @@ class Discriminator(base.Discriminator):
             return cast(Tensor, x.squeeze(1))
         key = normalise_2nd_moment(self.embed(onehot))
         return cast(Tensor, (x * key).sum(dim=1) / math.sqrt(x.shape[1]))
+
+    def real_images(self, images: Tensor) -> Tensor:
+        """Stretched where the configuration has a ``softening``; the 256 levels of the originals are spread out evenly first."""
+        if not self.softening:
+            return images
+        return stretched(images + (torch.rand_like(images) - 0.5) * (2 / 255), self.softening)
 
     def frozen_first(self) -> list[nn.Module]:
         """The layers from the image on (Mo et al. 2020, Freeze-D)."""

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from galaxies.errors import BadInput
@@ -55,9 +56,15 @@ def train(
     place = place_of_torchrun()
     overrides = [*(settings or []), *([f"transfer={json.dumps(str(transfer))}"] if transfer else [])]
     overrides += [f"processes={place.world}"] if place else []
-    manifest = archive.read(data).manifest
+    source = archive.read(data)
+    manifest = source.manifest
     config = resolve(
-        preset, overrides, bands=len(manifest["bands"]), resolution=manifest["resolution"], classes=len(manifest["classes"])
+        preset,
+        overrides,
+        bands=len(manifest["bands"]),
+        resolution=manifest["resolution"],
+        classes=len(manifest["classes"]),
+        floats=source.images.dtype != np.uint8,
     )
     if dry_run:
         _dry_run(config, data)

@@ -29,11 +29,11 @@ def find(name: str) -> Preset:
     return PRESETS[name]
 
 
-def resolve(preset: str, overrides: list[str], *, bands: int, resolution: int, classes: int) -> TrainConfig:
+def resolve(preset: str, overrides: list[str], *, bands: int, resolution: int, classes: int, floats: bool = False) -> TrainConfig:
     """The run's configuration: the preset, fitted to the data set, with ``key=value`` overrides; see `fit`.
 
     Raises
     ------
     BadInput : the preset or a key is unknown, or a value has the wrong type or is not allowed.
     """
-    return fit(find(preset).config, overrides, bands=bands, resolution=resolution, classes=classes)
+    return fit(find(preset).config, overrides, bands=bands, resolution=resolution, classes=classes, floats=floats)

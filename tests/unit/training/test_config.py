@@ -6,6 +6,7 @@ import pytest
 
 from galaxies.errors import BadInput
 from training.architectures import ARCHITECTURES
+from training.architectures.stylegan2 import StyleGAN2Config
 from training.config import TrainConfig
 from training.presets import PRESETS, resolve
 
@@ -46,3 +47,11 @@ def test_overrides_reach_run_and_network() -> None:
 def test_bad_settings_name_the_value_and_what_is_allowed(preset: str, override: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         resolve(preset, [override], bands=3, resolution=64, classes=6)
+
+
+def test_physical_values_are_not_stretched_twice() -> None:
+    seen = [resolve("stylegan2-64", [], bands=3, resolution=64, classes=0, floats=floats).network for floats in (False, True)]
+    assert isinstance(seen[0], StyleGAN2Config)
+    assert isinstance(seen[1], StyleGAN2Config)
+    assert seen[0].softening > 0
+    assert seen[1].softening == 0

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.training import GroupedConv, GroupedToBands
 from tests.unit.training.conftest import tiny_config
 from training.architectures import build
-from training.architectures.stylegan2 import ModulatedConv, StyleGAN2Config, ToBands
+from training.architectures.stylegan2 import ModulatedConv, StyleGAN2Config, ToBands, stretched, unstretched
 from training.data.archive import read
 from training.export import layer_groups
 from training.regularisers import path_lengths
@@ -81,3 +83,27 @@ def test_path_lengths_of_a_linear_generator_are_its_singular_scale() -> None:
     directions = torch.randn(5, 1, 4, 4)
     expected = (F.linear(directions.flatten(1), matrix) / 4).reshape(5, 2, 3).square().sum(2).mean(1).sqrt()
     torch.testing.assert_close(path_lengths(images, ws, directions), expected)
+
+
+@settings(deadline=None)
+@given(st.floats(0.004, 1.0), st.lists(st.floats(-1.0, 1.0, width=32), min_size=1, max_size=20))
+def test_stretching_is_undone(softening: float, values: list[float]) -> None:
+    images = torch.tensor(values)
+    seen = stretched(images, softening)
+    assert seen.min() >= -1.0001
+    assert seen.max() <= 5.0001
+    torch.testing.assert_close(unstretched(seen, softening), images, atol=1e-5, rtol=0)
+
+
+def test_training_sees_stretched_pixels_and_users_plain_ones() -> None:
+    network = replace(tiny_config("stylegan2").network, softening=0.03)
+    generator, discriminator = build(network)
+    assert discriminator is not None
+    draw = generator.draw(4, torch.Generator().manual_seed(0)) | {"crossover": torch.full((4,), network.num_ws)}
+    seen = generator.training_images(draw, torch.eye(6)[:4], torch.float32)
+    plain = generator.sample(draw["z"], torch.eye(6)[:4], draw["noise"])
+    torch.testing.assert_close(seen, stretched(plain, 0.03), atol=1e-3, rtol=1e-3)
+    level = torch.full((2, 3, 8, 8), 2 * 7 / 255 - 1)
+    spread = (unstretched(discriminator.real_images(level), 0.03) + 1) / 2 * 255
+    assert spread.round().eq(7).float().mean() > 0.99  # every pixel stays within half a level of its own
+    assert spread.std() > 0.2

@@ -18,6 +18,7 @@ from training import checkpoints
 from training.architectures import build
 from training.config import TrainConfig
 from training.data.archive import read
+from training.export import ExportOptions, export
 from training.loop import train
 from training.recover import recover
 from training.trainer import Trainer
@@ -71,6 +72,18 @@ def test_published_model_is_recovered_to_its_pixels() -> None:
     assert generator.config.classes == 6
     with pytest.raises(BadInput, match="holds a dcgan"):
         recover(ModelStore().get("gz1-64-dcgan@1").folder)
+
+
+@pytest.mark.slow  # the ONNX exporter takes seconds
+def test_a_model_with_stretched_pixels_is_exported_and_recovered(tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = tiny_config("stylegan2")
+    config = replace(config, kimg=0.008, network=replace(config.network, softening=0.03))
+    train(config, read(archives[16]), tmp_path / "run")
+    checkpoint = checkpoints.newest(tmp_path / "run")
+    export(checkpoint, tmp_path / "model", ExportOptions("tiny", "1", "Tiny", "for tests", "MIT"), lambda text: None)
+    recovered = recover(tmp_path / "model").state_dict()
+    for name, tensor in checkpoints.load(checkpoint, "ema").items():
+        torch.testing.assert_close(recovered[name], tensor, atol=1e-5, rtol=1e-4)
 
 
 def test_recovered_weights_that_make_other_pixels_are_refused(tmp_path: Path) -> None:
