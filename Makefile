@@ -25,7 +25,7 @@ run: $(RUN_STAMP) ## start the whole service on http://127.0.0.1:8000 (PORT=8001
 
 env: $(ALL_STAMP) ## everything that development needs, training included
 
-test: $(ALL_STAMP) ## all tests (ARGS="-k fits" passes options)
+test: $(ALL_STAMP) ## all tests (ARGS="-k fits" passes options); screenshots of the page come into build/screenshots
 	$(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(ALL_STAMP) ## unit tests only, under three minutes

@@ -16,6 +16,7 @@ from benchmarks.augmentation import augmentation
 from benchmarks.films import film
 from benchmarks.memory import memory
 from benchmarks.options import Options
+from benchmarks.page import page
 from benchmarks.requests import heavy, latency, saturation
 from benchmarks.soak import soak
 from benchmarks.sweep import sweep
@@ -35,14 +36,15 @@ BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "sweep": sweep,
     "soak": soak,
     "training": training,
+    "page": page,
 }
-NAMED_ONLY = {"sweep", "soak"}
-"""They take long, so they run only where they are asked for."""
+NAMED_ONLY = {"sweep", "soak", "page"}
+"""They take long or need chromium, so they run only where they are asked for."""
 
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(help=f"any of {', '.join(BENCHMARKS)}; default all but sweep and soak")
+        list[str] | None, typer.Argument(help=f"any of {', '.join(BENCHMARKS)}; default all but sweep, soak and page")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="worker processes of one ONNX Runtime thread each")] = 2,
     seconds: Annotated[float, typer.Option(min=0.5, help="seconds of load for each figure")] = 8.0,

@@ -1,4 +1,4 @@
-"""Makes the pictures of the page in these documents from a running service: ``python docs/page_pictures.py [URL]``.
+"""Makes the pictures of the page in these documents from a running service: ``python -m docs.page_pictures [URL]``.
 
 It needs chromium (``apt-get install chromium``) and the ``dev`` extra, which brings playwright.
 """
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks.chromium import THEME, launch, settle
 
 OUT = Path(__file__).parent / "images"
-CHROMIUM = "/usr/bin/chromium"
 SLOTS = "slots=28,37,36"
 QUALITY = 88
+SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ SHOTS = {
 def main(url: str) -> None:
     """Write every picture as WebP."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu"])
+        browser = launch(playwright)
         for name, shot in SHOTS.items():
             picture = take(browser, url, shot)
             Image.open(io.BytesIO(picture)).convert("RGB").save(OUT / f"{name}.webp", quality=QUALITY, method=6)
@@ -51,14 +53,13 @@ def main(url: str) -> None:
 
 def take(browser: Browser, url: str, shot: Shot) -> bytes:
     """``shot`` as PNG, once all its galaxies are there."""
-    context = browser.new_context(
-        viewport={"width": shot.width, "height": shot.height}, color_scheme="light" if shot.light else "dark"
-    )
+    context = browser.new_context(viewport={"width": shot.width, "height": shot.height})
+    if shot.light:
+        context.add_init_script(f"localStorage.setItem('{THEME}', 'light')")
     page = context.new_page()
     page.goto(url.rstrip("/") + shot.address)
-    expect(page.locator("main h1")).to_be_visible(timeout=20_000)
-    expect(page.locator(".loading, .busy, .job progress")).to_have_count(0, timeout=60_000)
-    page.wait_for_timeout(300)
+    settle(page, SECONDS)
+    page.wait_for_timeout(300)  # fonts and the player's first frame
     picture = page.screenshot()
     context.close()
     return picture

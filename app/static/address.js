@@ -3,9 +3,10 @@
  * Fields at their default are left out, so that addresses stay short.
  */
 
-import { formatPoint, formatPoints, parsePoint, parsePoints } from "./point.js";
+import { NEIGHBOUR_STEP, formatPoint, formatPoints, parsePoint, parsePoints } from "./point.js";
 
 /** @typedef {import("./point.js").Point} Point */
+/** @typedef {{text: string, why: string}} Unread what stands in an address where a galaxy should, and why it names none */
 /** @template T @typedef {{fallback: T, parse: (text: string) => T, format: (value: T) => string}} Field */
 
 /** @param {string} fallback @param {string[]} [allowed] @returns {Field<string>} */
@@ -40,17 +41,27 @@ const flag = { fallback: false, parse: (value) => value === "yes", format: (valu
 /** @type {Field<Point[]>} */
 const points = { fallback: [], parse: parsePoints, format: formatPoints };
 
-/** @type {Field<Point | null>} */
+/** @type {Field<Point | Unread | null>} */
 const point = {
   fallback: null,
   parse: (value) => {
     try {
       return parsePoint(value);
-    } catch {
-      return null;
+    } catch (error) {
+      return { text: value, why: /** @type {Error} */ (error).message };
     }
   },
-  format: (value) => (value ? formatPoint(value) : ""),
+  format: (value) => (value && "why" in value ? value.text : formatPoint(value ?? [])),
+};
+
+/** Column and row of a pixel, counted from 1 as FITS does. @type {Field<[number, number] | null>} */
+const pixel = {
+  fallback: null,
+  parse: (value) => {
+    const found = /^(\d{1,5}),(\d{1,5})$/.exec(value);
+    return found && [Number(found[1]), Number(found[2])];
+  },
+  format: (value) => (value ?? []).join(","),
 };
 
 /** @type {Field<number[]>} */
@@ -65,10 +76,8 @@ const numbers = {
   format: (value) => value.map((one) => Number(one.toFixed(4))).join(","),
 };
 
-export const VIEWS = ["gallery", "similar", "galaxy", "film", "mix", "sum", "favourites", "models"];
-
 /** Fields that every view keeps. */
-const SHARED = { view: text("gallery", VIEWS), model: text(""), psi: number(null, -2, 2), slots: points };
+const SHARED = { view: text("gallery"), model: text(""), psi: number(null, -2, 2), slots: points };
 
 /** Fields that only some views have; they are left behind on the way to another view. */
 const OWN = {
@@ -77,7 +86,7 @@ const OWN = {
   count: whole(24, 1, 120),
   at: point,
   like: text("near", ["near", "shape", "detail"]),
-  step: number(0.4, 0.02, 1),
+  step: number(NEIGHBOUR_STEP, 0.02, 1),
   look: text("picture", ["picture", "pixels"]),
   band: text("all"),
   stretch: text("asinh", ["linear", "sqrt", "asinh", "log"]),
@@ -85,6 +94,7 @@ const OWN = {
   map: text("grey"),
   low: number(0, 0, 100),
   high: number(100, 0, 100),
+  pixel,
   frames: whole(60, 2, 600),
   frame: whole(0, 0, 599),
   curve: text("linear", ["linear", "spherical"]),
@@ -94,6 +104,8 @@ const OWN = {
   across: points,
   layers: numbers,
   weights: numbers,
+  format: text(""),
+  size: whole(0, 0, 2048),
 };
 
 const FIELDS = { ...SHARED, ...OWN };

@@ -2,6 +2,7 @@
 
 const KEY = "galsynth-key";
 const RETRIES = 3;
+const MOST_SECONDS = 86_400; // timers end early beyond 24 days; nobody waits that long
 
 /** An answer that is an error, or none at all (`status` 0). */
 export class ApiError extends Error {
@@ -14,12 +15,18 @@ export class ApiError extends Error {
   }
 }
 
-/** Whether the service answers, and whether it wants a key; whoever listens is told of every change. */
+/** @typedef {{until: number, why: string, stop: () => void}} Wait until: in ms since 1970, when the service is asked again */
+
+/** Whether the service answers, whether it wants a key, and what waits for it; whoever listens is told of every change. */
 export const connection = {
   /** @type {"ok" | "offline" | "key"} */
   state: "ok",
   /** Grows with each recovery: what failed before tries again. */
   recoveries: 0,
+  /** @type {Set<Wait>} */
+  waits: new Set(),
+  /** Until then nothing waits for a busy service: the reader has said so. */
+  impatientUntil: 0,
   /** @type {Set<() => void>} */
   listeners: new Set(),
   /** @param {"ok" | "offline" | "key"} state */
@@ -27,7 +34,15 @@ export const connection = {
     if (this.state === state) return;
     if (state === "ok") this.recoveries += 1;
     this.state = state;
+    this.tell();
+  },
+  tell() {
     for (const listener of this.listeners) listener();
+  },
+  /** Give up all that waits for the busy service. */
+  stopWaiting() {
+    this.impatientUntil = Math.max(...[...this.waits].map((wait) => wait.until));
+    for (const wait of this.waits) wait.stop();
   },
 };
 
@@ -46,21 +61,47 @@ export function setApiKey(key, remember) {
 
 /**
  * One request; 429 and 503 are tried again when the service says so.
- * @param {string} path @param {RequestInit & {headers?: Record<string, string>}} [options] @param {number} [retries]
+ * @param {string} path @param {RequestInit & {headers?: Record<string, string>}} [options]
+ * @param {{retries?: number, patience?: AbortSignal | null}} [how] patience: its abort ends the waiting between two tries
  * @returns {Promise<Response>} whose status is below 400
  */
-export async function ask(path, options = {}, retries = RETRIES) {
+export async function ask(path, options = {}, { retries = RETRIES, patience = options.signal } = {}) {
   for (let attempt = 0; ; attempt += 1) {
     const response = await once(path, options);
     if (response.ok) {
       connection.become("ok");
       return response;
     }
-    const again = response.status === 429 || response.status === 503;
-    if (!again || attempt >= retries || options.signal?.aborted) throw await errorOf(response);
-    const seconds = Math.min(10, Number(response.headers.get("retry-after")) || 2);
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const error = await errorOf(response);
+    const busy = response.status === 429 || response.status === 503;
+    if (!busy || attempt >= retries || Date.now() < connection.impatientUntil) throw error;
+    const seconds = Math.min(MOST_SECONDS, Number(response.headers.get("retry-after")) || 2);
+    if (!(await waited(seconds, error.message, patience))) throw error;
   }
+}
+
+/**
+ * A wait that the reader sees, and can end.
+ * @param {number} seconds @param {string} why @param {AbortSignal | null} [signal]
+ * @returns {Promise<boolean>} false where the reader has ended it
+ */
+function waited(seconds, why, signal) {
+  return new Promise((resolve, reject) => {
+    const end = (/** @type {() => void} */ how) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      connection.waits.delete(wait);
+      connection.tell();
+      how();
+    };
+    const abort = () => end(() => reject(signal?.reason));
+    const wait = { until: Date.now() + 1000 * seconds, why, stop: () => end(() => resolve(false)) };
+    const timer = setTimeout(() => end(() => resolve(true)), 1000 * seconds);
+    connection.waits.add(wait);
+    if (signal?.aborted) return abort();
+    signal?.addEventListener("abort", abort);
+    return connection.tell();
+  });
 }
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
@@ -70,13 +111,14 @@ export async function askJson(path, signal) {
 
 /**
  * POST JSON. With `wait` the answer is the result itself.
- * @param {string} path @param {unknown} body @param {{wait?: number, signal?: AbortSignal}} [how]
+ * @param {string} path @param {unknown} body
+ * @param {{wait?: number, signal?: AbortSignal, patience?: AbortSignal}} [how] signal ends the request, patience the waiting for another try
  */
-export function post(path, body, { wait, signal } = {}) {
+export function post(path, body, { wait, signal, patience = signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { "content-type": "application/json", accept: wait ? "*/*" : "application/json" };
   if (wait) headers.prefer = `wait=${wait}`;
-  return ask(path, { method: "POST", headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal }, { patience });
 }
 
 /** What went wrong, in words for people. @param {unknown} error */

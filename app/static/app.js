@@ -5,7 +5,8 @@ import { askJson, connection } from "./api.js";
 import { Banner } from "./components/banner.js";
 import { Header } from "./components/header.js";
 import { Help } from "./components/help.js";
-import { KeyDialog } from "./components/key.js";
+import { KeyDialog, NeedsKey } from "./components/key.js";
+import { NoSuchGalaxy, NoSuchModel, NoSuchView } from "./components/lost.js";
 import { Tray } from "./components/tray.js";
 import { nameOf } from "./point.js";
 import { Page, useConnection, useLoaded } from "./page.js";
@@ -19,16 +20,26 @@ import { Similar } from "./views/similar.js";
 import { Sum } from "./views/sum.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
-/** A new view is one file and one line. @type {Record<string, {title: string, show: any}>} */
+/** @typedef {{title: string, show: any, ofOne?: boolean}} View ofOne: it shows the galaxy that the address names */
+
+/** A new view is one file and one line. @type {Record<string, View>} */
 const VIEWS = {
   gallery: { title: "Gallery", show: Gallery },
-  similar: { title: "More like this", show: Similar },
-  galaxy: { title: "Galaxy", show: Galaxy },
+  similar: { title: "More like this", show: Similar, ofOne: true },
+  galaxy: { title: "Galaxy", show: Galaxy, ofOne: true },
   film: { title: "Film", show: Film },
   mix: { title: "Mix", show: Mix },
   sum: { title: "Sum", show: Sum },
   favourites: { title: "Favourites", show: Favourites },
   models: { title: "Models", show: Models },
+};
+/** What stands in place of a view. @type {Record<string, View>} */
+const INSTEAD = {
+  nothing: { title: "", show: () => null },
+  key: { title: "A key is needed", show: NeedsKey },
+  view: { title: "No such view", show: NoSuchView },
+  model: { title: "No such model", show: NoSuchModel },
+  galaxy: { title: "No such galaxy", show: NoSuchGalaxy },
 };
 const SAID_MS = 4000;
 
@@ -37,31 +48,23 @@ export function App() {
   const [state, go] = useAddress();
   const [said, say] = useVoice();
   const [helping, setHelping] = useState(false);
-  const { recoveries } = useConnection();
-  const models = useLoaded((signal) => askJson("/v1/models", signal), [recoveries]);
-  const model = state.model || defaultModel(models.value);
-  const card = useLoaded(
-    (signal) => (model ? askJson(`/v1/models/${encodeURIComponent(model)}`, signal) : Promise.resolve(null)),
-    [model],
-  );
-  const pinned = card.value && `${card.value.name}@${card.value.version}`;
-  useEffect(() => {
-    const open = !state.model || pinned?.startsWith(`${state.model}@`);
-    if (pinned && open) go({ model: pinned }, { replace: true });
-  }, [pinned, state.model]);
+  const key = useKeyDialog();
+  const { list, model, card, failed, retry } = useModel(state.model);
+  useEffect(() => void (model && model !== state.model && go({ model }, { replace: true })), [model, state.model]);
   useRecovery();
   const main = useFocusOnNewView(state);
   const value = {
     state,
     go,
     href: (patch) => write(follow(state, patch)),
-    models: models.value?.models ?? [],
-    card: card.value && (pinned === model || card.value.name === model) ? card.value : null,
+    models: list ?? [],
+    card,
     setting: { model: model ?? "", psi: state.psi },
     say,
+    askForKey: key.ask,
   };
-  const { title, show: View } = VIEWS[state.view];
-  const name = state.view === "galaxy" && state.at ? nameOf(state.at) : title;
+  const { title, show: Content } = key.needed ? INSTEAD.key : contentOf(state, list, model);
+  const name = Content === Galaxy ? nameOf(/** @type {import("./point.js").Point} */ (state.at)) : title;
   useEffect(() => void (document.title = `${name} · galsynth`), [name]);
   return html`<${Page.Provider} value=${value}>
     <a class="skip" href="#main" onClick=${(event) => {
@@ -69,13 +72,60 @@ export function App() {
       main.current.focus();
     }}>Skip to the galaxies</a>
     <${Header} onHelp=${() => setHelping(true)} />
-    <${Banner} failed=${models.error || card.error} retry=${card.error ? card.retry : models.retry} />
-    <main id="main" ref=${main} tabindex="-1" aria-label=${title}>${model ? html`<${View} key=${state.view} />` : null}</main>
+    <${Banner} failed=${failed} retry=${retry} />
+    <main id="main" ref=${main} tabindex="-1" aria-label=${title}><${Content} key=${state.view} /></main>
     <${Tray} />
     <${Help} open=${helping} close=${() => setHelping(false)} />
-    <${KeyDialog} />
+    <${KeyDialog} open=${key.open} close=${key.close} />
     <div class=${said ? "toast shown" : "toast"} role="status">${said}</div>
   <//>`;
+}
+
+/**
+ * The view that the address names, or what to say in its place.
+ * @param {import("./address.js").State} state
+ * @param {any[] | null} list of models, null while it is not known
+ * @param {string | null} model
+ * @returns {View}
+ */
+function contentOf(state, list, model) {
+  if (!Object.hasOwn(VIEWS, state.view)) return INSTEAD.view;
+  if (!list) return INSTEAD.nothing;
+  if (!model) return INSTEAD.model;
+  const view = VIEWS[state.view];
+  return view.ofOne && !Array.isArray(state.at) ? INSTEAD.galaxy : view;
+}
+
+/**
+ * The service's models, the one that is meant, and its card. Nothing is asked of a model that is not among them.
+ * @param {string} wanted `name@version`, `name` (its newest version) or "" (the service's default)
+ */
+function useModel(wanted) {
+  const { recoveries } = useConnection();
+  const models = useLoaded((signal) => askJson("/v1/models", signal), [recoveries]);
+  const last = useRef(/** @type {any} */ (null));
+  last.current = models.value ?? last.current;
+  /** @type {any[] | null} */
+  const list = last.current?.models ?? null;
+  const meant = wanted || last.current?.default;
+  const found = list?.find((one) => one.name === meant || referenceOf(one) === meant) ?? (wanted ? undefined : list?.[0]);
+  const model = found ? referenceOf(found) : null;
+  const card = useLoaded((signal) => (model ? askJson(`/v1/models/${model}`, signal) : Promise.resolve(null)), [model]);
+  return {
+    list,
+    model,
+    card: card.value && referenceOf(card.value) === model ? card.value : null,
+    failed: models.error || card.error,
+    retry: models.error ? models.retry : card.retry,
+  };
+}
+
+/** The dialogue that asks for a key opens when the service wants one; closed, it opens again when asked for. */
+function useKeyDialog() {
+  const needed = useConnection().state === "key";
+  const [closed, setClosed] = useState(false);
+  useEffect(() => setClosed(false), [needed]);
+  return { needed, open: needed && !closed, close: () => setClosed(true), ask: () => setClosed(false) };
 }
 
 /** @returns {[import("./address.js").State, import("./page.js").PageValue["go"]]} */
@@ -89,8 +139,8 @@ function useAddress() {
     return () => removeEventListener("popstate", listener);
   }, []);
   const go = (patch, { replace = false } = {}) => {
-    const next = follow(latest.current, patch);
-    const address = write(next);
+    const address = write(follow(latest.current, patch));
+    const next = read(address.slice(1)); // as a reload would find it
     if (address !== location.pathname + location.search) history[replace ? "replaceState" : "pushState"](null, "", address);
     setState((latest.current = next));
   };
@@ -143,8 +193,7 @@ function useFocusOnNewView(state) {
   return main;
 }
 
-/** @param {any} list @returns {string | null} */
-function defaultModel(list) {
-  const found = list?.models.find((/** @type {any} */ one) => one.name === list.default) ?? list?.models[0];
-  return found ? `${found.name}@${found.version}` : null;
+/** @param {{name: string, version: string}} model */
+function referenceOf({ name, version }) {
+  return `${name}@${version}`;
 }

@@ -1,4 +1,4 @@
-/** Jobs of the service: start, follow (server-sent events where there are any, else asking again), cancel, fetch. */
+/** Jobs of the service: start, follow (server-sent events where there are any, else asking again), fetch; or delete. */
 
 import { ApiError, ask, askJson, isAbort, post } from "./api.js";
 
@@ -14,24 +14,19 @@ const POLL_MS = 250;
 /**
  * Start a job and see it through.
  * @param {string} operation @param {object} body @param {(job: Job) => void} onProgress
- * @param {AbortSignal} signal aborting it cancels the job at the service as well
+ * @param {AbortSignal} signal aborting it deletes the job at the service as well, as soon as its id is known
  * @returns {Promise<Blob>} the result
  */
-export async function run(operation, body, onProgress, signal) {
-  const job = await (await post(`/v1/${operation}`, body, { signal })).json();
-  onProgress(job);
-  const cancel = () => void post(job.links.cancel, undefined).catch(() => {});
-  signal.addEventListener("abort", cancel);
-  try {
-    if (signal.aborted) cancel();
-    return await finish(job, onProgress, signal);
-  } finally {
-    signal.removeEventListener("abort", cancel);
-  }
+export function run(operation, body, onProgress, signal) {
+  signal.throwIfAborted();
+  // Not ended by the signal: the service may have begun, and only its answer names the job that is to be deleted.
+  const started = post(`/v1/${operation}`, body, { patience: signal }).then((answer) => answer.json());
+  return followed(started, onProgress, signal);
 }
 
 /**
- * A small result in one request; where it takes longer than the wait, the job is followed.
+ * A small result in one request; where it takes longer than the wait, the job is followed. One whose reader leaves before is
+ * finished all the same, and kept for the next who asks.
  * @param {string} operation
  * @param {object} body
  * @param {AbortSignal} signal
@@ -39,8 +34,28 @@ export async function run(operation, body, onProgress, signal) {
  */
 export async function quick(operation, body, signal) {
   const answer = await post(`/v1/${operation}`, body, { wait: 30, signal });
-  if (answer.status !== 202) return answer.blob();
-  return finish(await answer.json(), () => {}, signal);
+  return answer.status === 202 ? followed(answer.json(), () => {}, signal) : answer.blob();
+}
+
+/** @param {Promise<Job>} started @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
+async function followed(started, onProgress, signal) {
+  const forget = () => void started.then((job) => ask(job.links.self, { method: "DELETE" })).catch(() => {});
+  signal.addEventListener("abort", forget);
+  try {
+    const job = await unlessAborted(started, signal);
+    onProgress(job);
+    return await finish(job, onProgress, signal);
+  } finally {
+    signal.removeEventListener("abort", forget);
+  }
+}
+
+/** @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} rejected as soon as `signal` is aborted */
+function unlessAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
 }
 
 /** @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
@@ -79,7 +94,7 @@ async function settled(job, onProgress, signal) {
  * @returns {Promise<Job | null>} the ended job
  */
 async function listen(address, job, onProgress, signal) {
-  const response = await ask(address, { headers: { accept: "text/event-stream" }, signal }, 0);
+  const response = await ask(address, { headers: { accept: "text/event-stream" }, signal }, { retries: 0 });
   if (!response.body) return null;
   let left = "";
   for await (const chunk of chunks(response.body)) {

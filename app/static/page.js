@@ -13,6 +13,7 @@ import { connection, inWords, isAbort } from "./api.js";
  * @property {any} card of the model in use, null until it is there
  * @property {import("./requests.js").Setting} setting
  * @property {(text: string) => void} say reads `text` out and shows it for a moment
+ * @property {() => void} askForKey
  */
 
 /** @type {import("preact").Context<PageValue>} */

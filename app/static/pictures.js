@@ -1,4 +1,4 @@
-/** Galaxies as pictures: each is asked for once, a few at a time, and kept. */
+/** Galaxies as pictures: each is asked for once, a few at a time, as long as somebody looks, and kept. */
 
 import { ask } from "./api.js";
 import { column, readFits } from "./formats/fits.js";
@@ -6,57 +6,55 @@ import { provenance } from "./formats/png.js";
 import { quick } from "./jobs.js";
 import { atomOf, formatPoint } from "./point.js";
 import { galaxyRequest, plainLatent } from "./requests.js";
+import { Shared } from "./shared.js";
+import { inTurn } from "./turns.js";
 
 /** @typedef {import("./point.js").Point} Point */
+/** @typedef {import("./requests.js").Request} Request */
 /** @typedef {import("./requests.js").Setting} Setting */
 /** @typedef {{url: string, blob: Blob, className: string | undefined}} Picture className: the class that the seed drew */
 
-const AT_ONCE = 6;
-const KEPT = 400;
+/** @type {Shared<Picture>} */
+const pictures = new Shared(400, ({ url }) => URL.revokeObjectURL(url));
+/** @type {Shared<import("./requests.js").Latent>} */
+const latents = new Shared(200);
 
-/** @type {Map<string, Promise<Picture>>} in order of use */
-const pictures = new Map();
-/** @type {Map<string, Promise<import("./requests.js").Latent>>} */
-const latents = new Map();
-/** @type {(() => void)[]} */
-const waiting = [];
-let running = 0;
-
-/** @param {Setting} setting @param {Point} point @param {number} size in pixels @returns {Promise<Picture>} */
-export function picture(setting, point, size) {
+/**
+ * @param {Setting} setting @param {Point} point
+ * @param {number} size in pixels
+ * @param {AbortSignal} signal aborting it says that nobody looks any more
+ * @returns {Promise<Picture>}
+ */
+export function picture(setting, point, size, signal) {
   const key = [setting.model, setting.psi, size, formatPoint(point)].join(" ");
-  const known = pictures.get(key);
-  if (known) {
-    pictures.delete(key);
-    pictures.set(key, known);
-    return known;
-  }
-  const made = inTurn(() => fetchPicture(setting, point, size));
-  pictures.set(key, made);
-  made.catch(() => pictures.delete(key));
-  forgetOldest();
-  return made;
+  return drawn(key, (until) => fetchGalaxy(setting, point, "png", size, until), signal);
 }
 
-/** The FITS file of a galaxy. @param {Setting} setting @param {Point} point @returns {Promise<Blob>} */
-export async function fitsOf(setting, point) {
-  return fetchGalaxy(setting, point, "fits", null);
+/**
+ * The picture that a request makes, where no point names it.
+ * @param {() => Promise<Request>} request @param {string} key of the request
+ * @param {number} size @param {AbortSignal} signal
+ * @returns {Promise<Picture>}
+ */
+export function pictureOf(request, key, size, signal) {
+  return drawn(`${key} ${size}`, async (until) => made(await request(), "png", size, until), signal);
+}
+
+/** The FITS file of a galaxy. @param {Setting} setting @param {Point} point @param {AbortSignal} signal @returns {Promise<Blob>} */
+export function fitsOf(setting, point, signal) {
+  return fetchGalaxy(setting, point, "fits", null, signal);
 }
 
 /**
  * The latent of a point: as it is named where that is possible, else its w (or z) from its FITS file.
  * @param {Setting} setting
  * @param {Point} point
+ * @param {AbortSignal} [signal]
  * @returns {Promise<import("./requests.js").Latent>}
  */
-export function latentOf(setting, point) {
-  const plain = plainLatent(point);
-  if (plain) return Promise.resolve(plain);
-  const key = `${setting.model} ${formatPoint(point)}`;
-  const found = latents.get(key) ?? fitsOf(setting, point).then(async (fits) => latentIn(await fits.arrayBuffer()));
-  latents.set(key, found);
-  found.catch(() => latents.delete(key));
-  return found;
+export async function latentOf(setting, point, signal) {
+  const read = async (/** @type {AbortSignal} */ until) => latentIn(await (await fitsOf(setting, point, until)).arrayBuffer());
+  return plainLatent(point) ?? latents.get(`${setting.model} ${formatPoint(point)}`, read, signal);
 }
 
 /**
@@ -83,12 +81,14 @@ function latentIn(bytes) {
   throw new Error("the service gave no latents with this galaxy");
 }
 
-/** @param {Setting} setting @param {Point} point @param {number} size @returns {Promise<Picture>} */
-async function fetchPicture(setting, point, size) {
-  const blob = await fetchGalaxy(setting, point, "png", size);
-  const made = provenance(await blob.arrayBuffer())?.request;
-  const className = made?.seeds ? made.class : made?.latents?.[0]?.class;
-  return { url: URL.createObjectURL(blob), blob, className };
+/** @param {string} key @param {(signal: AbortSignal) => Promise<Blob>} fetched @param {AbortSignal} signal @returns {Promise<Picture>} */
+function drawn(key, fetched, signal) {
+  const make = async (/** @type {AbortSignal} */ until) => {
+    const blob = await inTurn(() => fetched(until), until);
+    const { seeds, class: named, latents: given } = provenance(await blob.arrayBuffer())?.request ?? {};
+    return { url: URL.createObjectURL(blob), blob, className: seeds ? named : given?.[0]?.class };
+  };
+  return pictures.get(key, make, signal);
 }
 
 /**
@@ -97,45 +97,25 @@ async function fetchPicture(setting, point, size) {
  * @param {Point} point
  * @param {string} format
  * @param {number | null} size
+ * @param {AbortSignal} signal
  */
-async function fetchGalaxy(setting, point, format, size) {
+async function fetchGalaxy(setting, point, format, size, signal) {
   const atom = atomOf(point);
-  if (atom?.kind === "seed") return (await ask(galaxyAddress(setting, atom, format, size))).blob();
-  const { operation, body } = await galaxyRequest(setting, point, (one) => latentOf(setting, one));
-  return quick(operation, { ...body, format, ...(size ? { size } : {}) }, new AbortController().signal);
+  if (atom?.kind === "seed") return (await ask(galaxyAddress(setting, atom, format, size), { signal })).blob();
+  return made(await galaxyRequest(setting, point, (one) => latentOf(setting, one, signal)), format, size, signal);
+}
+
+/** @param {Request} request @param {string} format @param {number | null} size @param {AbortSignal} signal */
+function made({ operation, body }, format, size, signal) {
+  return quick(operation, { ...body, format, ...(size ? { size } : {}) }, signal);
 }
 
 /** @param {Setting} setting @param {import("./point.js").SeedAtom} atom @param {string} format @param {number | null} size */
-export function galaxyAddress({ model, psi }, atom, format, size) {
+function galaxyAddress({ model, psi }, atom, format, size) {
   const query = new URLSearchParams();
   if (atom.class) query.set("class", atom.class);
   if (psi !== null) query.set("truncation", String(psi));
   if (size) query.set("size", String(size));
   const tail = query.toString();
   return `/v1/galaxies/${encodeURIComponent(model).replace("%40", "@")}/${atom.seed}.${format}${tail ? `?${tail}` : ""}`;
-}
-
-/**
- * At most `AT_ONCE` tasks run, in the order in which they came.
- * @template T
- * @param {() => Promise<T>} task
- * @returns {Promise<T>}
- */
-async function inTurn(task) {
-  if (running >= AT_ONCE) await new Promise((resolve) => waiting.push(() => resolve(undefined)));
-  running += 1;
-  try {
-    return await task();
-  } finally {
-    running -= 1;
-    waiting.shift()?.();
-  }
-}
-
-function forgetOldest() {
-  for (const [key, old] of pictures) {
-    if (pictures.size <= KEPT) return;
-    pictures.delete(key);
-    old.then(({ url }) => URL.revokeObjectURL(url)).catch(() => {});
-  }
 }

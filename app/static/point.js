@@ -13,8 +13,11 @@
  */
 
 export const MAX_SEED = 2 ** 32 - 1;
+/** Share of the way from a galaxy to its neighbours, unless another is chosen. */
+export const NEIGHBOUR_STEP = 0.4;
 const MAX_DEPTH = 4;
 const MAX_TERMS = 64;
+const SHOWN = 60;
 
 /** The point of one seed. @param {number} seed @param {string} [className] @returns {Point} */
 export function seedPoint(seed, className) {
@@ -77,6 +80,21 @@ export function formatPoint(point) {
 /** @param {Point[]} points */
 export function formatPoints(points) {
   return points.map(formatPoint).join(",");
+}
+
+/**
+ * Why a point is more than addresses and the service take, or "". Points that the page makes of others can grow so.
+ * @param {Point} point @param {number} [depth] how many mixes it stands in
+ * @returns {string}
+ */
+export function refusal(point, depth = 0) {
+  if (depth > MAX_DEPTH) return `Mixes of mixes go at most ${MAX_DEPTH} deep, and this one goes deeper.`;
+  if (point.length > MAX_TERMS) return `A sum has at most ${MAX_TERMS} galaxies, and this one has ${point.length}.`;
+  for (const { atom } of point) {
+    const inner = atom.kind === "mix" ? refusal(atom.row, depth + 1) || refusal(atom.column, depth + 1) : "";
+    if (inner) return inner;
+  }
+  return "";
 }
 
 /** @param {string} text @returns {Point} @throws {Error} in plain words, where the text names no point */
@@ -156,6 +174,11 @@ function formatAtom(atom) {
   return atom.seed + (atom.class ? `~${encodeURIComponent(atom.class).replace(/[()*~]/g, escaped)}` : "");
 }
 
+/** @param {string} text */
+function brieflyShown(text) {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
 /** @param {string} sign */
 function escaped(sign) {
   return `%${sign.charCodeAt(0).toString(16)}`;
@@ -176,10 +199,10 @@ class Reader {
 
   /** @param {number} depth @returns {Point} */
   point(depth) {
-    if (depth > MAX_DEPTH) throw new Error(`${this.text} is nested more than ${MAX_DEPTH} deep`);
-    const terms = [this.term(depth)];
-    while (this.skip(";")) terms.push(this.term(depth));
-    if (terms.length > MAX_TERMS) throw new Error(`${this.text} has more than ${MAX_TERMS} terms`);
+    const terms = depth > MAX_DEPTH ? [] : [this.term(depth)];
+    while (terms.length && this.skip(";")) terms.push(this.term(depth));
+    const refused = refusal(terms, depth);
+    if (refused) throw new Error(refused);
     return terms;
   }
 
@@ -198,24 +221,39 @@ class Reader {
       const column = this.point(depth + 1);
       this.expect(":");
       const layers = this.match(/\d+(?:\.\d+)*/y);
+      if (!layers) throw new Error(`${this.shown} names no layers at ${this.at}`);
       this.expect(")");
-      return { kind: "mix", row, column, layers: (layers?.[0] ?? "").split(".").map(Number) };
+      return { kind: "mix", row, column, layers: layers[0].split(".").map(Number) };
     }
     const seed = this.match(/\d+/y);
-    if (!seed || Number(seed[0]) > MAX_SEED) throw new Error(`${this.text} names no galaxy: seeds are 0 to ${MAX_SEED}`);
+    if (!seed || Number(seed[0]) > MAX_SEED) throw new Error(`${this.shown} names no galaxy: a galaxy is a number from 0 to ${MAX_SEED}`);
     const className = this.match(/~([^;:,()*~]+)/y);
     return className
-      ? { kind: "seed", seed: Number(seed[0]), class: decodeURIComponent(className[1]) }
+      ? { kind: "seed", seed: Number(seed[0]), class: this.decoded(className[1]) }
       : { kind: "seed", seed: Number(seed[0]) };
   }
 
+  /** @param {string} text percent-encoded */
+  decoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      throw new Error(`${this.shown} names a class that is no text: "${text}"`);
+    }
+  }
+
+  /** The text as messages name it. */
+  get shown() {
+    return this.text ? `"${brieflyShown(this.text)}"` : "An empty text";
+  }
+
   end() {
-    if (this.at < this.text.length) throw new Error(`${this.text} is not understood from "${this.text.slice(this.at)}" on`);
+    if (this.at < this.text.length) throw new Error(`${this.shown} is not understood from "${brieflyShown(this.text.slice(this.at))}" on`);
   }
 
   /** @param {string} token */
   expect(token) {
-    if (!this.skip(token)) throw new Error(`${this.text} lacks "${token}" at ${this.at}`);
+    if (!this.skip(token)) throw new Error(`${this.shown} lacks "${token}" at ${this.at}`);
   }
 
   /** @param {string} token */

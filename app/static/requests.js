@@ -1,6 +1,6 @@
 /** Requests of the API for what the page shows: bodies from points, the same for the service and for "copy as code". */
 
-import { atomOf } from "./point.js";
+import { atomOf, refusal } from "./point.js";
 
 /** @typedef {import("./point.js").Point} Point */
 /** @typedef {{seed: number, class?: string} | {mean: true} | {w: number[] | number[][]} | {z: number[]}} Latent */
@@ -9,7 +9,7 @@ import { atomOf } from "./point.js";
 /** @typedef {(point: Point) => Promise<Latent>} Resolve gives the latent of a point that is not one atom */
 
 /** @param {Setting} setting */
-export function common({ model, psi }) {
+function common({ model, psi }) {
   return psi === null ? { model } : { model, truncation: psi };
 }
 
@@ -23,8 +23,11 @@ export function plainLatent(point) {
 /**
  * What makes the galaxy at `point`.
  * @param {Setting} setting @param {Point} point @param {Resolve} resolve @returns {Promise<Request>}
+ * @throws {Error} in plain words, where the point is more than the service takes
  */
 export async function galaxyRequest(setting, point, resolve) {
+  const refused = refusal(point);
+  if (refused) throw new Error(refused);
   const atom = atomOf(point);
   if (atom?.kind === "mix") {
     const [row, column] = await Promise.all([resolve(atom.row), resolve(atom.column)]);

@@ -1,6 +1,6 @@
-// Before the first paint: dark, unless the reader prefers light. A classic script, because modules come too late for that.
-(() => {
+// Before the first paint: dark, unless the reader has chosen otherwise. A classic script, because modules come too late for that.
+// Dark does not give way to prefers-color-scheme by itself: browsers say "light" also for systems that prefer nothing.
+{
   const chosen = localStorage.getItem("galsynth-theme");
-  const light = matchMedia("(prefers-color-scheme: light)").matches;
-  document.documentElement.dataset.theme = chosen ?? (light ? "light" : "dark");
-})();
+  document.documentElement.dataset.theme = ["light", "auto"].includes(chosen) ? chosen : "dark";
+}

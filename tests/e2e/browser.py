@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from httpx import get
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
+from benchmarks import chromium
+from benchmarks.chromium import GALAXIES, THEME
+from galaxies.errors import BadInput
 from tests.programs import missing
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+THEMES = ("dark", "light")
 SECONDS = 45
 WIDE, SMALL = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+Scheme = Literal["dark", "light", "no-preference"]
 WATCH = "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));"
-WAITING = ".loading, .busy, .job progress"
 
 
 def launch(playwright: Playwright) -> Browser:
     """Chromium without a window; what is expected of it may take a while on a busy machine."""
     expect.set_options(timeout=1000 * SECONDS)
-    if shutil.which(CHROMIUM) is None:
-        missing(f"chromium ({CHROMIUM})")
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    try:
+        return chromium.launch(playwright)
+    except BadInput as error:
+        missing(error.message)
 
 
 @dataclass(frozen=True)
@@ -86,8 +80,7 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until nothing is loading."""
-        expect(self.page.locator("main h1")).to_be_visible(timeout=1000 * SECONDS)
-        expect(self.page.locator(WAITING)).to_have_count(0, timeout=1000 * SECONDS)
+        chromium.settle(self.page, SECONDS)
 
     def button(self, name: str, *, exact: bool = True) -> None:
         """Press the first button of that name."""
@@ -110,13 +103,13 @@ class Visit:
         coming.value.save_as(path)
         return path
 
-    def picture(self, selector: str = "main .well img") -> bytes:
+    def picture(self, selector: str = GALAXIES) -> bytes:
         """The pixels of the first picture there, as the screen shows them."""
         element = self.page.locator(selector).first
         expect(element).to_be_visible()
         return element.screenshot()
 
-    def changes(self, before: bytes, selector: str = "main .well img") -> bytes:
+    def changes(self, before: bytes, selector: str = GALAXIES) -> bytes:
         """Wait until the picture there is another than ``before``; that one."""
         deadline = time.monotonic() + SECONDS
         while (now := self.picture(selector)) == before:
@@ -124,24 +117,39 @@ class Visit:
             self.page.wait_for_timeout(100)
         return now
 
-    def shot(self, name: str) -> None:
-        """Keep a screenshot for people to look at."""
+    def shots(self, name: str) -> Iterator[str]:
+        """Keep screenshots for people to look at, ``name-width-theme.png``; yields each theme while the page wears it."""
         SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png")
+        for theme in THEMES:
+            self.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+            self.page.screenshot(path=SHOTS / f"{name}-{self.width}-{theme}.png")
+            yield theme
+
+    @property
+    def width(self) -> int:
+        """Of the window, in pixels."""
+        return int(self.page.evaluate("innerWidth"))
 
 
 @contextlib.contextmanager
-def visiting(browser: Browser, service: Service, *, small: bool = False, light: bool = False) -> Iterator[Visit]:
-    """A fresh reader; at the end nothing may have broken the content security policy, and no script may have failed."""
+def visiting(
+    browser: Browser, service: Service, *, small: bool = False, theme: str = "", system: Scheme = "no-preference"
+) -> Iterator[Visit]:
+    """A fresh reader; at the end nothing may have broken the content security policy, and no script may have failed.
+
+    ``theme``: what was chosen at an earlier visit; ``system``: what the reader's system prefers.
+    """
     context = browser.new_context(
         viewport=SMALL if small else WIDE,
-        color_scheme="light" if light else "dark",
+        color_scheme=system,
         has_touch=small,
         is_mobile=small,
         accept_downloads=True,
     )
     context.set_default_timeout(1000 * SECONDS)
     context.add_init_script(WATCH)
+    if theme:
+        context.add_init_script(f"localStorage.setItem('{THEME}', '{theme}')")
     page = context.new_page()
     visit = Visit(page, context, service)
     page.on("pageerror", lambda error: visit.wrong.append(f"script: {error}"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Response, expect
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import Service, Visit, visiting
+from tests.e2e.browser import SMALL, Scheme, Service, Visit, visiting
 
 SLOTS = "slots=42,7~merger,3"
 VIEWS = {
@@ -22,8 +23,19 @@ VIEWS = {
     "favourites": "/?view=favourites",
     "models": "/?view=models",
     "empty": "/?view=film",
+    "no-layers": "/?view=mix&slots=1&model=PLAIN",
+    "no-view": "/?view=nothing",
+    "no-galaxy": "/?view=galaxy&at=((",
+    "no-model": "/?model=gz2-1024@9",
 }
-MOST_BYTES = 300_000
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+DARK, LIGHT = "rgb(11, 13, 18)", "rgb(247, 246, 243)"
+LEAST = 24
+CONTROLS = "main button, main a[class], main select, .tray button, .header a, .header button, .header select"
+TOO_SMALL = f"""[...document.querySelectorAll("{CONTROLS}")].filter((control) => control.checkVisibility())
+    .map((control) => [control.getBoundingClientRect(), control.outerHTML.slice(0, 80)])
+    .filter(([box]) => box.width < {LEAST} || box.height < {LEAST}).map(([, text]) => text)"""
+"""Controls too small for a finger; links within sentences are as high as their line."""
 
 
 def serious(visit: Visit) -> list[str]:
@@ -37,34 +49,112 @@ def serious(visit: Visit) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_nothing_serious_and_it_can_be_looked_at(browser: Browser, service: Service, view: str, light: bool) -> None:
-    with visiting(browser, service, light=light) as visit:
-        visit.go(VIEWS[view])
-        visit.shot(f"{view}-1280-{'light' if light else 'dark'}")
-        assert not serious(visit)
+def test_axe_finds_nothing_serious_and_it_can_be_looked_at(visit: Visit, view: str) -> None:
+    visit.go(VIEWS[view].replace("PLAIN", visit.service.plain))
+    for theme in visit.shots(view):
+        assert not serious(visit), theme
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_small_screens_need_no_sideways_scrolling(small: Visit, view: str) -> None:
-    small.go(VIEWS[view])
-    small.shot(f"{view}-390-dark")
-    assert small.page.evaluate("document.documentElement.scrollWidth") <= 390
-    tiny = small.page.evaluate(
-        "[...document.querySelectorAll('main button, main a, main select, .tray button, .header a, .header button')]"
-        ".filter((e) => e.checkVisibility()).map((e) => [e.getBoundingClientRect(), e.outerHTML.slice(0, 80)])"
-        ".filter(([box]) => box.width < 24 || (box.height < 24 && box.height > 0 && getComputedStyle(document.body)))"
-        ".map(([, text]) => text).filter((text) => !/^<a (?!class)/.test(text))"
-    )
-    assert not tiny
+    small.go(VIEWS[view].replace("PLAIN", small.service.plain))
+    assert len(list(small.shots(view))) == 2
+    assert small.page.evaluate("document.documentElement.scrollWidth") <= small.width
+    assert small.page.evaluate(TOO_SMALL) == []
 
 
-def test_dialogues_are_in_order_too(visit: Visit) -> None:
+@pytest.mark.parametrize("width", [320, 390])
+def test_small_screens_show_every_place_to_go_to(small: Visit, width: int) -> None:
+    small.page.set_viewport_size({"width": width, "height": 700})
+    small.go("/?count=12")
+    outside = "(links) => links.filter((a) => a.getBoundingClientRect().left < 0 || a.getBoundingClientRect().right > innerWidth)"
+    views = small.page.get_by_role("navigation", name="Views")
+    assert small.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert views.get_by_role("link").count() == 6
+    assert views.get_by_role("link").evaluate_all(f"(links) => ({outside})(links).map((a) => a.textContent)") == []
+    assert views.evaluate("(nav) => nav.scrollWidth <= nav.clientWidth")
+
+
+def fail(visit: Visit) -> None:
+    tired = {"title": "No", "detail": "the network is tired"}
+    visit.page.route(re.compile(r"/[57]\.png"), lambda route: route.fulfill(status=500, json=tired))
+    visit.page.goto(f"{visit.base}/?count=12&slots=5,3")
+    expect(visit.page.locator(".well.failed")).to_have_count(3)
+
+
+def fail_job(visit: Visit) -> None:
+    visit.page.route("**/v1/interpolate", lambda route: route.fulfill(status=500, json={"title": "No", "detail": "lost its way"}))
+    visit.page.goto(f"{visit.base}/?view=film&slots=1,2")
+    expect(visit.page.get_by_role("alert").filter(has_text="lost its way")).to_be_visible()
+
+
+def progress(visit: Visit) -> None:
+    job = {"id": "x", "phase": "EXECUTING", "progress": {"done": 20, "total": 60}, "queue_position": None, "eta_seconds": 8.0}
+    job |= {"result": None, "error": None, "links": dict.fromkeys(("self", "result", "cancel"), "/v1/jobs/x") | {"events": None}}
+    visit.page.route("**/v1/interpolate", lambda route: route.fulfill(status=202, json=job))
+    visit.page.route("**/v1/jobs/x", lambda route: route.fulfill(json=job))
+    visit.page.goto(f"{visit.base}/?view=film&slots=1,2")
+    expect(visit.page.get_by_text("20 of 60 galaxies, about 8 s left")).to_be_visible()
+
+
+def busy(visit: Visit) -> None:
+    full = {"title": "No", "detail": "the queue is full"}
+    visit.page.route("**/v1/galaxies/**", lambda route: route.fulfill(status=503, json=full, headers={"retry-after": "900"}))
+    visit.page.goto(f"{visit.base}/?count=12")
+    expect(visit.page.get_by_text("The service is busy")).to_be_visible()
+
+
+def offline(visit: Visit) -> None:
+    visit.go("/?count=12")
+    visit.context.set_offline(True)
+    visit.page.get_by_role("link", name="More", exact=True).click()
+    expect(visit.page.locator(".banner")).to_be_visible()
+
+
+def key(visit: Visit) -> None:
+    visit.page.route("**/v1/**", lambda route: route.fulfill(status=401, json={"title": "No", "detail": "a key is needed"}))
+    visit.page.goto(visit.base)
+    expect(visit.page.get_by_role("dialog", name="An API key, please")).to_be_visible()
+
+
+def key_refused(visit: Visit) -> None:
+    key(visit)
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.get_by_role("heading", name="A key is needed")).to_be_visible()
+
+
+def help_(visit: Visit) -> None:
     visit.go("/?count=12")
     visit.button("Help")
     expect(visit.page.get_by_role("dialog", name="How this works")).to_be_visible()
-    assert not serious(visit)
+
+
+STATES = {
+    "state-failed": fail,
+    "state-failed-job": fail_job,
+    "state-progress": progress,
+    "state-busy": busy,
+    "state-offline": offline,
+    "state-key": key,
+    "state-no-key": key_refused,
+    "state-help": help_,
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_trouble_progress_and_dialogues_are_in_order_too(visit: Visit, state: str) -> None:
+    STATES[state](visit)
+    for theme in visit.shots(state):
+        assert not serious(visit), theme
+    visit.page.set_viewport_size(SMALL)
+    assert len(list(visit.shots(state))) == 2
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= visit.width
+
+
+def test_a_dialogue_gives_the_focus_back(visit: Visit) -> None:
+    visit.go("/?count=12")
+    visit.button("Help")
     visit.page.keyboard.press("Escape")
     expect(visit.page.get_by_role("dialog")).to_have_count(0)
     expect(visit.page.get_by_role("button", name="Help")).to_be_focused()
@@ -115,17 +205,29 @@ def test_another_view_begins_at_its_top_with_its_title(visit: Visit) -> None:
     expect(visit.page.get_by_role("main")).to_be_focused()
 
 
-def test_dark_is_the_default_and_the_choice_is_kept(browser: Browser, service: Service) -> None:
-    with visiting(browser, service) as visit:
-        visit.go("/?count=12")
-        theme = visit.page.locator("html")
-        expect(theme).to_have_attribute("data-theme", "dark")
-        visit.button("Switch to light")
+@pytest.mark.parametrize("system", ["no-preference", "light", "dark"])
+def test_it_is_dark_unless_the_reader_chooses_light_or_what_the_system_prefers(
+    browser: Browser, service: Service, system: Scheme
+) -> None:
+    with visiting(browser, service, system=system) as visit:
+        visit.go("/?view=favourites")
+        theme = visit.page.get_by_label("Theme")
+        expect(theme).to_have_value("dark")
+        assert visit.page.evaluate(BACKGROUND) == DARK
+        theme.select_option("light")
+        assert visit.page.evaluate(BACKGROUND) == LIGHT
         visit.page.reload()
-        expect(theme).to_have_attribute("data-theme", "light")
-    with visiting(browser, service, light=True) as visit:
-        visit.go("/?count=12")
-        expect(visit.page.locator("html")).to_have_attribute("data-theme", "light")
+        expect(theme).to_have_value("light")
+        assert visit.page.evaluate(BACKGROUND) == LIGHT
+        theme.select_option("auto")
+        # Browsers say that a system which prefers nothing prefers light.
+        assert visit.page.evaluate(BACKGROUND) == (DARK if system == "dark" else LIGHT)
+        other: Literal["dark", "light"] = "light" if system == "dark" else "dark"
+        visit.page.emulate_media(color_scheme=other)
+        assert visit.page.evaluate(BACKGROUND) == {"dark": DARK, "light": LIGHT}[other]
+        visit.page.reload()
+        expect(theme).to_have_value("auto")
+        assert visit.page.evaluate(BACKGROUND) == {"dark": DARK, "light": LIGHT}[other]
 
 
 def test_reduced_motion_stops_every_animation(visit: Visit) -> None:
@@ -137,19 +239,12 @@ def test_reduced_motion_stops_every_animation(visit: Visit) -> None:
     assert visit.page.evaluate("document.getAnimations().length") == 0
 
 
-def test_the_page_weighs_little(visit: Visit) -> None:
-    sizes: dict[str, int] = {}
-
-    def weigh(answer: Response) -> None:
-        if answer.url.startswith("http"):
-            sizes[answer.url] = len(answer.body())
-
-    visit.page.on("response", weigh)
-    visit.go()
-    ours = {url: size for url, size in sizes.items() if "/v1/" not in url}
-    print(f"{sum(ours.values())} bytes in {len(ours)} files")
-    assert 50_000 < sum(ours.values()) < MOST_BYTES
-    assert all(url.startswith(visit.base) for url in sizes)
+def test_the_page_loads_from_its_own_service_alone(visit: Visit) -> None:
+    loaded: list[str] = []
+    visit.page.on("request", lambda request: loaded.append(request.url))
+    visit.go(f"/?view=galaxy&at=42&look=pixels&{SLOTS}")
+    assert len(loaded) > 40
+    assert all(url.startswith((visit.base, f"blob:{visit.base}")) for url in loaded)
 
 
 def tab_to(visit: Visit, selector: str) -> None:

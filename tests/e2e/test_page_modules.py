@@ -57,7 +57,9 @@ def test_points_survive_their_text(run: Run, text: str) -> None:
     assert run("point.js", "return m.formatPoint(m.parsePoint(text));", text) == text
 
 
-@pytest.mark.parametrize("text", ["", "4294967296", "-3", "42~", "mix(1:2)", "1;;2", "42)", "mix(" * 9, "1;" * 70 + "1", "1.5"])
+@pytest.mark.parametrize(
+    "text", ["", "4294967296", "-3", "42~", "mix(1:2)", "1;;2", "42)", "mix(" * 9, "1;" * 70 + "1", "1.5", "mix(1:2:)", "42~%zz"]
+)
 def test_what_names_no_point_is_refused_in_words(run: Run, text: str) -> None:
     assert len(run("point.js", "try { m.parsePoint(text); return ''; } catch (e) { return e.message; }", text)) > 10
 
@@ -134,6 +136,45 @@ def test_stretches_go_from_black_to_white_and_never_back(run: Run) -> None:
         assert values[0] == 0
         assert values[-1] == pytest.approx(1)
         assert (np.diff(values) > 0).all()
+
+
+def test_the_newest_are_served_first_and_each_batch_in_order(run: Run) -> None:
+    body = """const done = [], gates = [], still = new AbortController().signal, over = new AbortController();
+        const pause = () => new Promise((resolve) => setTimeout(resolve, 5));
+        const gate = (name) => { done.push(name); return new Promise((open) => gates.push(open)); };
+        const ask = (name, signal = still) => m.inTurn(() => gate(name), signal);
+        for (const name of '123456') ask(name);
+        ask('a'); ask('b'); const given = ask('x', over.signal).catch((e) => e.name);
+        await pause();
+        ask('c'); ask('d');
+        over.abort();
+        const most = gates.length;
+        while (gates.length) { gates.shift()(); await pause(); }
+        return [done.join(''), most, await given];"""
+    assert run("turns.js", body) == ["123456cdab", 6, "AbortError"]
+
+
+def test_shared_work_ends_when_the_last_who_waits_has_left(run: Run) -> None:
+    body = """const s = new m.Shared(2), one = new AbortController(), two = new AbortController(), told = [];
+        const give = (signal, no) => { told.push('given up'); no(signal.reason); };
+        const make = (signal) => new Promise((_, no) => signal.addEventListener('abort', () => give(signal, no)));
+        const a = s.get('k', make, one.signal), b = s.get('k', make, two.signal);
+        one.abort(); told.push('one left');
+        two.abort(); told.push('two left');
+        await a.catch(() => {});
+        return [a === b, told, s.entries.size];"""
+    assert run("shared.js", body) == [True, ["one left", "given up", "two left"], 0]
+
+
+def test_shared_results_are_kept_and_the_oldest_dropped(run: Run) -> None:
+    body = """const dropped = [], made = [], s = new m.Shared(2, (r) => dropped.push(r));
+        const make = (key) => async () => { made.push(key); return key; };
+        const get = async (key) => { const one = new AbortController(); await s.get(key, make(key), one.signal); one.abort(); };
+        for (const key of ['a', 'b', 'a', 'c', 'a']) await get(key);
+        const bad = () => s.get('bad', async () => { made.push('bad'); throw new Error('no'); }).catch(() => {});
+        await bad(); await bad();
+        return [made, dropped];"""
+    assert run("shared.js", body) == [["a", "b", "c", "bad", "bad"], ["b", "c"]]
 
 
 def test_every_code_is_python_and_shell(run: Run) -> None:

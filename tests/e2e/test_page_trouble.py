@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 
+import pytest
 from httpx import get
 from playwright.sync_api import Route, expect
 
-from tests.e2e.browser import Visit
+from tests.e2e.browser import SECONDS, Visit
 
 
 def problem(status: int, detail: str, **extra: object) -> dict[str, object]:
@@ -47,7 +49,9 @@ def test_an_error_stands_where_its_galaxy_would_be_and_can_be_tried_again(visit:
     expect(failed).to_have_count(1)
     expect(failed).to_contain_text(detail)
     visit.page.unroute("**/5.png*")
-    failed.get_by_role("button", name="Try again").click()
+    again = failed.get_by_role("button", name="Try again")
+    assert again.evaluate("(button) => button.closest('a')") is None, "a button inside a link is no HTML"
+    again.click()
     visit.settle()
     expect(visit.page.locator(".tile img")).to_have_count(12)
 
@@ -57,29 +61,44 @@ def test_what_the_service_refuses_is_said_in_its_words(visit: Visit) -> None:
     expect(visit.page.locator(".well.failed").first).to_contain_text(f"class 'quasar' is unknown to model {visit.service.model}")
 
 
-def test_an_unknown_model_is_named_and_another_can_be_chosen(visit: Visit) -> None:
-    visit.page.goto(f"{visit.base}/?model=gz2-1024@9")
-    expect(visit.page.get_by_role("alert").filter(has_text="gz2-1024")).to_be_visible()
-    visit.page.get_by_label("Model").select_option(visit.service.model)
-    visit.settle()
-    expect(visit.page.locator(".tile img")).to_have_count(24)
-    expect(visit.page.locator(".banner")).to_have_count(0)
-
-
 def test_a_busy_service_is_asked_again_when_it_says(visit: Visit) -> None:
     asked: list[str] = []
 
     def busy_once(route: Route) -> None:
         asked.append(route.request.url)
         if len(asked) == 1:
-            route.fulfill(**problem(503, "the queue is full"), headers={"retry-after": "1"})
+            route.fulfill(**problem(503, "the queue is full"), headers={"retry-after": "120"})
         else:
             route.continue_()
 
     visit.page.route("**/7.png*", busy_once)
-    visit.go("/?count=12")
+    visit.page.clock.install()
+    visit.page.goto(f"{visit.base}/?count=12")
+    banner = visit.page.locator(".banner")
+    expect(banner).to_contain_text("The service is busy: the queue is full. Trying again in 120 s.")
+    expect(visit.page.locator(".tile img")).to_have_count(11)
+    visit.page.clock.fast_forward(90_000)
+    expect(banner).to_contain_text(re.compile("again in (30|2[0-9]) s"))
+    assert len(asked) == 1
+    visit.page.clock.fast_forward(31_000)
     expect(visit.page.locator(".tile img")).to_have_count(12)
+    expect(banner).to_have_count(0)
     assert len(asked) == 2
+
+
+def test_waiting_for_a_busy_service_can_be_ended(visit: Visit) -> None:
+    busy = problem(503, "the queue is full")
+    some = re.compile(r"/[1-5]\.png")
+    visit.page.route(some, lambda route: route.fulfill(**busy, headers={"retry-after": "3600"}))
+    visit.page.goto(f"{visit.base}/?count=12")
+    expect(visit.page.get_by_text(re.compile(r"Trying again in 3(600|5\d\d) s\."))).to_be_visible()
+    visit.button("Stop waiting")
+    expect(visit.page.locator(".banner")).to_have_count(0)
+    expect(visit.page.locator(".well.failed")).to_have_count(5)
+    expect(visit.page.locator(".well.failed").first).to_contain_text("The service cannot do this now: the queue is full")
+    visit.page.unroute(some)
+    visit.page.locator(".well.failed").first.get_by_role("button", name="Try again").click()
+    expect(visit.page.locator(".well.failed")).to_have_count(4)
 
 
 def test_a_failed_job_is_told_and_can_be_made_again(visit: Visit) -> None:
@@ -110,6 +129,13 @@ def test_a_service_with_keys_is_given_one_and_never_in_an_address(visit: Visit) 
     visit.page.goto(visit.base)
     dialog = visit.page.get_by_role("dialog")
     expect(dialog).to_be_visible()
+    visit.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(visit.page.get_by_role("heading", name="A key is needed")).to_be_visible()
+    visit.button("Enter a key")
+    visit.button("Not now")
+    expect(dialog).to_be_hidden()
+    visit.button("Enter a key")
     for key in ("wrong", "right"):
         dialog.get_by_label("API key").fill(key)
         with visit.page.expect_response(lambda answer, key=key: answer.request.headers.get("authorization") == f"Bearer {key}"):
@@ -148,7 +174,65 @@ def test_leaving_a_film_cancels_it(visit: Visit) -> None:
         visit.page.get_by_label("Frames", exact=True).fill("600")
         visit.page.get_by_label("Frames", exact=True).press("Enter")
     expect(visit.page.get_by_label("Progress: The film")).to_be_visible()
-    with visit.page.expect_response(re.compile("/cancel$")):
+    with visit.page.expect_response(lambda answer: answer.request.method == "DELETE") as gone:
         visit.page.get_by_role("navigation", name="Views").get_by_role("link", name="Gallery").click()
-    job = get(f"{visit.base}{first.value.json()['links']['self']}?wait=10").json()
-    assert job["phase"] in ("ABORTED", "COMPLETED")
+    assert gone.value.status == 204
+    assert get(f"{visit.base}{first.value.json()['links']['self']}").status_code == 404
+
+
+@pytest.mark.parametrize("how", ["Cancel", "leave"])
+def test_a_job_that_is_given_up_before_it_has_a_name_is_deleted_when_it_has(visit: Visit, how: str) -> None:
+    held = hold(visit, "**/v1/interpolate")
+    visit.page.goto(f"{visit.base}/?view=film&slots=1,{int(time.time())}&frames=600")
+    until(visit, lambda: len(held) == 1)
+    if how == "Cancel":
+        visit.button("Cancel")
+        expect(visit.page.get_by_text("Cancelled.")).to_be_visible()
+    else:
+        visit.page.get_by_role("navigation", name="Views").get_by_role("link", name="Models").click()
+        expect(visit.page.get_by_role("heading", name="Models", level=1)).to_be_visible()
+    with visit.page.expect_response(lambda answer: answer.request.method == "DELETE") as gone:
+        held[0].continue_()
+    assert gone.value.status == 204
+    assert get(gone.value.url).status_code == 404
+
+
+def test_pictures_that_nobody_looks_at_any_more_are_given_up(visit: Visit) -> None:
+    held = hold(visit, "**/v1/galaxies/**")
+    ended: list[str] = []
+    visit.page.on("requestfailed", lambda request: ended.append(request.url))
+
+    def seeds() -> list[int]:
+        return [int(re.findall(r"/(\d+)\.png", route.request.url)[0]) for route in held]
+
+    visit.page.goto(f"{visit.base}/?count=96")
+    until(visit, lambda: len(held) == 6)
+    visit.page.get_by_role("link", name="More", exact=True).click()
+    until(visit, lambda: len(held) == 12)
+    assert seeds() == [0, 1, 2, 3, 4, 5, 96, 97, 98, 99, 100, 101]
+    until(visit, lambda: len(ended) == 6)
+    visit.page.get_by_label(re.compile("Variety")).fill("0")
+    until(visit, lambda: len(held) == 18)
+    assert all("truncation=0" in route.request.url for route in held[12:])
+    visit.page.get_by_role("navigation", name="Views").get_by_role("link", name="Favourites").click()
+    until(visit, lambda: len(ended) == 18)
+    assert len(held) == 18
+
+
+def hold(visit: Visit, address: str) -> list[Route]:
+    """Requests to such an address, which are kept waiting."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    visit.page.route(address, keep)
+    return held
+
+
+def until(visit: Visit, holds: Callable[[], bool]) -> None:
+    """Let the browser go on until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        visit.page.wait_for_timeout(50)

@@ -50,13 +50,22 @@ export function Variety() {
       onChange=${(psi) => go({ psi: psi === card?.truncation ? null : psi }, { replace: true })} />`;
 }
 
-/** @param {{label: string, value: number, min: number, max: number, onChange: (value: number) => void, step?: number}} props */
-export function NumberField({ label, value, min, max, onChange, step = 1 }) {
+/** @param {{label: string, value: number, min: number, max: number, onChange: (value: number) => void}} props */
+export function NumberField({ label, ...rest }) {
+  return html`<label class="field"><span>${label}</span><${NumberInput} inputmode="numeric" step="1" ...${rest} /></label>`;
+}
+
+/**
+ * A number that is typed, and counts when the typing is over. What is half typed outlives a redrawing of the page.
+ * @param {{value: number, min: number, max: number, onChange: (value: number) => void}} props and others of the input
+ */
+export function NumberInput({ value, min, max, onChange, ...rest }) {
+  const [typed, setTyped] = useState(/** @type {string | null} */ (null));
   const change = (event) => {
     const given = Number(event.target.value);
-    if (event.target.value === "" || !Number.isFinite(given)) event.target.value = String(value);
-    else onChange(Math.min(max, Math.max(min, given)));
+    if (event.target.value !== "" && Number.isFinite(given)) onChange(Math.min(max, Math.max(min, given)));
+    setTyped(null);
   };
-  return html`<label class="field"><span>${label}</span>
-    <input type="number" inputmode="numeric" min=${min} max=${max} step=${step} value=${value} onChange=${change} /></label>`;
+  return html`<input type="number" min=${min} max=${max} value=${typed ?? value} onChange=${change}
+    onInput=${(event) => setTyped(event.target.value)} ...${rest} />`;
 }

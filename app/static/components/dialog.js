@@ -11,7 +11,7 @@ export function Dialog({ open, close, title, children, wide = false }) {
     if (!open && element.current.open) element.current.close();
   }, [open]);
   const outside = (event) => event.target === element.current && close();
-  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${close} onClick=${outside}
+  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${() => open && close()} onClick=${outside}
     aria-label=${title}>
     ${
       open

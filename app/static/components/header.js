@@ -4,7 +4,8 @@ import { Link, usePage } from "../page.js";
 import { html, useState } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
 
-const LINKS = [
+/** Views that have a link of their own. */
+export const PLACES = [
   ["gallery", "Gallery"],
   ["film", "Film"],
   ["mix", "Mix"],
@@ -23,7 +24,7 @@ export function Header({ onHelp }) {
     <${Link} class="brand" to=${{ view: "gallery", class: "", seed: 0, count: 24 }}>
       <img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="32" height="32" /><span>galsynth</span><//>
     <nav class="views" aria-label="Views">
-      ${LINKS.map(([view, title]) => html`<${Link} key=${view} to=${{ view }}
+      ${PLACES.map(([view, title]) => html`<${Link} key=${view} to=${{ view }}
         aria-current=${view === here ? "page" : undefined}>${title}<//>`)}
     </nav>
     <div class="header-tools">
@@ -35,12 +36,12 @@ export function Header({ onHelp }) {
 }
 
 function ModelChoice() {
-  const { models, setting, go } = usePage();
+  const { models, setting, state, go } = usePage();
   const known = models.some((one) => `${one.name}@${one.version}` === setting.model);
   const change = (event) => go({ model: event.target.value, class: "", layers: [] });
   return html`<label class="model-choice"><span class="unseen">Model</span>
     <select value=${setting.model} onChange=${change}>
-      ${known ? null : html`<option value=${setting.model}>${setting.model || "…"}</option>`}
+      ${known ? null : html`<option value=${setting.model}>${state.model || "…"}</option>`}
       ${models.map((one) => html`<option key=${one.name + one.version}
         value=${`${one.name}@${one.version}`}>${one.name}@${one.version}</option>`)}
     </select>
@@ -50,13 +51,14 @@ function ModelChoice() {
 function Theme() {
   const root = document.documentElement;
   const [theme, setTheme] = useState(root.dataset.theme);
-  const other = theme === "light" ? "dark" : "light";
-  const change = () => {
-    localStorage.setItem("galsynth-theme", other);
-    root.dataset.theme = other;
-    setTheme(other);
+  const change = (event) => {
+    localStorage.setItem("galsynth-theme", event.target.value);
+    root.dataset.theme = event.target.value;
+    setTheme(event.target.value);
   };
-  return html`<button class="icon-button" onClick=${change} aria-label=${`Switch to ${other}`} title=${`Switch to ${other}`}>
-    <${Icon} name=${theme === "light" ? "moon" : "sun"} />
-  </button>`;
+  return html`<label class="theme-choice"><span class="unseen">Theme</span>
+    <select value=${theme} onChange=${change} title="Auto: as the system has it">
+      <option value="dark">Dark</option><option value="light">Light</option><option value="auto">Auto</option>
+    </select>
+  </label>`;
 }

@@ -1,7 +1,8 @@
 /** A job with its progress, its cancel button and its error. */
 
-import { inWords, isAbort } from "../api.js";
+import { connection, inWords, isAbort } from "../api.js";
 import { run } from "../jobs.js";
+import { useConnection } from "../page.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 
 /**
@@ -41,6 +42,7 @@ export function useJob() {
 /** @param {{status: JobState, cancel: () => void, what: string, retry?: () => void}} props what: "The film" */
 export function JobStatus({ status, cancel, what, retry }) {
   const { running, job, error } = status;
+  useConnection();
   const { done = 0, total = 0 } = job?.progress ?? {};
   return html`<div class="job" aria-busy=${running}>
     <span class="unseen" role="status">${running ? `${what} is being made` : status.done ? `${what} is ready` : ""}</span>
@@ -58,7 +60,7 @@ export function JobStatus({ status, cancel, what, retry }) {
 
 /** @param {import("../jobs.js").Job | null} job */
 function inProgress(job) {
-  if (!job) return "Asking …";
+  if (!job) return connection.waits.size ? "The service is busy …" : "Asking …";
   if (job.phase === "QUEUED" || job.phase === "PENDING")
     return job.queue_position && job.queue_position > 1
       ? `Waiting: number ${job.queue_position} in the queue`

@@ -33,39 +33,53 @@ function useBands(bytes) {
 
 /** @param {{bands: FitsImage[], shown: FitsImage[], label: string}} props */
 function Canvas({ bands, shown, label }) {
-  const { state, card } = usePage();
+  const { state, card, go } = usePage();
   const canvas = useRef(/** @type {any} */ (null));
-  const [at, setAt] = useState(/** @type {[number, number] | null} */ (null));
+  const [pointed, setPointed] = useState(/** @type {[number, number] | null} */ (null));
   const { width, height } = bands[0];
+  const pinned = state.pixel && /** @type {[number, number]} */ (state.pixel.map((count) => count - 1));
+  const at = pinned ?? pointed;
+  const there = at && at[0] >= 0 && at[0] < width && at[1] >= 0 && at[1] < height;
+  const pin = (/** @type {[number, number] | null} */ pixel) => {
+    go({ pixel: pixel && [pixel[0] + 1, pixel[1] + 1] }, { replace: true });
+    setPointed(pixel ?? at);
+  };
   const { stretch, soft, map, low, high } = state;
   useEffect(() => {
     canvas.current.getContext("2d").putImageData(paint(shown, { stretch, soft, map, low, high }), 0, 0);
   }, [bands, shown.map((band) => band.name).join(), stretch, soft, map, low, high]);
-  const point = (event) => {
+  const under = (event) => {
     const box = canvas.current.getBoundingClientRect();
-    setAt([
+    return /** @type {[number, number]} */ ([
       clamp(((event.clientX - box.x) / box.width) * width, width),
       clamp((1 - (event.clientY - box.y) / box.height) * height, height),
     ]);
   };
-  const step = (event) => {
+  const click = (event) => {
+    const pixel = under(event);
+    pin(pinned?.join() === pixel.join() ? null : pixel);
+  };
+  const keys = (event) => {
+    if (event.key === "Escape") return pinned && pin(null);
+    if (event.key === "Enter") return at && pin(pinned ? null : at);
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!move) return;
+    if (!move) return undefined;
     event.preventDefault();
     const [x, y] = at ?? [width >> 1, height >> 1];
     const far = event.shiftKey ? 8 : 1;
-    setAt([clamp(x + far * move[0], width), clamp(y + far * move[1], height)]);
+    return (pinned ? pin : setPointed)([clamp(x + far * move[0], width), clamp(y + far * move[1], height)]);
   };
   return html`<div>
     <div class="pixel-well">
       <canvas ref=${canvas} width=${width} height=${height} tabindex="0" role="img"
-        aria-label=${`Pixels of ${label}. Arrow keys move the read-out.`}
-        onPointerMove=${point} onPointerDown=${point} onKeyDown=${step}></canvas>
-      ${at ? html`<span class="cross" style=${{ left: `${((at[0] + 0.5) / width) * 100}%`,
+        aria-label=${`Pixels of ${label}. Arrow keys move the read-out, Enter pins it.`}
+        onPointerMove=${(event) => setPointed(under(event))} onClick=${click} onKeyDown=${keys}></canvas>
+      ${there ? html`<span class=${pinned ? "cross pinned" : "cross"} style=${{ left: `${((at[0] + 0.5) / width) * 100}%`,
         top: `${(1 - (at[1] + 0.5) / height) * 100}%` }}></span>` : null}
     </div>
-    <p class="readout" role="status">${at ? reading(bands, at, card?.pixel_scale_arcsec)
-      : "Point at a pixel, or use the arrow keys"}</p>
+    <p class="readout"><span role="status">${at ? reading(bands, at, card?.pixel_scale_arcsec)
+      : "Point at a pixel, or use the arrow keys; a click or Enter pins it"}</span>
+      ${pinned ? html` <button class="button small" onClick=${() => pin(null)}>Unpin</button>` : null}</p>
   </div>`;
 }
 
@@ -103,6 +117,8 @@ function Look({ bands, shown }) {
 /** @param {FitsImage[]} bands @param {[number, number]} at @param {number | null} scale arcsec a pixel */
 function reading(bands, [x, y], scale) {
   const { width, height } = bands[0];
+  if (x < 0 || x >= width || y < 0 || y >= height)
+    return `Pixel ${x + 1}, ${y + 1} lies outside this image of ${width} × ${height}`;
   const values = bands.map((band) => `${band.name} ${number(band.pixels[y * width + x])}`).join(" · ");
   const offset = scale ? ` (${inArcsec(x - (width - 1) / 2, scale)}, ${inArcsec(y - (height - 1) / 2, scale)})` : "";
   return `x ${x + 1}, y ${y + 1}${offset} · ${values}`;

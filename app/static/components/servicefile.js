@@ -31,5 +31,7 @@ export function ModelFiles({ card }) {
   const reported = Object.values(card.files).some((/** @type {any} */ file) => file.role === "report_html");
   return html`<${ServiceLink} href=${`/v1/models/${reference}`} name=${`${reference}.json`} accept="application/json">Card<//>
     ${reported ? html`<${ServiceLink} href=${`/v1/models/${reference}/report`} name=${`${reference}-report.html`}
-      accept="text/html">Evaluation report<//>` : html`<span class="soft">No evaluation report came with it.</span>`}`;
+      accept="text/html">Evaluation report<//>` : html`<span class="soft">It came without an evaluation report: nobody has
+        published how near its galaxies are to real ones${Object.keys(card.metrics).length ? ", beyond the figures of its card" : ""}.
+        </span>`}`;
 }

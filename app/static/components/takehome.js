@@ -13,48 +13,50 @@ import { JobStatus, useJob } from "./job.js";
  *   formats: key and title; extra: fields that a format adds; remake: what the request depends on
  */
 export function TakeHome({ formats, request, extra = () => ({}), name, remake }) {
-  const { card } = usePage();
-  const [size, setSize] = useState(0);
+  const { card, state, go } = usePage();
+  const { size } = state;
+  const format = formats.some(([key]) => key === state.format) ? state.format : formats[0][0];
   const { status, start, cancel } = useJob();
-  const [format, setFormat] = useState(formats[0][0]);
+  const choose = (/** @type {string} */ chosen) => go({ format: chosen === formats[0][0] ? "" : chosen }, { replace: true });
   const whole = async (/** @type {string} */ chosen) => {
     const { operation, body } = await request();
     return { operation, body: { ...body, ...(size ? { size } : {}), ...extra(chosen), format: chosen } };
   };
   const download = async (/** @type {string} */ chosen) => {
-    setFormat(chosen);
+    choose(chosen);
     const blob = await start(whole(chosen));
     if (blob) save(blob, `${name}.${chosen}`);
   };
   const native = card?.resolution ?? 64;
+  const sizes = [128, 256, 512, 1024, size].filter((one, i, all) => (one > native || one === size) && one && all.indexOf(one) === i);
   return html`<section class="stack takehome" aria-label="Take it home">
     <div class="row">
       ${formats.map(([key, title]) => html`<button key=${key} class="button" onClick=${() => download(key)}
-        disabled=${status.running} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
+        disabled=${status.running} aria-current=${key === state.format} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
       <label class="field inline"><span>Size</span>
-        <select value=${String(size)} onChange=${(event) => setSize(Number(event.target.value))}>
+        <select value=${String(size)} onChange=${(event) => go({ size: Number(event.target.value) }, { replace: true })}>
           <option value="0">${native} px (native)</option>
-          ${[128, 256, 512, 1024].filter((one) => one > native).map((one) => html`<option key=${one}
-            value=${one}>${one} px</option>`)}
+          ${sizes.map((one) => html`<option key=${one} value=${String(one)}>${one} px</option>`)}
         </select>
       </label>
     </div>
     <${JobStatus} status=${status} cancel=${cancel} what="The download" />
-    <${Code} make=${() => whole(format)} remake=${[...remake, format, size]} />
+    <${Code} make=${() => whole(format)} remake=${[...remake, format, size]}>
+      <${Chips} label="Format" name="format" value=${format} options=${formats} onChange=${choose} /><//>
   </section>`;
 }
 
-/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[]}} props */
-function Code({ make, remake }) {
+/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[], children: any}} props */
+function Code({ make, remake, children }) {
   const [open, setOpen] = useState(false);
   return html`<details class="code-details" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
     <summary><${Icon} name="code" /> Copy as curl or Python</summary>
-    ${open ? html`<${CodeText} make=${make} remake=${remake} />` : null}
+    ${open ? html`<${CodeText} make=${make} remake=${remake}>${children}<//>` : null}
   </details>`;
 }
 
-/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[]}} props */
-function CodeText({ make, remake }) {
+/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[], children: any}} props */
+function CodeText({ make, remake, children }) {
   const { say } = usePage();
   const [language, setLanguage] = useState("curl");
   const { value, error } = useLoaded(make, remake);
@@ -72,7 +74,7 @@ function CodeText({ make, remake }) {
     <div class="row"><${Chips} label="Language" name="language" value=${language} options=${[
       ["curl", "curl"],
       ["python", "Python"],
-    ]} onChange=${setLanguage} />
+    ]} onChange=${setLanguage} />${children}
       <button class="button small" onClick=${copy}>Copy</button></div>
     <pre tabindex="0" aria-label=${language === "curl" ? "curl command" : "Python code"}>${text || "…"}</pre>
   </div>`;

@@ -3,45 +3,43 @@
 import * as favourites from "../favourites.js";
 import { Link, useLoaded, usePage } from "../page.js";
 import { picture } from "../pictures.js";
-import { atomOf, classLabel, describe, formatPoint, nameOf } from "../point.js";
+import { atomOf, classLabel, describe, formatPoint, nameOf, refusal } from "../point.js";
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
 
 /** @typedef {import("../point.js").Point} Point */
-/** @typedef {{url: string | null, className?: string}} Given what is shown, or (url null) awaited */
+/** @typedef {{url: string | null, className?: string}} Shown url null: it is awaited */
+/** @typedef {{key: string, load: (signal: AbortSignal) => Promise<Shown>}} Source of a picture that is not that of a point alone */
 
-export const MAX_SLOTS = 8;
-const TILE_PIXELS = 128;
+const MAX_SLOTS = 8;
+export const TILE_PIXELS = 128;
 
 /**
  * A galaxy as a picture that is loading, there, or missing.
- * @param {{point: Point, size?: number, setting?: import("../requests.js").Setting, onLoad?: (shown: Given) => void, alt?: string, given?: Given}} props
- *   given: the picture, where it comes from elsewhere (a grid that is one result)
+ * @param {{point: Point, size?: number, setting?: import("../requests.js").Setting, onLoad?: (shown: Shown) => void, alt?: string,
+ *   source?: Source, wrap?: (picture: any) => any}} props wrap: what stands around it (a link), unless it is missing
  */
-export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, given }) {
+export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, source, wrap = (picture) => picture }) {
   const page = usePage();
   const used = setting ?? page.setting;
+  const refused = source ? "" : refusal(point);
   const { value, error, busy, retry } = useLoaded(
-    () => /** @type {Promise<Given>} */ (given ? Promise.resolve(given) : picture(used, point, size)),
-    [used.model, used.psi, formatPoint(point), size, given?.url],
+    (signal) => (refused ? Promise.resolve(null) : (source?.load(signal) ?? picture(used, point, size, signal))),
+    [used.model, used.psi, formatPoint(point), size, source?.key],
   );
   useEffect(() => void (value && onLoad?.(value)), [value]);
-  if (error) {
-    return html`<span class="well failed"><span class="failed-text">${error}</span>
-      <button class="button small" onClick=${(event) => {
-        event.preventDefault();
-        event.stopPropagation();
-        retry();
-      }}>Try again</button></span>`;
+  if (refused || error) {
+    return html`<span class="well failed"><span class="failed-text">${refused || error}</span>
+      ${refused ? null : html`<button class="button small" onClick=${retry}>Try again</button>`}</span>`;
   }
-  return html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
+  return wrap(html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
     ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`}
       width=${size} height=${size} decoding="async" />` : null}
-  </span>`;
+  </span>`);
 }
 
-/** @param {{point: Point, setting?: import("../requests.js").Setting, name?: string, note?: string, given?: Given}} props */
-export function Tile({ point, setting, name, note, given }) {
+/** @param {{point: Point, setting?: import("../requests.js").Setting, name?: string, note?: string, source?: Source}} props */
+export function Tile({ point, setting, name, note, source }) {
   const page = usePage();
   const used = setting ?? page.setting;
   const [drawn, setDrawn] = useState(/** @type {string | undefined} */ (undefined));
@@ -57,8 +55,8 @@ export function Tile({ point, setting, name, note, given }) {
     act();
   };
   return html`<div class="tile">
-    <${Link} class="tile-link" to=${to} onKeyDown=${keys}>
-      <${GalaxyImage} point=${point} setting=${setting} given=${given} onLoad=${(made) => setDrawn(made.className)} /><//>
+    <${GalaxyImage} point=${point} setting=${setting} source=${source} onLoad=${(made) => setDrawn(made.className)}
+      wrap=${(picture) => html`<${Link} class="tile-link" to=${to} onKeyDown=${keys}>${picture}<//>`} />
     <div class="tile-foot">
       <span class="tile-name"><b>${title}</b>${className ? html` <span>${classLabel(className)}</span>` : null}</span>
       <span class="tile-acts"><${Acts} acts=${acts} name=${nameOf(point)} /></span>
@@ -88,6 +86,8 @@ export function useActs(point, setting) {
     },
     add() {
       if (state.slots.length >= MAX_SLOTS) return say(`All ${MAX_SLOTS} slots are taken. Empty one below.`);
+      const refused = refusal(point);
+      if (refused) return say(refused);
       go({ slots: [...state.slots, point] });
       return say(`${nameOf(point)} is in slot ${letter(state.slots.length)}`);
     },

@@ -13,16 +13,19 @@ export function Tray() {
     go({ slots: slots.filter((_, i) => i !== index), weights: state.weights.filter((_, i) => i !== index) });
     say(`Slot ${letter(index)} is empty`);
   };
+  const slotPicture = (point, i) => {
+    const linked = (picture) => html`<${Link} to=${{ view: "galaxy", at: point }}
+      aria-label=${`Slot ${letter(i)}: ${describe(point)}`}>${picture}<span class="slot-letter"
+        aria-hidden="true">${letter(i)}</span><//>`;
+    return setting.model ? html`<${GalaxyImage} point=${point} alt="" wrap=${linked} />` : linked(null);
+  };
   return html`<section class="tray" aria-label="Slots">
     ${slots.length === 0 ? html`<p class="tray-hint">Put galaxies that you like here with <b>+</b>, then make a film of them,
       mix their styles, or add and subtract them.</p>` : null}
     <ol class="slots">
       ${slots.map(
         (point, i) => html`<li class="slot" key=${`${i} ${formatPoint(point)}`}>
-          <${Link} to=${{ view: "galaxy", at: point }} aria-label=${`Slot ${letter(i)}: ${describe(point)}`}>
-            ${setting.model ? html`<${GalaxyImage} point=${point} alt="" />` : null}<span class="slot-letter"
-              aria-hidden="true">${letter(i)}</span>
-          <//>
+          ${slotPicture(point, i)}
           <button class="slot-empty" onClick=${() => empty(i)} aria-label=${`Empty slot ${letter(i)}, ${nameOf(point)}`}>
             <${Icon} name="close" /></button>
         </li>`,

@@ -6,7 +6,7 @@ import { Icon } from "../components/icons.js";
 import { JobStatus, useJob } from "../components/job.js";
 import { Player } from "../components/player.js";
 import { TakeHome } from "../components/takehome.js";
-import { MAX_SLOTS, letter } from "../components/tile.js";
+import { letter, useActs } from "../components/tile.js";
 import { Frames, placeOf } from "../film.js";
 import { Link, useSettled, usePage } from "../page.js";
 import { latentOf } from "../pictures.js";
@@ -93,18 +93,14 @@ function FilmOfSlots() {
 
 /** What can be done with the frame that is shown: where the way is straight in w, it is a point that the page can name. */
 function FrameActs() {
-  const { state, card, go, say } = usePage();
+  const { state, card, setting } = usePage();
   const { slots, frames, frame, loop, curve, space } = state;
+  const { from, to, t } = placeOf(Math.min(frame, frames - 1), frames, slots.length, loop);
+  const point = blend(slots[from], slots[to], Number(t.toFixed(4)));
+  const { add } = useActs(point, setting);
   const nameable = curve === "linear" && !(card?.num_ws && space === "z");
   if (!nameable)
     return html`<p class="small-print">To take a single frame, choose the straight way${card?.num_ws ? " in w" : ""}.</p>`;
-  const { from, to, t } = placeOf(Math.min(frame, frames - 1), frames, slots.length, loop);
-  const point = blend(slots[from], slots[to], Number(t.toFixed(4)));
-  const add = () => {
-    if (slots.length >= MAX_SLOTS) return say(`All ${MAX_SLOTS} slots are taken. Empty one below.`);
-    go({ slots: [...slots, point] });
-    return say(`The frame is in slot ${letter(slots.length)}`);
-  };
   return html`<div class="row"><${Link} class="button" to=${{ view: "galaxy", at: point }}>Open this frame<//>
     <button class="button" onClick=${add}><${Icon} name="plus" /> Into the next slot</button></div>`;
 }

@@ -1,21 +1,21 @@
 /** One galaxy: picture and pixels, files, latents, where it comes from. */
 
 import { Chips, Variety } from "../components/controls.js";
-import { Grid } from "../components/grid.js";
 import { Icon } from "../components/icons.js";
 import { Latents } from "../components/latents.js";
 import { PixelLook, Pixels } from "../components/pixels.js";
 import { ModelFiles } from "../components/servicefile.js";
 import { TakeHome } from "../components/takehome.js";
-import { GalaxyImage, Tile, useActs } from "../components/tile.js";
+import { GalaxyImage, useActs } from "../components/tile.js";
 import { Link, useLoaded, usePage } from "../page.js";
 import { fitsOf, latentOf, latentsOfFits } from "../pictures.js";
-import { MAX_SEED, atomOf, classLabel, describe, formatPoint, nameOf, seedPoint } from "../point.js";
+import { MAX_SEED, NEIGHBOUR_STEP, atomOf, classLabel, describe, formatPoint, nameOf, seedPoint } from "../point.js";
 import { galaxyRequest } from "../requests.js";
 import { html, useMemo } from "../vendor/preact-htm.js";
-import { neighbours } from "./similar.js";
+import { Neighbours, classOf, neighbours } from "./similar.js";
 
 const LARGE = 512;
+const NEIGHBOURS = 6;
 /** @type {[string, string][]} */
 const FORMATS = [
   ["png", "PNG"],
@@ -24,17 +24,18 @@ const FORMATS = [
 
 export function Galaxy() {
   const { state, setting, card } = usePage();
-  const point = state.at ?? seedPoint(0);
+  const point = /** @type {import("../point.js").Point} */ (state.at);
   const text = formatPoint(point);
   const atom = atomOf(point);
   const loaded = useLoaded(
-    async () => ({ of: text, bytes: await (await fitsOf(setting, point)).arrayBuffer() }),
+    async (signal) => ({ of: text, bytes: await (await fitsOf(setting, point, signal)).arrayBuffer() }),
     [setting.model, setting.psi, text],
   );
   // Another galaxy's pixels and latents never stand under this one's name.
   const fits = { ...loaded, value: loaded.value?.of === text ? loaded.value.bytes : null };
-  const drawn = useMemo(() => (fits.value ? latentsOfFits(fits.value).className : undefined), [fits.value]);
-  const className = atom?.kind === "seed" ? (atom.class ?? drawn) : undefined;
+  const drawn = useMemo(() => fits.value && latentsOfFits(fits.value).className, [fits.value]);
+  const className = classOf(point, fits.error ? undefined : drawn);
+  const near = neighbours(point, className, 0, NEIGHBOURS, NEIGHBOUR_STEP, "near", card);
   const request = () => galaxyRequest(setting, point, (one) => latentOf(setting, one));
   return html`<div class="view">
     <div class="galaxy-page">
@@ -56,8 +57,7 @@ export function Galaxy() {
     </div>
     <section class="stack wide-stack" aria-label="More like this">
       <div class="job-line"><h2>More like this</h2><${Link} to=${{ view: "similar", at: point }}>All neighbours<//></div>
-      <${Grid} label="Neighbours" className="grid one-row">${neighbours(point, className, 0, 6, 0.5, { like: "near" },
-        card).map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`)}<//>
+      <${Neighbours} near=${near} count=${NEIGHBOURS} className="grid one-row" />
     </section>
     <div class="panels">
       <section class="panel" aria-label="How it is made"><h2>How it is made</h2>
@@ -117,13 +117,13 @@ function ActRow({ point }) {
   </div>`;
 }
 
-/** @param {{point: import("../point.js").Point, className?: string}} props */
+/** @param {{point: import("../point.js").Point, className?: string | null}} props */
 function Facts({ point, className }) {
   const { card, setting } = usePage();
   const psi = setting.psi ?? card?.truncation;
   const side = card?.pixel_scale_arcsec ? `, ${(card.resolution * card.pixel_scale_arcsec).toFixed(0)}″ across` : "";
   const facts = [
-    ["Point", describe(point, className)],
+    ["Point", describe(point, className ?? undefined)],
     ["Variety ψ", psi === undefined ? "" : `${psi}${setting.psi === null ? " (the model's own)" : ""}`],
     ["Pixels", card ? `${card.resolution} × ${card.resolution}${side}` : ""],
     ["Bands", card ? card.bands.map((/** @type {any} */ band) => band.name).join(", ") : ""],

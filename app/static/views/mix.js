@@ -98,11 +98,14 @@ function MixTable({ rows, columns, layers, cells, busy, status }) {
 /** @param {{row: Point, index: number, columns: Point[], layers: number[], cells: Map<string, string>}} props */
 function MixRow({ row, index, columns, layers, cells }) {
   const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const cell = (/** @type {number} */ c) => ({ url: cells.get(`cell-${two(index)}-${two(c)}.png`) ?? null });
+  const cell = (/** @type {number} */ c) => {
+    const url = cells.get(`cell-${two(index)}-${two(c)}.png`) ?? null;
+    return { key: url ?? "", load: () => Promise.resolve({ url }) };
+  };
   return html`<tr>
     <th scope="row"><${Tile} point=${row} name=${`${letter(index)} · ${short(row)}`} /></th>
     ${columns.map((column, c) => html`<td key=${c}>
-      <${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(index)} × ${c + 1}`} given=${cell(c)} />
+      <${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(index)} × ${c + 1}`} source=${cell(c)} />
     </td>`)}
   </tr>`;
 }

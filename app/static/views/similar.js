@@ -2,10 +2,10 @@
 
 import { Chips, Slider, Variety } from "../components/controls.js";
 import { Grid } from "../components/grid.js";
-import { Tile } from "../components/tile.js";
+import { TILE_PIXELS, Tile } from "../components/tile.js";
 import { Link, useLoaded, usePage } from "../page.js";
 import { picture } from "../pictures.js";
-import { atomOf, blend, classLabel, describe, formatPoint, mixPoint, nameOf, seedPoint } from "../point.js";
+import { atomOf, blend, classLabel, formatPoint, mixPoint, nameOf, refusal, seedPoint } from "../point.js";
 import { html } from "../vendor/preact-htm.js";
 
 const COUNT = 20;
@@ -13,13 +13,14 @@ const FIRST = 1000;
 
 export function Similar() {
   const { state, setting, card, go } = usePage();
-  const point = state.at ?? seedPoint(0);
-  const { value } = useLoaded(() => picture(setting, point, 128), [setting.model, setting.psi, formatPoint(point)]);
-  const atom = atomOf(point);
-  const className = atom?.kind === "seed" ? (atom.class ?? value?.className) : undefined;
+  const point = /** @type {import("../point.js").Point} */ (state.at);
+  const { value, busy } = useLoaded(
+    (signal) => picture(setting, point, TILE_PIXELS, signal),
+    [setting.model, setting.psi, formatPoint(point)],
+  );
+  const className = classOf(point, busy ? null : value?.className);
   const styled = Boolean(card?.num_ws);
-  const waiting = atom?.kind === "seed" && !className && card?.classes.length > 0; // for the class that the seed draws
-  const near = waiting ? [] : neighbours(point, className, state.seed, COUNT, state.step, state, card);
+  const near = neighbours(point, className, state.seed, COUNT, state.step, state.like, card);
   /** @type {[string, string][]} */
   const kinds = [
     ["near", "A little different"],
@@ -43,31 +44,38 @@ export function Similar() {
       <${Variety} />
       <button class="button" onClick=${() => go({ seed: state.seed + COUNT })}>Other neighbours</button>
     </div>
-    <${Grid} label="Neighbours">
-      ${[
-        html`<${Tile} key="itself" point=${point} note="this one" />`,
-        ...near.map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`),
-      ]}
-    <//>
+    <${Neighbours} near=${near} count=${COUNT} first=${[html`<${Tile} key="itself" point=${point} note="this one" />`]} />
   </div>`;
+}
+
+/** @typedef {{point: import("../point.js").Point, name: string}} Neighbour */
+
+/**
+ * The class that the neighbours of a seed share with it: its own, else the one that it draws.
+ * @param {import("../point.js").Point} point
+ * @param {string | null | undefined} drawn null: not known yet; undefined: none
+ */
+export function classOf(point, drawn) {
+  const atom = atomOf(point);
+  return atom?.kind === "seed" ? (atom.class ?? drawn) : undefined;
 }
 
 /**
  * Points near `point`: towards other seeds of its class, or (style models) mixed with them.
  * @param {import("../point.js").Point} point
- * @param {string | undefined} className
+ * @param {string | null | undefined} className null: not known yet
  * @param {number} start added to the first neighbour's seed
  * @param {number} count
  * @param {number} step share of the way
- * @param {{like: string}} state
+ * @param {string} like
  * @param {any} card
- * @returns {{point: import("../point.js").Point, name: string}[]}
+ * @returns {Neighbour[] | null} null where they cannot be named yet
  */
-export function neighbours(point, className, start, count, step, { like }, card) {
-  if (!card) return [];
+export function neighbours(point, className, start, count, step, like, card) {
+  if (!card || (className === null && card.classes.length)) return null;
   return Array.from({ length: count }, (_, i) => {
     const seed = FIRST + start + i;
-    const other = seedPoint(seed, className);
+    const other = seedPoint(seed, className ?? undefined);
     if (like === "near" || !card.num_ws) return { point: blend(point, other, step), name: `→ ${seed}` };
     const { coarse, ...finer } = card.layers;
     const layers = like === "shape" ? Object.values(finer).flat() : coarse;
@@ -75,7 +83,21 @@ export function neighbours(point, className, start, count, step, { like }, card)
   });
 }
 
-/** @param {import("../address.js").State} state @param {string | undefined} className */
+/**
+ * Neighbours as tiles, or places for them while they cannot be named.
+ * @param {{near: Neighbour[] | null, count: number, first?: any[], className?: string}} props first: tiles before them
+ */
+export function Neighbours({ near, count, first = [], className = "grid" }) {
+  const refused = near?.map(({ point }) => refusal(point)).find(Boolean);
+  if (refused) return html`<p class="error">${refused}</p>`;
+  const tiles = near
+    ? near.map((one) => html`<${Tile} key=${formatPoint(one.point)} point=${one.point} name=${one.name} />`)
+    : Array.from({ length: count }, (_, i) => html`<div key=${i} class="tile"><span class="well loading"></span>
+      <div class="tile-foot"></div></div>`);
+  return html`<${Grid} label="Neighbours" className=${className}>${[...first, ...tiles]}<//>`;
+}
+
+/** @param {import("../address.js").State} state @param {string | null | undefined} className */
 function explain(state, className) {
   const kind = className ? `${classLabel(className)} galaxies` : "galaxies";
   if (state.like === "shape")

@@ -1,15 +1,15 @@
 /** Arithmetic with the slots: A − B + C, or any weights. */
 
-import { Variety } from "../components/controls.js";
+import { Chips, NumberInput, Variety } from "../components/controls.js";
 import { NeedsSlots } from "../components/empty.js";
 import { Icon } from "../components/icons.js";
 import { TakeHome } from "../components/takehome.js";
 import { GalaxyImage, letter, useActs } from "../components/tile.js";
 import { Link, usePage, useSettled } from "../page.js";
-import { latentOf } from "../pictures.js";
+import { latentOf, pictureOf } from "../pictures.js";
 import { describe, formatPoints, nameOf, signed, sum } from "../point.js";
 import { sumRequest } from "../requests.js";
-import { html } from "../vendor/preact-htm.js";
+import { html, useRef } from "../vendor/preact-htm.js";
 
 /** @type {[string, string][]} */
 const FORMATS = [
@@ -17,6 +17,8 @@ const FORMATS = [
   ["fits", "FITS"],
   ["zip", "ZIP"],
 ];
+
+const LARGE = 512;
 
 /** Ways to begin, by number of slots. @type {[string, (count: number) => number[]][]} */
 const PRESETS = [
@@ -40,38 +42,49 @@ function SumOfSlots() {
   const { slots } = state;
   const weights = weightsOf(slots.length, state.weights);
   const point = sum(slots.map((slot, i) => [weights[i], slot]));
-  const settled = useSettled(point, 120);
+  const space = card?.num_ws ? state.space || "w" : "";
+  const inZ = space === "z"; // then the result is no point that the page can name: those are sums in w
+  const key = [setting.model, setting.psi, formatPoints(slots), weights.join(), space].join(" ");
   const weigh = (/** @type {number} */ index, /** @type {number} */ weight) =>
     go({ weights: weights.map((one, i) => (i === index ? weight : one)) }, { replace: true });
-  const request = () => sumRequest(setting, slots, weights, "", (one) => latentOf(setting, one));
+  const request = () => sumRequest(setting, slots, weights, inZ ? "z" : "", (one) => latentOf(setting, one));
+  const result = useRest({ key, point, alt: `Synthetic galaxy: ${describe(point)}${inZ ? ", added in z" : ""}`,
+    source: inZ ? { key, load: (/** @type {AbortSignal} */ signal) => pictureOf(request, key, LARGE, signal) } : undefined });
   return html`<div class="sum">
     <div class="stack wide-stack">
       <div class="row">${PRESETS.map(([title, make]) => html`<button key=${title} class="button small"
         onClick=${() => go({ weights: make(slots.length) })}>${title}</button>`)}</div>
       <ol class="terms">${slots.map((slot, i) => html`<${Term} key=${i} point=${slot} index=${i} weight=${weights[i]}
         onWeight=${(weight) => weigh(i, weight)} />`)}</ol>
+      ${space ? html`<${Chips} label="Space" hideLabel=${false} name="space" value=${space} options=${[
+        ["w", "w"],
+        ["z", "z"],
+      ]} onChange=${(value) => go({ space: value === "w" ? "" : value })} />` : null}
       <${Variety} />
     </div>
     <section class="stack wide-stack" aria-label="Result">
       <h2 class="equation">${slots.map((_, i) => html`<span key=${i}>${signed(weights[i])} ${letter(i)} </span>`)}=</h2>
-      <${GalaxyImage} point=${settled} size=${512} alt=${`Synthetic galaxy: ${describe(settled)}`} />
-      <${ResultActs} point=${point} />
+      <${GalaxyImage} point=${result.point} size=${LARGE} source=${result.source} alt=${result.alt} />
+      ${inZ ? html`<p class="small-print">To go on with the result, add in w.</p>` : html`<${ResultActs} point=${point} />`}
       <${TakeHome} formats=${FORMATS} request=${request} extra=${(format) => (format === "fits" ? {} : { show_terms: true })}
         name=${`${setting.model.replace("@", "-")}-sum`}
-          remake=${[setting.model, setting.psi, formatPoints(slots), weights.join()]} />
-      <p class="small-print">PNG and ZIP show the terms beside the result.${card?.num_ws ? " The sum is made in w." : ""}</p>
+          remake=${[key]} />
+      <p class="small-print">PNG and ZIP show the terms beside the result.</p>
     </section>
   </div>`;
+}
+
+/** `now` as it was when its key last stood still. @template {{key: string}} T @param {T} now @returns {T} */
+function useRest(now) {
+  const settled = useSettled(now.key, 120);
+  const last = useRef(now);
+  if (now.key === settled) last.current = now;
+  return last.current;
 }
 
 /** @param {{point: import("../point.js").Point, index: number, weight: number, onWeight: (weight: number) => void}} props */
 function Term({ point, index, weight, onWeight }) {
   const name = `Weight of ${letter(index)}, ${nameOf(point)}`;
-  const typed = (event) => {
-    const given = Number(event.target.value);
-    if (event.target.value === "" || !Number.isFinite(given)) event.target.value = String(weight);
-    else onWeight(Math.max(-1000, Math.min(1000, given)));
-  };
   return html`<li class="term">
     <span class="term-picture"><${GalaxyImage} point=${point} alt="" />
       <span class="slot-letter" aria-hidden="true">${letter(index)}</span></span>
@@ -80,8 +93,8 @@ function Term({ point, index, weight, onWeight }) {
       <div class="term-weight">
         <input type="range" min="-2" max="2" step="0.05" value=${weight} aria-label=${name}
           onInput=${(event) => onWeight(Number(event.target.value))} />
-        <input type="number" step="0.05" min="-1000" max="1000" value=${weight} aria-label=${`${name}, as a number`}
-          onChange=${typed} />
+        <${NumberInput} step="0.05" min=${-1000} max=${1000} value=${weight} onChange=${onWeight}
+          aria-label=${`${name}, as a number`} />
       </div>
     </div>
   </li>`;
@@ -104,7 +117,7 @@ function ResultActs({ point }) {
  * @param {number} count
  * @param {number[]} given
  */
-export function weightsOf(count, given) {
+function weightsOf(count, given) {
   const usual = PRESETS[count === 2 ? 1 : 0][1](count);
   return usual.map((weight, i) => given[i] ?? (given.length ? 0 : weight));
 }

@@ -1,0 +1,36 @@
+/** Addresses that lead nowhere: what is wrong with them, and ways on. */
+
+import { Link, usePage } from "../page.js";
+import { html } from "../vendor/preact-htm.js";
+import { PLACES } from "./header.js";
+
+/** @param {{title: string, children: any}} props */
+function Lost({ title, children }) {
+  return html`<div class="view"><div class="empty" role="alert"><h1>${title}</h1>${children}</div></div>`;
+}
+
+/** The address names a view that the page lacks. */
+export function NoSuchView() {
+  const { state } = usePage();
+  return html`<${Lost} title=${`There is no view “${state.view}”`}><p>This page has these:</p>
+    <p class="row centred">${PLACES.map(([view, title]) => html`<${Link} key=${view} class="button" to=${{ view }}>${title}<//>`)}</p><//>`;
+}
+
+/** The address names no galaxy, where the view shows one. */
+export function NoSuchGalaxy() {
+  const { state } = usePage();
+  const { at } = state;
+  const why = at && "why" in at ? at.why : "Nothing is said of which galaxy is meant.";
+  return html`<${Lost} title="This address names no galaxy"><p>${why}</p>
+    <p><${Link} class="button primary" to=${{ view: "gallery" }}>To the gallery<//></p><//>`;
+}
+
+/** The address names a model that the service lacks, or there is none at all. */
+export function NoSuchModel() {
+  const { state, models } = usePage();
+  if (models.length === 0)
+    return html`<${Lost} title="This service has no model yet"><p>Whoever runs it has to publish one.</p><//>`;
+  return html`<${Lost} title=${`There is no model “${state.model}” here`}><p>This service has these:</p>
+    <p class="row centred">${models.map(({ name, version }) => html`<${Link} key=${`${name}@${version}`} class="button"
+      to=${{ model: `${name}@${version}`, class: "", layers: [] }}>${name}@${version}<//>`)}</p><//>`;
+}

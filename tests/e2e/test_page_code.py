@@ -1,0 +1,71 @@
+"""What "copy as curl or Python" gives is run as a reader would run it, against the same service."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from httpx import get
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.e2e.browser import Visit
+
+ADDRESSES = {
+    "galaxy.png": "/?view=galaxy&at=42~merger&psi=1&size=128",
+    "mix.fits": "/?view=galaxy&at=mix(42:7~merger:3.4)&format=fits",
+    "sum.fits": "/?view=sum&slots=42,7~merger,3&space=z&format=fits",
+    "film.gif": "/?view=film&slots=42,0.5*7;0.5*3&frames=4",
+    "mix.zip": "/?view=mix&slots=42&across=8,22&format=zip",
+}
+KEY = "not-looked-at"
+"""A service without keys takes any; what matters is that the commands read theirs from the environment."""
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_the_copied_commands_make_the_same_file(visit: Visit, tmp_path: Path, name: str) -> None:
+    keyed = name == "galaxy.png"
+    if keyed:
+        visit.page.add_init_script(f"sessionStorage.setItem('galsynth-key', '{KEY}')")
+    visit.go(ADDRESSES[name])
+    visit.page.get_by_text("Copy as curl or Python").click()
+    expect(visit.page.get_by_label("curl command")).to_contain_text(f"curl -o {name}")
+    curl = visit.page.get_by_label("curl command").inner_text()
+    visit.choose("Python")
+    expect(visit.page.get_by_label("Python code")).to_contain_text("from galsynth import Client")
+    python = visit.page.get_by_label("Python code").inner_text()
+    assert ("GALSYNTH_API_KEY" in curl and "GALSYNTH_API_KEY" in python) == keyed
+    found = []
+    for command in (["bash", "-c", curl], [sys.executable, "-c", python]):
+        folder = tmp_path / Path(command[0]).name
+        folder.mkdir()
+        subprocess.run(command, cwd=folder, check=True, timeout=120, env=os.environ | {"GALSYNTH_API_KEY": KEY})
+        assert [path.name for path in folder.iterdir()] == [name]
+        found.append(pixels(folder / name))
+    assert np.array_equal(*found)
+    if keyed:
+        there = get(f"{visit.base}/v1/galaxies/{visit.service.model}/42.png?class=merger&truncation=1&size=128").content
+        (tmp_path / "there.png").write_bytes(there)
+        assert np.array_equal(found[0], pixels(tmp_path / "there.png"))
+
+
+def pixels(path: Path) -> np.ndarray:
+    """All pixels of a valid file."""
+    if path.suffix == ".fits":
+        with fits.open(path, checksum=True) as hdus:
+            hdus.verify("exception")
+            return np.stack([hdu.data for hdu in hdus[1:] if isinstance(hdu, fits.ImageHDU)])
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None
+            names = [name for name in archive.namelist() if name.endswith(".png")]
+            return np.stack([np.asarray(Image.open(archive.open(name))) for name in names])
+    with Image.open(path) as image:
+        image.verify()
+    return np.asarray(Image.open(path).convert("RGB"))
