@@ -50,15 +50,15 @@ def main(
     seconds: Annotated[float, typer.Option(min=0.5, help="seconds of load for each figure")] = 8.0,
     peers: Annotated[bool, typer.Option(help="the same load on LitServe and BentoML")] = True,
     peers_env: Annotated[Path, typer.Option(help="virtual environment of the peers, made where it is missing")] = PEERS_ENV,
-    soak_seconds: Annotated[float, typer.Option(min=10, help="how long the soak lasts")] = 1800.0,
-    plot: Annotated[Path | None, typer.Option(help="draw the soak into this SVG file")] = None,
+    minutes: Annotated[float, typer.Option(min=0.2, help="how long the soak lasts")] = 30.0,
+    plot: Annotated[Path | None, typer.Option(help="draw the soak into this PNG file")] = None,
     out: Annotated[Path | None, typer.Option(help="also write the JSON to this file")] = None,
 ) -> None:
     """Measure the service on this machine; every timing stands beside its peer from the same run."""
     for name in names or []:
         if name not in BENCHMARKS:
             raise typer.BadParameter(f"{name!r} is unknown; there are {', '.join(BENCHMARKS)}")
-    options = Options(workers, seconds, peers_env.resolve() if peers else None, soak_seconds, plot)
+    options = Options(workers, seconds, peers_env.resolve() if peers else None, minutes, plot)
     found: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},

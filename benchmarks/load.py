@@ -30,13 +30,18 @@ class Target:
 
 @dataclass
 class Load:
-    """What came back: seconds of every good answer, when each came, and how many were no good answer."""
+    """What came back: seconds of every good answer, when each came, and when a request had none."""
 
     times: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
-    errors: int = 0
+    failures: list[float] = field(default_factory=list)
     seconds: float = 0.0
     generator_cpu_seconds: float = 0.0
+
+    @property
+    def errors(self) -> int:
+        """Requests without a good answer."""
+        return len(self.failures)
 
     @property
     def per_second(self) -> float:
@@ -108,7 +113,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Count a connection that ended under a request as an error."""
         if not self.ended.done():
-            self._load.errors += 1
+            self._load.failures.append(time.perf_counter())
             self.ended.set_result(None)
 
     def data_received(self, data: bytes) -> None:
@@ -122,7 +127,7 @@ class _Connection(asyncio.Protocol):
             self._load.times.append(now - self._begun)
             self._load.ends.append(now)
         else:
-            self._load.errors += 1
+            self._load.failures.append(now)
         self._buffer = b""
         self._pause(now)
 

@@ -15,11 +15,11 @@ class Options:
     workers : processes of one ONNX Runtime thread each.
     seconds : of load for a figure.
     peers : folder of the environment in which LitServe and BentoML run; None leaves them out.
-    soak_seconds, plot : how long the soak lasts, and the SVG file to draw it into.
+    minutes, plot : how long the soak lasts, and the PNG file (or SVG, PDF) to draw it into.
     """
 
     workers: int
     seconds: float
     peers: Path | None
-    soak_seconds: float
+    minutes: float
     plot: Path | None

@@ -5,35 +5,44 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from benchmarks.load import Load, closed_loop, open_loop
 from benchmarks.options import Options
-from benchmarks.plot import Line, Panel, svg
 from benchmarks.service import Service, running_service
 
-CLIENTS, SHARE, POINTS = 32, 0.8, 60
+CLIENTS, SHARE = 32, 0.8
+SATURATED_SECONDS, PART_SECONDS, SAMPLE_SECONDS = 10.0, 60.0, 5.0
 MEGABYTE = 2**20
 
 
 def soak(options: Options) -> dict[str, Any]:
-    """Memory by process and p50/p99 over ``soak_seconds`` at 80 % of what 32 clients get; also drawn where a file is named."""
+    """Each minute's p50, p99 and errors at 80 % of what 32 clients get, and every process' memory; drawn where a file is named.
+
+    ``growth_percent``: of each process, the median of its memory in the last quarter over that in the second. The first is left
+    out: a process takes what it needs while it warms up.
+    """
+    seconds = options.minutes * 60
     with running_service(options.workers) as service:
-        most, seed = closed_loop(service.target, CLIENTS, 10.0, 0)
-        memory = _Memory(service, options.soak_seconds / POINTS)
+        most, seed = closed_loop(service.target, CLIENTS, min(SATURATED_SECONDS, seconds), 0)
+        memory = _Memory(service, min(SAMPLE_SECONDS, seconds / 24))
         memory.start()
         begun = time.perf_counter()
-        load, _ = open_loop(service.target, CLIENTS, options.soak_seconds, seed, SHARE * most.per_second)
+        load, _ = open_loop(service.target, CLIENTS, seconds, seed, SHARE * most.per_second)
         memory.stop()
     document = {
-        "seconds": options.soak_seconds,
+        "minutes": options.minutes,
         "saturation_per_second": most.per_second,
         **load.document(),
-        "over_time": _over_time(load, begun, options.soak_seconds),
+        "over_time": _over_time(load, begun, seconds),
         "memory_mb": memory.samples,
+        "growth_percent": _growth(memory.samples),
     }
     if options.plot is not None:
-        options.plot.write_text(_drawn(document))
+        _draw(document, options.plot)
     return document
 
 
@@ -47,7 +56,7 @@ class _Memory(threading.Thread):
 
     def run(self) -> None:
         begun, processes = time.monotonic(), self._service.processes()
-        names = [f"{role} {pid}" if role == "worker" else role for role, pid in ((r, n) for n, (r, _) in enumerate(processes))]
+        names = [f"{role} {number}" if role == "worker" else role for number, (role, _) in enumerate(processes)]
         while not self._ended.is_set():
             sizes = [process.memory_info().rss / MEGABYTE for _, process in processes]
             self.samples.append({"seconds": time.monotonic() - begun, **dict(zip(names, sizes, strict=True))})
@@ -60,26 +69,53 @@ class _Memory(threading.Thread):
 
 
 def _over_time(load: Load, begun: float, seconds: float) -> list[dict[str, float]]:
-    parts: list[list[float]] = [[] for _ in range(POINTS)]
+    """Figures of each minute, by when answers came; the last part is what is left of one."""
+    count = max(1, round(seconds / PART_SECONDS))
+    length = seconds / count
+
+    def part_of(moment: float) -> int:
+        return min(count - 1, int((moment - begun) / length))
+
+    parts: list[list[float]] = [[] for _ in range(count)]
     for taken, end in zip(load.times, load.ends, strict=True):
-        parts[min(POINTS - 1, int((end - begun) / seconds * POINTS))].append(taken * 1000)
+        parts[part_of(end)].append(taken * 1000)
+    errors = [part_of(moment) for moment in load.failures]
     return [
         {
-            "seconds": (place + 0.5) * seconds / POINTS,
-            "per_second": len(part) * POINTS / seconds,
+            "seconds": (place + 0.5) * length,
+            "per_second": len(part) / length,
             "p50_ms": statistics.median(part),
             "p99_ms": sorted(part)[int(len(part) * 0.99)],
+            "errors": errors.count(place),
         }
         for place, part in enumerate(parts)
         if part
     ]
 
 
-def _drawn(document: dict[str, Any]) -> str:
-    minutes = [part["seconds"] / 60 for part in document["over_time"]]
-    times = [Line(name, minutes, [part[f"{name}_ms"] for part in document["over_time"]]) for name in ("p50", "p99")]
-    samples = document["memory_mb"]
-    sampled = [sample["seconds"] / 60 for sample in samples]
-    sizes = [Line(name, sampled, [sample[name] for sample in samples]) for name in samples[0] if name != "seconds"]
-    title = f"{document['per_second']:.0f} images a second, {document['errors']} errors"
-    return svg(title, [Panel("answer, ms", times), Panel("resident memory, MB", sizes)], "minutes")
+def _growth(samples: list[dict[str, float]]) -> dict[str, float]:
+    quarter = max(1, len(samples) // 4)
+    second, last = samples[quarter : 2 * quarter] or samples, samples[-quarter:]
+
+    def median(part: list[dict[str, float]], name: str) -> float:
+        return statistics.median(sample[name] for sample in part)
+
+    return {name: 100 * (median(last, name) / median(second, name) - 1) for name in samples[0] if name != "seconds"}
+
+
+def _draw(document: dict[str, Any], path: Path) -> None:
+    """Answer times above, memory below, as the kind of picture that the name of ``path`` ends in."""
+    over_time, samples = document["over_time"], document["memory_mb"]
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    answers, memory = figure.subplots(2, 1, sharex=True)
+    for name in ("p50", "p99"):
+        answers.plot([part["seconds"] / 60 for part in over_time], [part[f"{name}_ms"] for part in over_time], ".-", label=name)
+    for name in document["growth_percent"]:
+        memory.plot([sample["seconds"] / 60 for sample in samples], [sample[name] for sample in samples], label=name)
+    answers.set(ylabel="answer, ms", title=f"{document['per_second']:.0f} images a second, {document['errors']} errors")
+    memory.set(ylabel="resident memory, MB", xlabel="minutes")
+    for axes in (answers, memory):
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        axes.grid(alpha=0.3)
+    figure.savefig(path)

@@ -337,7 +337,7 @@ def publish_scorer(source: Path, root: Path) -> ScorerVersion:
     return read_scorer(_publish(source, root / SCORERS, ScorerCard))
 
 
-def _publish(source: Path, root: Path, kind: type[ModelCard] | type[ScorerCard]) -> Path:
+def _publish(source: Path, root: Path, kind: type[AnyCard]) -> Path:
     """Verify, write aside, rename; returns the folder of the new version."""
     card = _parsed(source / "card.json", kind)
     card = card.model_copy(update={"digest": card.compute_digest()})

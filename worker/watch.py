@@ -1,4 +1,4 @@
-"""One thread that looks after what runs: progress, cancellation, leases, the beacon, the watchdog.
+"""One thread that looks after what runs: progress, cancellation, leases, the beacon, the watchdog, free memory.
 
 Running jobs never speak to Redis themselves: ten times a second their progress goes out, and orders to stop come in, in one round
 trip for all. A job shorter than that costs none.
@@ -21,11 +21,13 @@ import structlog
 from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from worker.engine import Engine, Ticket
+from worker.memory import trim
 from worker.metrics import Metrics
 from worker.throughput import Throughput
 
 PERIOD_SECONDS = 0.1
 BEACON_PERIOD_SECONDS = 1.0
+TRIM_PERIOD_SECONDS = 30.0
 STUCK_EXIT_CODE = 70
 
 _LOG = structlog.get_logger(__name__)
@@ -97,6 +99,7 @@ class Watch:
         self._ended = threading.Event()
         self._describe: Callable[[], WorkerInfo] | None = None
         self._next_beacon = 0.0
+        self._next_trim = time.monotonic() + TRIM_PERIOD_SECONDS
         self._draining = False
         self._thread = threading.Thread(target=self._loop, name="watch", daemon=True)
 
@@ -162,6 +165,9 @@ class Watch:
     def _loop(self) -> None:
         while not self._ended.wait(PERIOD_SECONDS):
             self._guard()
+            if time.monotonic() >= self._next_trim:
+                self._next_trim = time.monotonic() + TRIM_PERIOD_SECONDS
+                trim()
             try:
                 self._look()
             except redis.RedisError as error:

@@ -19,6 +19,7 @@ from galsynth.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def environment(folder: Path) -> Path:
@@ -66,7 +67,10 @@ def _await(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and child.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.post(url, json={"seeds": [0]}, timeout=30).status_code == OK:
+            answer = httpx.post(url, json={"seeds": [0]}, timeout=30)
+            if answer.status_code == OK:
+                if not answer.content.startswith(PNG):
+                    raise SystemExit(f"a peer answers with {answer.headers.get('content-type')} and not with a PNG")
                 return
         time.sleep(0.2)
     raise SystemExit(f"a peer did not start:\n{log.read_text()}")

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import threading
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from benchmarks.load import Target, closed_loop, open_loop, post
-from benchmarks.plot import Line, Panel, svg
+from benchmarks.load import Load, Target, closed_loop, open_loop, post
+from benchmarks.soak import _draw, _growth, _over_time
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -52,12 +53,14 @@ def test_an_open_loop_keeps_its_pace(target: Target) -> None:
     assert 6 <= following <= 14
 
 
-def test_a_plot_is_an_image_with_every_line_inside_its_frame() -> None:
-    lines = [Line("a <b>", [0, 1, 2], [0, 470, 3]), Line("flat", [0, 2], [100, 100])]
-    root = ET.fromstring(svg("title & more", [Panel("ms", lines), Panel("empty", [Line("zero", [0, 1], [0, 0])])], "minutes"))
-    width, height = map(float, root.attrib["viewBox"].split()[2:])
-    points = [
-        point.split(",") for line in root.iter("{http://www.w3.org/2000/svg}polyline") for point in line.attrib["points"].split()
-    ]
-    assert len(points) == 7
-    assert all(0 <= float(x) <= width and 0 <= float(y) <= height for x, y in points)
+def test_a_soak_tells_each_minute_and_growth_without_the_warming_up(tmp_path: Path) -> None:
+    load = Load(times=[0.01] * 180, ends=[100.0 + i for i in range(180)], failures=[105.0, 279.0, 281.0], seconds=180)
+    minutes = _over_time(load, 100.0, 180.0)
+    assert [part["errors"] for part in minutes] == [1, 0, 2]
+    assert [part["per_second"] for part in minutes] == [1, 1, 1]
+    samples = [{"seconds": float(i), "api": 100.0, "worker 1": 50.0 if i < 10 else 200.0 + 20 * (i >= 30)} for i in range(40)]
+    growth = _growth(samples)
+    assert growth == pytest.approx({"api": 0, "worker 1": 10})
+    picture = tmp_path / "soak.png"
+    _draw({"per_second": 1.0, "errors": 3, "over_time": minutes, "memory_mb": samples, "growth_percent": growth}, picture)
+    assert Image.open(picture).size == (900, 600)
