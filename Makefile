@@ -56,7 +56,7 @@ openapi: $(ALL_STAMP) ## write the OpenAPI document to docs/openapi.json
 	$(BIN)/python -m app.openapi > docs/openapi.json
 
 references: $(ALL_STAMP) openapi ## write docs/cli.md and docs/api.md from the code
-	$(BIN)/python docs/references.py
+	$(BIN)/python -m docs.references
 
 SECRETS := secrets/redis_password secrets/grafana_password secrets/metrics_key
 

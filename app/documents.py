@@ -26,7 +26,7 @@ class WrongValue(_Document):
     """One wrong value of a request."""
 
     pointer: str = Field(description="JSON pointer into the body; `/query/…` and `/path/…` for values of the address")
-    detail: str
+    detail: str = Field(description="what is wrong with it, and what is allowed")
 
 
 class ProblemDocument(BaseModel):
@@ -35,8 +35,8 @@ class ProblemDocument(BaseModel):
     model_config = ConfigDict(title="Problem")
 
     type: str = Field(description="`urn:galsynth:problem:<kind>`; stable, to be compared with")
-    title: str
-    status: int = Field(ge=400, le=599)
+    title: str = Field(description="the kind of problem in a few words")
+    status: int = Field(ge=400, le=599, description="the HTTP status")
     detail: str = Field(description="names the value, what is allowed and what to do")
     instance: str | None = Field(default=None, description="path of the request that failed")
     errors: list[WrongValue] = Field(default=[], description="wrong values, where some are to blame; at most 20")
@@ -45,8 +45,8 @@ class ProblemDocument(BaseModel):
 class ProgressDocument(_Document):
     """Galaxies made, and to be made."""
 
-    done: int
-    total: int
+    done: int = Field(description="made so far")
+    total: int = Field(description="to be made, the sources that a grid or a sum shows among them")
 
 
 class ScoresDocument(ResultScores):
@@ -56,52 +56,52 @@ class ScoresDocument(ResultScores):
 class ResultDocument(_Document):
     """The result of a completed job. `scores` only where they were asked for."""
 
-    href: str
-    media_type: str
-    bytes: int
-    digest: str
-    width: int | None
-    height: int | None
-    images: int
-    scores: ScoresDocument | None = None
+    href: str = Field(description="address of the bytes")
+    media_type: str = Field(description="such as `image/png`")
+    bytes: int = Field(description="its size")
+    digest: str = Field(description="`sha256:` and 64 hexadecimal digits; the `ETag` is the same")
+    width: int | None = Field(description="of the picture in pixels; null where there is none")
+    height: int | None = Field(description="of the picture in pixels; null where there is none")
+    images: int = Field(description="galaxies, frames or cells in it")
+    scores: ScoresDocument | None = Field(default=None, description="where the request names a scorer")
 
 
 class LinksDocument(_Document):
     """Addresses of what belongs to a job."""
 
-    self: str
+    self: str = Field(description="this document")
     result: str = Field(description="answers 409 until the job is COMPLETED")
     events: str = Field(description="server-sent events")
-    cancel: str
+    cancel: str = Field(description="to be POSTed to")
 
 
 class JobDocument(_Document):
     """One job. `request` has every value filled in: sent again, it gives the same pixels."""
 
-    id: str
-    operation: Operation
-    phase: Phase
-    progress: ProgressDocument
+    id: str = Field(description="32 hexadecimal digits")
+    operation: Operation = Field(description="the route that it was sent to")
+    phase: Phase = Field(description="where it stands")
+    progress: ProgressDocument = Field(description="how far it is")
     queue_position: int | None = Field(description="1: next in line; null where the job does not wait")
     eta_seconds: float | None = Field(
         description="until the result is there: from the speed so far, before the first galaxy from the workers' measured speed "
         "and what waits before it; null where nobody knows and when ended"
     )
-    created: datetime
-    started: datetime | None
-    ended: datetime | None
-    expires: datetime
-    model: ModelRef
-    request: Request
-    result: ResultDocument | None
-    error: ProblemDocument | None
-    links: LinksDocument
+    created: datetime = Field(description="when it was accepted")
+    started: datetime | None = Field(description="when a worker began it last; null before")
+    ended: datetime | None = Field(description="when it was completed, failed or was cancelled; null before")
+    expires: datetime = Field(description="until when its result is kept")
+    model: ModelRef = Field(description="the version that makes it")
+    request: Request = Field(description="every value filled in; sent again, it gives the same pixels")
+    result: ResultDocument | None = Field(description="null until it is COMPLETED")
+    error: ProblemDocument | None = Field(description="why it ended in ERROR; else null")
+    links: LinksDocument = Field(description="what belongs to it")
 
 
 class JobPage(_Document):
     """Jobs, newest first."""
 
-    jobs: list[JobDocument]
+    jobs: list[JobDocument] = Field(description="at most `limit`")
     next: str | None = Field(
         description="address of the next page, or null at the end; a page may be shorter than `limit` and still have a next one"
     )
@@ -110,33 +110,33 @@ class JobPage(_Document):
 class ModelSummary(_Document):
     """One model version in the list."""
 
-    name: str
-    version: str
-    title: str
-    resolution: int
-    bands: list[Band]
-    classes: list[GalaxyClass]
-    operations: list[Operation]
+    name: str = Field(description="as `model` of a request takes it")
+    version: str = Field(description="what it holds never changes")
+    title: str = Field(description="one line for people")
+    resolution: int = Field(description="side of the native images in pixels")
+    bands: list[Band] = Field(description="in the order of arrays and FITS extensions")
+    classes: list[GalaxyClass] = Field(description="empty where it was trained without classes")
+    operations: list[Operation] = Field(description="what it can do")
 
 
 class ModelList(_Document):
-    """Readable versions, newest first within a name; `default` is null where the store is empty."""
+    """Every readable model version."""
 
-    default: str | None
-    models: list[ModelSummary]
+    default: str | None = Field(description="name of the model for requests that name none; null where the store is empty")
+    models: list[ModelSummary] = Field(description="newest first within a name")
 
 
 class Health(_Document):
     """The process lives."""
 
-    status: Literal["ok"]
+    status: Literal["ok"] = Field(description="always this")
 
 
 class Readiness(_Document):
     """What the service needs, each `ok`."""
 
-    status: Literal["ready"]
-    checks: dict[str, str]
+    status: Literal["ready"] = Field(description="always this; who is not ready answers 503")
+    checks: dict[str, str] = Field(description="`redis`, `results` and `worker`")
 
 
 def job_document(job: Job, place: Place | None = None, speed: Speed | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from galaxies.cards import Operation
 from galaxies.requests import Format, Request, to_wire
@@ -55,9 +55,9 @@ class Failure(_Frozen):
 class ModelRef(_Frozen):
     """The model version that a job was accepted with."""
 
-    name: str
-    version: str
-    digest: str
+    name: str = Field(description="of the model")
+    version: str = Field(description="the one that was newest, where the request named none")
+    digest: str = Field(description="of its card and files")
 
     @property
     def reference(self) -> str:
@@ -71,10 +71,10 @@ class ResultScores(_Frozen):
     All of them are in the result's own catalogue.
     """
 
-    scorer: ModelRef
-    mean: float
-    value: list[float]
-    spread: list[float]
+    scorer: ModelRef = Field(description="the version that judged")
+    mean: float = Field(description="of all images, 0 to 8")
+    value: list[float] = Field(description="of each image: the mean of the scorer's networks")
+    spread: list[float] = Field(description="of each image: their standard deviation")
 
     @classmethod
     def of(cls, scores: Scores) -> Self:

@@ -30,6 +30,9 @@ MAX_TERMS = 64
 MAX_WEIGHT = 1e3
 MAX_LATENT_VALUE = 1e4
 
+MODEL_SAID = "`name` (newest version) or `name@version`; default the service's"
+OPERATION_SAID = "may be left out: the address says it"
+FORMAT_SAID = "default from `Accept`, else the first of these"
 Format = Literal["png", "fits", "zip", "npz", "gif", "webp", "mp4"]
 
 MEDIA_TYPES: dict[str, str] = {
@@ -64,11 +67,23 @@ class Latent(_Strict):
     ``class`` may stand beside ``seed`` or ``z``; a name, or (in a resolved request that interpolates) the only one used.
     """
 
-    seed: Seed | None = None
-    z: list[LatentValue] | None = Field(default=None, min_length=1, max_length=8192)
-    w: list[LatentValue] | list[list[LatentValue]] | None = Field(default=None, min_length=1, max_length=8192)
-    mean: Annotated[Literal[True], BeforeValidator(_only_true)] | None = None
-    class_: str | None = Field(default=None, alias="class", max_length=200)
+    seed: Seed | None = Field(default=None, description="z = `numpy.random.RandomState(seed).randn(z_dim)` in float32")
+    z: list[LatentValue] | None = Field(default=None, min_length=1, max_length=8192, description="z itself, z_dim numbers")
+    w: list[LatentValue] | list[list[LatentValue]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=8192,
+        description="style models: w_dim numbers, or a list of them for each layer",
+    )
+    mean: Annotated[Literal[True], BeforeValidator(_only_true)] | None = Field(
+        default=None, description="the centre that truncation pulls towards; only `true`"
+    )
+    class_: str | None = Field(
+        default=None,
+        alias="class",
+        max_length=200,
+        description="beside seed or z, of a model with classes; default drawn from the seed in the training set's proportions",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -86,7 +101,7 @@ class NoiseSeed(_Strict):
     All images of the request share it; with ``each`` every galaxy of a `Generate` has its own, drawn from both seeds.
     """
 
-    seed: Seed
+    seed: Seed = Field(description="the same seed is the same noise")
     each: StrictBool = Field(default=False, description="generate only: noise of its own for every galaxy, from both seeds")
 
 
@@ -95,7 +110,7 @@ class _Common(_Strict):
 
     formats: ClassVar[tuple[Format, ...]]
 
-    model: str | None = Field(default=None, min_length=1, max_length=100, description="`name` (newest version) or `name@version`")
+    model: str | None = Field(default=None, min_length=1, max_length=100, description=MODEL_SAID)
     truncation: Annotated[StrictFloat, Field(ge=-2, le=2)] | None = Field(
         default=None, description="ψ in [-2, 2]: w = mean + ψ·(w - mean); without w, z is scaled by ψ. Default: the card's"
     )
@@ -108,7 +123,9 @@ class _Common(_Strict):
     size: Annotated[StrictInt, Field(ge=16, le=2048)] | None = Field(
         default=None, description="side of the display image in pixels; default the model's resolution; FITS keeps native pixels"
     )
-    resample: Literal["lanczos", "bicubic", "nearest"] = "lanczos"
+    resample: Literal["lanczos", "bicubic", "nearest"] = Field(
+        default="lanczos", description="how the native image becomes a picture of another size"
+    )
     stretch: Stretch | None = Field(default=None, description="how float bands become a display image; default the card's")
     score: StrictBool | Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         default=None,
@@ -131,15 +148,26 @@ class Generate(_Common):
 
     formats = ("png", "fits", "zip", "npz")
 
-    operation: Literal["generate"] = "generate"
-    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MAX_GALAXIES)] | None = None
-    count: Annotated[StrictInt, Field(ge=1, le=MAX_GALAXIES)] | None = None
-    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_GALAXIES)] | None = None
-    class_: str | list[str] | None = Field(default=None, alias="class", max_length=MAX_GALAXIES)
+    operation: Literal["generate"] = Field(default="generate", description=OPERATION_SAID)
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MAX_GALAXIES)] | None = Field(
+        default=None, description="a galaxy a seed"
+    )
+    count: Annotated[StrictInt, Field(ge=1, le=MAX_GALAXIES)] | None = Field(
+        default=None, description="so many galaxies of seeds that are drawn and echoed"
+    )
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_GALAXIES)] | None = Field(
+        default=None, description="a galaxy a latent"
+    )
+    class_: str | list[str] | None = Field(
+        default=None,
+        alias="class",
+        max_length=MAX_GALAXIES,
+        description="beside `seeds` or `count`; default drawn from the seeds",
+    )
     columns: Annotated[StrictInt, Field(ge=1, le=200)] | None = Field(
         default=None, description="columns of the contact sheet; default the nearest to a square"
     )
-    format: Literal["png", "fits", "zip", "npz"] | None = None
+    format: Literal["png", "fits", "zip", "npz"] | None = Field(default=None, description=FORMAT_SAID)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -159,16 +187,18 @@ class Interpolate(_Common):
 
     formats = ("gif", "webp", "mp4", "png", "fits", "zip")
 
-    operation: Literal["interpolate"] = "interpolate"
-    from_: Latent | None = Field(default=None, alias="from")
-    to: Latent | None = None
-    path: Annotated[list[Latent], Field(min_length=2, max_length=MAX_TERMS)] | None = None
-    frames: Annotated[StrictInt, Field(ge=2, le=MAX_FRAMES)] = 200
-    curve: Literal["linear", "spherical"] = "linear"
+    operation: Literal["interpolate"] = Field(default="interpolate", description=OPERATION_SAID)
+    from_: Latent | None = Field(default=None, alias="from", description="frame 0 is exactly its galaxy")
+    to: Latent | None = Field(default=None, description="the last frame is exactly its galaxy")
+    path: Annotated[list[Latent], Field(min_length=2, max_length=MAX_TERMS)] | None = Field(
+        default=None, description="instead of `from` and `to`: the latents to pass through"
+    )
+    frames: Annotated[StrictInt, Field(ge=2, le=MAX_FRAMES)] = Field(default=200, description="counted over the whole path")
+    curve: Literal["linear", "spherical"] = Field(default="linear", description="straight, or along great circles")
     space: Literal["w", "z"] | None = Field(default=None, description="default `w` where the model has it, else `z`")
-    loop: StrictBool = False
-    fps: Annotated[StrictInt, Field(ge=1, le=50)] = 25
-    format: Literal["gif", "webp", "mp4", "png", "fits", "zip"] | None = None
+    loop: StrictBool = Field(default=False, description="return to the start without a jump")
+    fps: Annotated[StrictInt, Field(ge=1, le=50)] = Field(default=25, description="frames a second of GIF, WebP and MP4")
+    format: Literal["gif", "webp", "mp4", "png", "fits", "zip"] | None = Field(default=None, description=FORMAT_SAID)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -191,21 +221,21 @@ class Mix(_Common):
 
     formats = ("png", "fits", "zip")
 
-    operation: Literal["mix"] = "mix"
-    rows: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS)]
-    columns: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS)]
+    operation: Literal["mix"] = Field(default="mix", description=OPERATION_SAID)
+    rows: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS, description="a row of the grid each")]
+    columns: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS, description="a column of the grid each")]
     layers: Annotated[list[Layer], Field(min_length=1, max_length=64)] | Literal["coarse", "middle", "fine"] = Field(
         description="layers taken from the column: indices, or a group that the card defines"
     )
-    headers: StrictBool = True
-    format: Literal["png", "fits", "zip"] | None = None
+    headers: StrictBool = Field(default=True, description="draw the sources along the edges")
+    format: Literal["png", "fits", "zip"] | None = Field(default=None, description=FORMAT_SAID)
 
 
 class Term(_Strict):
     """One summand: ``weight`` times ``latent``."""
 
-    latent: Latent
-    weight: Annotated[StrictFloat, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = 1.0
+    latent: Latent = Field(description="untruncated: truncation comes after the sum")
+    weight: Annotated[StrictFloat, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = Field(default=1.0, description="factor of the latent")
 
 
 class Arithmetic(_Common):
@@ -213,11 +243,11 @@ class Arithmetic(_Common):
 
     formats = ("png", "fits", "zip")
 
-    operation: Literal["arithmetic"] = "arithmetic"
-    terms: Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS)]
+    operation: Literal["arithmetic"] = Field(default="arithmetic", description=OPERATION_SAID)
+    terms: Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS, description="what is added")]
     space: Literal["w", "z"] | None = Field(default=None, description="default `w` where the model has it, else `z`")
-    show_terms: StrictBool = False
-    format: Literal["png", "fits", "zip"] | None = None
+    show_terms: StrictBool = Field(default=False, description="put the terms and the result side by side")
+    format: Literal["png", "fits", "zip"] | None = Field(default=None, description=FORMAT_SAID)
 
 
 Request = Annotated[Generate | Interpolate | Mix | Arithmetic, Field(discriminator="operation")]

@@ -20,7 +20,7 @@ from models.store import BUNDLED, ModelStore, ScorerVersion, Version, scorer_sum
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         extra: list[Path] = options.root or extra_roots()
         store = ModelStore([BUNDLED, *(root for root in extra if root != BUNDLED)], default_model())
@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What the program takes."""
     parser = argparse.ArgumentParser(prog="python -m models", description="What the model store holds, and whether it is whole.")
     parser.add_argument("--root", type=Path, action="append", metavar="DIR", help="another model store beside the bundled one")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -26,7 +26,7 @@ BOUNDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         status: int = options.run(KeyFile(options.file or Settings().keys_file), options)
     except ValidationError as error:
@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What the program takes."""
     parser = argparse.ArgumentParser(prog="python -m app.keys", description="The API keys of the service.")
     parser.add_argument("--file", type=Path, help="file of keys; default GALSYNTH_KEYS_FILE")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

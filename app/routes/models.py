@@ -20,6 +20,8 @@ from models.store import Version, summary
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 Reference = Annotated[str, Path(description="`name` (newest version) or `name@version`", examples=["gz1-64"])]
+IfNoneMatch = Annotated[str | None, Header(description="304 where it is the card's ETag", examples=[f'"{DIGEST}"'])]
+Accept = Annotated[str | None, Header(description="`text/html` or `application/json`", examples=["application/json"])]
 REPORTS: dict[str, Role] = {"text/html": "report_html", "application/json": "report_json"}
 HTML_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
 REVALIDATE = {"cache-control": "no-cache"}
@@ -46,9 +48,7 @@ async def list_models(request: Request) -> Response:
         **problems(404, 422, 503),
     },
 )
-async def get_model(
-    request: Request, reference: Reference, if_none_match: Annotated[str | None, Header(examples=[f'"{DIGEST}"'])] = None
-) -> Response:
+async def get_model(request: Request, reference: Reference, if_none_match: IfNoneMatch = None) -> Response:
     """The card of a model version: what it is, what it was trained on, what it can do."""
     card = (await run_sync(services_of(request).catalogue.get, reference)).card
     headers = {"etag": f'"{card.digest}"', **REVALIDATE}
@@ -72,9 +72,7 @@ async def get_model(
         **problems(404, 406, 422, 503),
     },
 )
-async def get_report(
-    request: Request, reference: Reference, accept: Annotated[str | None, Header(examples=["application/json"])] = None
-) -> Response:
+async def get_report(request: Request, reference: Reference, accept: Accept = None) -> Response:
     """What evaluation found, as HTML or JSON."""
     version = await run_sync(services_of(request).catalogue.get, reference)
     there = [kind for kind, role in REPORTS.items() if version.card.file(role) is not None]

@@ -41,8 +41,8 @@ async def get_result(
     request: Request,
     job_id: JobId,
     accept: Annotated[str | None, Header(description="406 where it excludes the result's media type", examples=["*/*"])] = None,
-    if_none_match: Annotated[str | None, Header(examples=[SAME_ETAG])] = None,
-    range_: Annotated[str | None, Header(alias="Range", examples=["bytes=0-1023"])] = None,
+    if_none_match: Annotated[str | None, Header(description="304 where it is the result's ETag", examples=[SAME_ETAG])] = None,
+    range_: Annotated[str | None, Header(alias="Range", description="206 with that part", examples=["bytes=0-1023"])] = None,
 ) -> Response:
     """The bytes of a completed job."""
     accept = ",".join(request.headers.getlist("accept")) or None

@@ -21,9 +21,7 @@ Url = Annotated[
     str | None,
     typer.Option(help="Address of the service. [default: GALSYNTH_URL, else this machine]", metavar="URL"),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON; on standard error where the result goes to standard output.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; on standard error where the result goes to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 STDOUT = Path("-")
 

@@ -107,6 +107,16 @@ def test_every_parameter_has_examples_of_its_schema(document: dict[str, Any]) ->
                 check_example(document, parameter["schema"], example)
 
 
+def test_everything_is_described(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description"), f"{name} {parameter['name']}"
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description"), name
+        for field, each in schema.get("properties", {}).items():
+            assert each.get("description"), f"{name}.{field}"
+
+
 def test_every_body_example_is_of_its_schema(document: dict[str, Any]) -> None:
     for _, operation in operations(document):
         for media in operation.get("requestBody", {"content": {}})["content"].values():
