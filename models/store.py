@@ -258,6 +258,16 @@ def read_scorer(folder: Path) -> ScorerVersion:
     return ScorerVersion(_card(folder, ScorerCard), folder)
 
 
+def read_exported_scorer(folder: Path) -> ScorerVersion:
+    """The scorer in ``folder``, published or only exported.
+
+    Raises
+    ------
+    BadModel : there is none.
+    """
+    return ScorerVersion(_parsed(folder / "card.json", ScorerCard), folder)
+
+
 def _card(folder: Path, kind: type[AnyCard]) -> AnyCard:
     path = folder / "card.json"
     card = _parsed(path, kind)

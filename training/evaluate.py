@@ -22,7 +22,8 @@ from PIL import Image
 from galaxies.cards import ModelCard, Role
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator, choose_device
-from models.store import Version, describe
+from models.settings import extra_roots
+from models.store import BUNDLED, ModelStore, Version, describe
 from training.data.archive import Archive
 from training.metrics import memorisation, physical
 from training.metrics.chunks import Chunks, Progress
@@ -32,6 +33,7 @@ from training.metrics.neighbours import nearest_cropped_l1, nearest_mse
 from training.metrics.perceptual import perceptual
 from training.metrics.pool import MeasuringPool
 from training.metrics.samples import Samples, generate, generated, pictures, real, rendering
+from training.metrics.scores import find_scorer, scores
 from training.report import summary
 from training.report.write import read_log
 from training.report.write import write as write_report
@@ -52,6 +54,7 @@ class EvaluateOptions:
 
     ``physical`` galaxies are measured by photutils and statmorph (0: none), each within ``seconds_an_image``. ``run`` is the run
     folder, for its training curves. ``full_network`` is the official Inception file with its last layer, for the Inception Score.
+    ``scorer`` is an exported or published scorer; without one the newest of the model stores that fits, if any.
     ``seed`` decides random splits and bootstraps, never the generated images.
     """
 
@@ -66,6 +69,7 @@ class EvaluateOptions:
     physical: int = 1000
     seconds_an_image: float = 20.0
     run: Path | None = None
+    scorer: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
     subject = _subject(folder, archive, options)
     if options.run is not None:
         read_log(options.run)  # a wrong --run is found out before the hours, not after
+    store = ModelStore([BUNDLED, *extra_roots()])
+    scorer = find_scorer(options.scorer, store, subject.card)
     chunks = Chunks(options.cache, progress)
     clock = _Clock()
     report: dict[str, Any] = {
@@ -109,6 +115,10 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
     if options.physical:
         report["physical"] = _physical(subject, options, chunks)
         clock.lap("physical")
+    if scorer is not None:
+        judged = subject.generated, archive, chunks, options.seed, options.threads
+        report["score"] = scores(scorer, subject.card, *judged)
+        clock.lap("score")
     report["seconds"] = clock.laps
     _write(folder, subject, report, options.run)
     return report
@@ -240,7 +250,8 @@ def card_metrics(report: dict[str, Any]) -> dict[str, Any]:
     verdict = report["memorisation"]
     kept = ("passed", "failures", "reference", "n_generated", "n_reference")
     physical_ = {"physical": summary.physical(report["physical"])} if "physical" in report else {}
-    return {**report["perceptual"], **physical_, "memorisation": {key: verdict[key] for key in kept}}
+    score = {"score": summary.score(report["score"])} if "score" in report else {}
+    return {**report["perceptual"], **physical_, **score, "memorisation": {key: verdict[key] for key in kept}}
 
 
 class _Clock:

@@ -28,6 +28,10 @@ def evaluate(
     full_inception: Annotated[
         Path | None, typer.Option(help="the official pt_inception-2015-12-05-6726825d.pth, for the Inception Score too")
     ] = None,
+    scorer: Annotated[
+        Path | None,
+        typer.Option(help="folder of a scorer; default the newest in the model stores with the model's bands, if any"),
+    ] = None,
     cache: Annotated[Path, typer.Option(help="where measurements are kept, so that nothing is done twice")] = Path(
         "runs/evaluation"
     ),
@@ -54,6 +58,7 @@ def evaluate(
         physical=physical,
         seconds_an_image=image_seconds,
         run=run,
+        scorer=scorer,
     )
     data_set = archive.read(data)
     with bar() as progress:

@@ -52,6 +52,8 @@ def page(card: ModelCard, report: dict[str, Any], images: dict[str, Any], log: l
     ]
     if "physical" in report:
         parts.append(_section("Physical distributions", _physical(report["physical"])))
+    if "score" in report:
+        parts.append(_section("Similarity scores", _score(report["score"])))
     parts.append(_section("Nearest training images", _nearest(report, images)))
     if log:
         parts.append(_section("Training", _curves(log)))
@@ -153,6 +155,26 @@ def _physical(found: dict[str, Any]) -> str:
         f'<p class="soft">{found["n"]:,} galaxies a set. W₁: 1-Wasserstein distance in standard deviations of the real values; '
         "brackets hold 95 % of bootstrap resamplings. The floor is real galaxies against other real ones.</p>"
         f'{KEY}<div class="wide">{"".join(wide)}</div>{table}{energy}<div class="grid">{"".join(figures)}</div>{_flags(found)}'
+    )
+
+
+def _score(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            "mean; median",
+            *(f"{found['mean'][key]:.2f}; {found['median'][key]:.2f}" for key in ("generated", "real")),
+            "",
+        ),
+        ("mean spread of the members", f"{found['spread']['generated']:.2f}", f"{found['spread']['real']:.2f}", ""),
+    ]
+    for name, words in (("ks", "KS"), ("wasserstein", "W₁ in points of the score")):
+        rows.append((words, _with_interval(found["generated"], name), "", _with_interval(found["floor"], name)))
+    heading = ("", f"generated ({found['n_generated']:,})", f"{found['reference']} ({found['n_reference']:,})", "floor")
+    return (
+        f'<p class="soft">Judged by {escape(found["scorer"])}. {escape(found["meaning"])} The floor is one half of the '
+        f"real images against the other.</p>{KEY}"
+        f'<div class="wide"><figure><b>Score</b>{charts.histogram("score", found)}</figure></div>'
+        f"{_table(heading, rows, numbers=(1, 2, 3))}"
     )
 
 

@@ -39,11 +39,26 @@ def physical(found: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def score(found: dict[str, Any]) -> dict[str, Any]:
+    """The few figures of scores that belong on the card."""
+    distances = found["generated"] and {"ks": found["generated"]["ks"], "wasserstein": found["generated"]["wasserstein"]}
+    return {
+        "scorer": found["scorer"],
+        "value": found["mean"]["generated"],
+        "real": found["mean"]["real"],
+        **(distances or {}),
+        "n_generated": found["n_generated"],
+        "n_reference": found["n_reference"],
+    }
+
+
 def sentences(report: dict[str, Any]) -> list[str]:
     """The summary: memorisation, perception, then the statistics that fail and those that do not."""
     said = [_memorisation(report["memorisation"]), _perceptual(report["perceptual"])]
     if "physical" in report:
         said += _physical(report["physical"])
+    if "score" in report:
+        said.append(_score(report["score"]))
     return said
 
 
@@ -67,6 +82,15 @@ def _perceptual(found: dict[str, Any]) -> str:
         f"are at {real:.1f} from each other. Of the same numbers, {same['precision']:.0%} of the generated images lie among real "
         f"ones (precision; real against real {floor['precision']:.0%}), and {same['recall']:.0%} of the real ones among "
         f"generated ones (recall; real against real {floor['recall']:.0%})."
+    )
+
+
+def _score(found: dict[str, Any]) -> str:
+    mine, floor = found["generated"], found["floor"]
+    ks = f" (KS {mine['ks']:.2f}" + (f", real against real {floor['ks']:.2f})" if floor else ")") if mine else ""
+    return (
+        f"The scorer {found['scorer']} gives generated images {found['mean']['generated']:.2f} of 8 in the mean, "
+        f"{found['reference']} {found['mean']['real']:.2f}{ks}."
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
+from tests.tiny_models import publish_tiny_scorer
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.data.archive import read
@@ -48,7 +49,9 @@ def options(cache: Path) -> EvaluateOptions:
 def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[int, Path], tmp_path: Path) -> None:
     model, archive = tmp_path / "model", read(archives[16])
     shutil.copytree(exported, model)
-    report = evaluate(model, archive, options(tmp_path / "cache"), quiet)
+    scorer = publish_tiny_scorer(tmp_path / "scorers", ModelCard.model_validate_json((model / "card.json").read_bytes())).folder
+    judged = replace(options(tmp_path / "cache"), scorer=scorer)
+    report = evaluate(model, archive, judged, quiet)
     card = ModelCard.model_validate_json((model / "card.json").read_bytes())
     metrics = card.metrics
     assert metrics == json.loads(json.dumps(card_metrics(report)))
@@ -59,7 +62,7 @@ def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[
     assert metrics["precision"]["value"] < 0.5, "an untrained generator makes no galaxies"
     assert metrics["memorisation"]["passed"]
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
-    again = evaluate(model, archive, options(tmp_path / "cache"), quiet)
+    again = evaluate(model, archive, judged, quiet)
     assert {**again, "seconds": None} == {**report, "seconds": None}
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     published = publish(model, tmp_path / "store")
@@ -71,6 +74,10 @@ def test_figures_land_in_the_card_and_are_reused(exported: Path, archives: dict[
     assert set(re.findall(r'src="(\w+:[\w/]+)', html)) == {"data:image/webp"}
     assert "<script" not in html
     assert "Failed and doubtful fits" in html
+    assert "Judged by tiny-scorer@1. nothing" in html
+    assert metrics["score"]["n_generated"] == 20
+    assert report["score"]["reference"] == "training images", "too few are held out"
+    assert metrics["score"]["n_reference"] == len(archive.training())
     assert json.loads(published.path("report_json").read_bytes())["perceptual"]["precision"] == metrics["precision"]
 
 
