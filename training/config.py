@@ -10,6 +10,7 @@ from typing import Any
 from galaxies.errors import BadInput
 from training.architectures import NetworkConfig, find
 from training.augment import PRESETS as AUGMENTATIONS
+from training.augment.controller import SIGNALS
 from training.losses import LOSSES
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -79,6 +80,9 @@ class TrainConfig:
     augment: str = "none"
     augment_p: float | None = None
     """A fixed strength; None adapts it to ``augment_target``."""
+    augment_signal: str = "r_t"
+    """What steers the strength: ``r_t``, the signs of the training images' logits (target 0.6 as published), or ``r_v``, which
+    compares them with held-out images (target 0.5)."""
     augment_target: float = 0.6
     augment_interval: int = 4
     augment_cap: float = 0.8
@@ -103,7 +107,12 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, allowed in (("precision", PRECISIONS), ("loss", LOSSES), ("augment", AUGMENTATIONS)):
+        for name, allowed in (
+            ("precision", PRECISIONS),
+            ("loss", LOSSES),
+            ("augment", AUGMENTATIONS),
+            ("augment_signal", SIGNALS),
+        ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} {getattr(self, name)!r}: one of {', '.join(allowed)} is allowed")
         for name in POSITIVE:

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from training import sheets
 from training.config import TrainConfig
 from training.data.archive import Archive
+from training.data.describe import describe
 from training.logs import Reporter
 from training.metrics.running import RunningFid
 from training.settings import Place
@@ -97,7 +98,9 @@ class _Loop:
         trainer.save()
         classes = trainer.config.network.classes
         onehots = torch.eye(classes, device=trainer.device) if classes else None
-        picture = sheets.sheet(trainer.ema, onehots, trainer.device, trainer.feed.first() if trainer.ema.refines else None)
+        about = describe(trainer.feed.described())
+        given = trainer.feed.first() if trainer.ema.refines else None
+        picture = sheets.sheet(trainer.ema, onehots, trainer.device, about, given)
         sheets.write_sheet(picture, samples / f"{trainer.images_seen:09d}.png")
         self.reporter.picture(picture)
         if ending:
@@ -109,7 +112,7 @@ class _Loop:
         begun = time.monotonic()
         values = self.fid.measure(self.trainer.ema, lambda done, count: self.reporter.waiting("metrics", done, count))
         self.reporter.write(values)
-        print("  ".join(f"{key} {value:.1f}" for key, value in values.items()), flush=True)
+        print("  ".join(f"{key} {value:.4g}" for key, value in values.items()), flush=True)
         self.reporter.pause(time.monotonic() - begun)
 
 

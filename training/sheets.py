@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from galaxies.pixels import Picture, uint8_from_signed
+from galaxies.pixels import Picture
 from training.architectures import Generator
+from training.data.describe import Description
+from training.data.pictures import pictures
 
 GRID = (6, 10)
 MOST_PIXELS = 2000
@@ -18,26 +20,26 @@ FILM_FRAMES, FILM_SIDE, FRAME_MS, LAST_FRAME_MS = 80, 800, 150, 2000
 
 
 @torch.no_grad()
-def sheet(generator: Generator, onehots: Tensor | None, device: torch.device, real: Tensor | None = None) -> Picture:
+def sheet(
+    generator: Generator, onehots: Tensor | None, device: torch.device, about: Description, real: Tensor | None = None
+) -> Picture:
     """Samples of latents that are the same for every checkpoint, as one picture; ``onehots`` (K, K) gives a row a class.
 
-    A generator that refines images shows those of ``real`` (N, bands, H, W). One band is grey; of more than three the first three
-    are shown; two show as first, second, second.
+    A generator that refines images shows those of ``real`` (N, bands, H, W). Pixels are shown as those of the data set that
+    ``about`` describes: fluxes by its stretch.
     """
     rows, columns = GRID
     columns = max(2, min(columns, MOST_PIXELS // generator.config.resolution))
     rows = max(2, min(rows, MOST_PIXELS // generator.config.resolution))
     if generator.refines:
         assert real is not None
-        shown = real.repeat(-(-rows * columns // len(real)), 1, 1, 1)[: rows * columns]
-        parts = [generator.training_images(generator.given(x), None, torch.float32) for x in torch.tensor_split(shown, rows)]
+        given = real.repeat(-(-rows * columns // len(real)), 1, 1, 1)[: rows * columns]
+        parts = [generator.training_images(generator.given(x), None, torch.float32) for x in torch.tensor_split(given, rows)]
     else:
         parts = _samples(generator, onehots, rows, columns, device)
-    images = torch.cat(parts).cpu().numpy()
-    bands = {1: [0], 2: [0, 1, 1]}.get(images.shape[1], [0, 1, 2])
-    side = images.shape[-1]
-    pixels = uint8_from_signed(images[:, bands]).reshape(rows, columns, -1, side, side).transpose(0, 3, 1, 4, 2)
-    picture = pixels.reshape(rows * side, columns * side, -1)
+    shown = pictures(torch.cat(parts).cpu().numpy(), about)
+    side = shown.shape[1]
+    picture = shown.reshape(rows, columns, side, side, -1).swapaxes(1, 2).reshape(rows * side, columns * side, -1)
     return picture if picture.shape[-1] == 3 else picture[..., 0]
 
 

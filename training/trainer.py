@@ -25,10 +25,7 @@ from training.feed import Batch, Feed
 from training.losses import GP_WEIGHT, LOSSES, between, clip_parameters, gradient_penalty, r1_penalty
 from training.regularisers import DECAY, path_lengths, path_penalty
 from training.schedule import Rates, rates
-from training.strength import Strength
-
-HELD_OUT_EVERY = 16
-"""Steps between looks at a held-out batch, which only r_v needs."""
+from training.strength import HELD_OUT_EVERY, Strength
 
 Logs = dict[str, Tensor]
 
@@ -55,6 +52,8 @@ class Trainer:
         self.feed = Feed(config, self.archive, self.rank, self.device)
         self.augmentation = augment.build(config.augment, config.network.bands)
         self.strength = Strength(config)
+        if config.augment_signal == "r_v" and not len(self.feed.holding):
+            raise BadInput("augment_signal r_v needs held-out images, and the archive keeps none: prepare it with --held-out")
         self.path_mean = torch.zeros([], device=self.device)
         self.images_seen = 0
         self.seconds = 0.0
@@ -155,8 +154,7 @@ class Trainer:
         logs = self._average(logs)
         self._update(rate, moves)
         self.images_seen += config.batch
-        if "r_t" in logs:
-            self.strength.note(logs["r_t"])
+        self.strength.note(logs)
         if moves:
             self._update_ema()
         return _with_r_v(logs)

@@ -7,6 +7,8 @@ from typing import Any
 
 from galaxies.errors import BadInput
 
+SIGNALS = ("r_t", "r_v")
+
 
 @dataclass
 class Controller:
@@ -39,7 +41,7 @@ class Controller:
     generated: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.heuristic not in ("r_t", "r_v"):
+        if self.heuristic not in SIGNALS:
             raise BadInput(f"heuristic {self.heuristic!r}: r_t or r_v is allowed", field="heuristic")
         for name, least in (("interval", 1), ("speed_kimg", 1e-9)):
             if getattr(self, name) < least:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from galaxies.pixels import Picture, flux_picture
+from galaxies.pixels import Picture, flux_picture, physical, uint8_from_signed
 from training.data.archive import Archive
 from training.data.describe import Description, describe
 from training.data.normalise import sample
@@ -56,6 +56,12 @@ def shown(image: NDArray[np.uint8] | NDArray[np.float32], about: Description) ->
         return flux_picture(np.asarray(image, dtype=np.float32), about.bands, about.stretch)
     levels = np.asarray(image, dtype=np.uint8)
     return np.ascontiguousarray(levels.transpose(1, 2, 0)) if len(levels) == 3 else levels[len(levels) // 2]
+
+
+def pictures(signed: NDArray[np.float32], about: Description) -> Picture:
+    """Images (N, bands, H, W) as networks make them → (N, H, W[, 3]): levels as they are, fluxes by the set's stretch."""
+    values = uint8_from_signed(signed) if about.display else physical(signed, about.normalisation)
+    return np.stack([shown(image, about) for image in values])
 
 
 def histograms(archive: Archive) -> Image.Image:

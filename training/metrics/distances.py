@@ -45,10 +45,10 @@ def _moments(features: Features) -> tuple[Tensor, Tensor]:
     return wide.mean(dim=0), centred if len(centred) <= centred.shape[1] else torch.linalg.qr(centred, mode="r").R
 
 
-def kernel_distance(generated: Features, real: Features, seed: int = 0) -> tuple[float, float]:
-    """KID (Bińkowski et al. 2018), cubic kernel: mean and standard deviation over 100 subsets of at most 1,000."""
+def kernel_distance(generated: Features, real: Features, seed: int = 0, subsets: int = KID_SUBSETS) -> tuple[float, float]:
+    """KID (Bińkowski et al. 2018), cubic kernel: mean and standard deviation over ``subsets`` of at most 1,000."""
     size = min(len(generated), len(real), KID_SUBSET_SIZE)
-    metric = KernelInceptionDistance(feature=_Given(real.shape[1]), subsets=KID_SUBSETS, subset_size=size)
+    metric = KernelInceptionDistance(feature=_Given(real.shape[1]), subsets=subsets, subset_size=size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         metric.update(torch.from_numpy(real), real=True)

@@ -1,4 +1,4 @@
-"""FID of a few samples while a network trains: to see where it goes, not to report."""
+"""FID and KID of a few samples while a network trains: to see where it goes, not to report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from galaxies.pixels import uint8_from_signed
 from training.architectures import Generator
 from training.data.archive import Archive
-from training.metrics.distances import frechet_distance
+from training.data.describe import describe
+from training.data.pictures import pictures
+from training.metrics.distances import frechet_distance, kernel_distance
 from training.metrics.inception import FeatureNetwork, find_network
 
 BATCH = 32
@@ -22,29 +23,36 @@ Pixels = NDArray[np.uint8]
 
 
 class RunningFid:
-    """FID of ``count`` samples against as many training images at most, always of the same latents and images.
+    """FID and KID of ``count`` samples against as many training images at most, always of the same latents and images.
 
-    Real features are computed once. Of more than three bands the first three are seen; two are seen as first, second, second.
+    Real features are computed once. Both are seen as the data set's stretch shows them.
     """
 
     def __init__(self, archive: Archive, count: int, device: torch.device) -> None:
         self.archive, self.count, self.device = archive, count, device
         chosen = np.random.default_rng(0).permutation(archive.training())[:count]
         self.chosen = np.sort(chosen)
+        self.about = describe(archive.manifest)
         self.real: NDArray[np.float32] | None = None
         self.network = FeatureNetwork(find_network(), device, "float32", threads=1)
 
     def measure(self, generator: Generator, progress: Progress) -> dict[str, float]:
-        """``{"fid1000": value}`` of ``generator``'s samples without truncation, for a count of 1,000."""
+        """``{"fid1000": value, "kid1000": value}`` of ``generator``'s samples without truncation, for a count of 1,000.
+
+        KID is that of one subset, which is as large as can be: unbiased, and a hundred times cheaper than a hundred.
+        """
         if self.real is None:
             self.real = self._features(self._real, len(self.chosen), progress)
         rng = torch.Generator().manual_seed(0)
         fake = self._features(lambda start, stop: self._samples(generator, stop - start, rng), self.count, progress)
-        return {f"fid{self.count}": frechet_distance(fake, self.real)}
+        return {
+            f"fid{self.count}": frechet_distance(fake, self.real),
+            f"kid{self.count}": kernel_distance(fake, self.real, subsets=1)[0],
+        }
 
     def _real(self, start: int, stop: int) -> Pixels:
         indices = self.chosen[start:stop]
-        return _seen(self.archive.batch(indices, np.zeros(len(indices), np.int64))[0])
+        return self._seen(self.archive.batch(indices, np.zeros(len(indices), np.int64))[0])
 
     @torch.no_grad()
     def _samples(self, generator: Generator, n: int, rng: torch.Generator) -> Pixels:
@@ -56,7 +64,7 @@ class RunningFid:
             labels = torch.multinomial(counts, n, replacement=True, generator=rng)
             onehot = F.one_hot(labels, config.classes).float().to(self.device)
         noise = draw["noise"].to(self.device) if "noise" in draw else None
-        return _seen(generator.sample(draw["z"].to(self.device), onehot, noise).cpu().numpy())
+        return self._seen(generator.sample(draw["z"].to(self.device), onehot, noise).cpu().numpy())
 
     def _features(self, images: Callable[[int, int], Pixels], count: int, progress: Progress) -> NDArray[np.float32]:
         found = []
@@ -66,7 +74,7 @@ class RunningFid:
             progress(stop, count)
         return np.concatenate(found)
 
-
-def _seen(images: NDArray[np.float32]) -> Pixels:
-    bands = {1: [0], 2: [0, 1, 1]}.get(images.shape[1], [0, 1, 2])
-    return uint8_from_signed(np.ascontiguousarray(images[:, bands]))
+    def _seen(self, images: NDArray[np.float32]) -> Pixels:
+        """(N, 1 or 3, H, W)."""
+        shown = pictures(images, self.about)
+        return np.ascontiguousarray(shown[:, None] if shown.ndim == 3 else shown.transpose(0, 3, 1, 2))

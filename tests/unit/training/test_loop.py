@@ -20,13 +20,14 @@ from PIL import Image
 from galaxies.errors import BadInput, GalaxyError
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
+from training.architectures import ARCHITECTURES
 from training.data.archive import read
 from training.launch import launch
 from training.logs import DivergedError
 from training.loop import train
 from training.trainer import Trainer
 
-RESOLUTION = {"stylegan2": 16, "stylegan": 16, "dcgan": 64}
+RESOLUTION = {name: 16 if name.startswith("stylegan") else 64 for name in ARCHITECTURES}
 CPU = torch.device("cpu")
 
 
@@ -47,9 +48,10 @@ EVERYTHING = {
     [
         ("stylegan2", {}),
         ("stylegan2", EVERYTHING),
+        ("stylegan2", {"augment": "galaxy", "augment_signal": "r_v", "augment_target": -9.0, "augment_speed_kimg": 0.1}),
         ("stylegan2", {"loss": "wgan-gp", "critic_steps": 2}),
         ("stylegan", {"loss": "bce-smooth", "augment": "concepcion"}),  # the break falls into the fading of 16 pixels
-        ("dcgan", {}),
+        *((name, {}) for name in sorted(ARCHITECTURES.keys() - {"stylegan2", "stylegan"})),
     ],
 )
 def test_resumed_run_equals_the_unbroken_one_bit_for_bit(
