@@ -1,4 +1,4 @@
-"""What Fussell & Moews (2019) vary in their DCGAN, each against the printed network at one budget: a table with FID."""
+"""What Fussell & Moews (2019) vary in their DCGAN, each against the printed network at one budget."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from training.config import TrainConfig
 from training.data import archive
 from training.launch import launch
 from training.presets import resolve
+from training.report.figures import Panel, bars
 
 PRESET = "fussell-moews-f1"
 VARIANTS: dict[str, list[str]] = {
@@ -34,8 +35,8 @@ def study(
 ) -> list[dict[str, Any]]:
     """Train every variant for the same budget in a folder of ``out``; a variant that is there already is not repeated.
 
-    ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json`` and ``study.md`` are written
-    after every variant.
+    ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json``, ``study.md`` and
+    ``study.svg`` are written after every variant.
 
     Raises
     ------
@@ -64,6 +65,7 @@ def study(
         rows.append({"variant": name, "settings": VARIANTS[name], **_found(whole, run, images)})
         (out / "study.json").write_text(json.dumps({"preset": PRESET, "common": settings, "rows": rows}, indent=1) + "\n")
         (out / "study.md").write_text(table(rows))
+        (out / "study.svg").write_text(figure(rows))
     return rows
 
 
@@ -83,6 +85,18 @@ def _found(config: TrainConfig, run: Path, images: int) -> dict[str, Any]:
         "fid": round(fids[-1], 1) if fids else None,
         "fid_images": images,
     }
+
+
+def figure(rows: list[dict[str, Any]]) -> str:
+    """FID and speed of every variant as bars."""
+    return bars(
+        [row["variant"] for row in rows],
+        [
+            Panel("FID", [row["fid"] for row in rows]),
+            Panel("parameters of G, millions", [row["generator_parameters"] / 1e6 for row in rows]),
+            Panel("training, images/s", [row["images_per_second"] for row in rows]),
+        ],
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -7,7 +7,9 @@ import sys
 import typer
 
 from galaxies.errors import GalaxyError
+from training.cli.ada import ada
 from training.cli.augmentations import augmentations
+from training.cli.compare import compare
 from training.cli.console import console
 from training.cli.evaluate import evaluate
 from training.cli.export import export, publish
@@ -18,7 +20,7 @@ from training.cli.score import score
 from training.cli.study import study
 from training.cli.train import chain, presets, train
 
-COMMANDS = (prepare, fields, augmentations, presets, train, chain, study, score, export, evaluate, publish, release)
+COMMANDS = (prepare, fields, augmentations, presets, train, chain, study, ada, score, export, evaluate, publish, compare, release)
 
 app = typer.Typer(
     no_args_is_help=True,

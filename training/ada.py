@@ -1,0 +1,144 @@
+"""``ada``: adaptive augmentation on one class alone, as the Nottingham thesis (2021, rows N1 and N2) compares on mergers.
+
+The same network is trained once with each augmentation on the same images; FID and KID over the images seen go into one table and
+one figure. Runs lie in folders of ``out`` and resume, so the same command goes on where it was stopped, and with a larger
+``kimg`` goes on beyond.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from galaxies.errors import BadInput
+from training.augment import PRESETS as AUGMENTATIONS
+from training.config import TrainConfig
+from training.data import archive
+from training.data.subset import write_class
+from training.launch import launch
+from training.presets import resolve
+from training.report.figures import Curve, curves
+from training.report.write import read_log
+
+
+@dataclass(frozen=True)
+class AdaOptions:
+    """``augment`` names the arms; ``images`` samples are measured every ``every_kimg``; ``settings`` hold for all arms."""
+
+    class_: str = "merger"
+    augment: Sequence[str] = ("none", "published")
+    preset: str = "stylegan2-64-cpu"
+    kimg: float = 200.0
+    every_kimg: float = 20.0
+    images: int = 1000
+    settings: Sequence[str] = ()
+
+
+def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train every arm as far as it is not trained; write ``ada.json``, ``ada.md`` and ``ada.svg`` after each.
+
+    Raises
+    ------
+    BadInput : the archive lacks the class, or an augmentation is unknown.
+    """
+    unknown = [name for name in options.augment if name not in AUGMENTATIONS]
+    if unknown or not options.augment:
+        raise BadInput(f"augment {', '.join(unknown) or 'of no name'}: choose from {', '.join(AUGMENTATIONS)}", field="augment")
+    galaxies = _class_alone(data, out, options.class_)
+    arms: dict[str, Any] = {}
+    report: dict[str, Any] = {
+        "class": options.class_,
+        "dataset": galaxies.manifest["digest"],
+        "images": {key: galaxies.manifest[f"{key}_count"] for key in ("training", "held_out")},
+        "samples": options.images,
+        "preset": options.preset,
+        "settings": list(options.settings),
+        "arms": arms,
+    }
+    for name in options.augment:
+        config = configuration(galaxies, name, options)
+        say(f"augment {name}: {config.kimg:g} kimg on {galaxies.manifest['training_count']} images …")
+        launch(config, out / "data", out / name)
+        arms[name] = measured(out / name, options.images)
+        write(out, report)
+    return report
+
+
+def _class_alone(data: Path, out: Path, name: str) -> archive.Archive:
+    whole, folder = archive.read(data), out / "data"
+    if not folder.exists():
+        return write_class(whole, name, folder)
+    found = archive.read(folder)
+    if found.manifest["source"] != {"archive": whole.manifest["digest"], "class": name}:
+        raise BadInput(f"{out} was begun with another archive or class; choose another folder", field="out")
+    return found
+
+
+def configuration(galaxies: archive.Archive, augment: str, options: AdaOptions) -> TrainConfig:
+    """The configuration of one arm."""
+    own = [f"augment={augment}", f"kimg={options.kimg}", f"metrics_kimg={options.every_kimg}", f"metrics_images={options.images}"]
+    manifest = galaxies.manifest
+    bands, side = len(manifest["bands"]), manifest["resolution"]
+    return resolve(options.preset, [*options.settings, *own], bands=bands, resolution=side, classes=0)
+
+
+def measured(run: Path, images: int) -> dict[str, Any]:
+    """FID, KID and the strength of augmentation over thousands of images seen; where the best FID was."""
+    log = read_log(run)
+    found = {row["kimg"]: row for row in log if f"fid{images}" in row}  # what was measured twice counts once
+    strengths = {row["kimg"]: row["augment_p"] for row in log if "augment_p" in row}
+    steps = [row for row in log if "images_per_second" in row]
+    kimg = sorted(found)
+    fid = [round(found[k][f"fid{images}"], 3) for k in kimg]
+    best = min(range(len(kimg)), key=fid.__getitem__, default=None)
+    return {
+        "kimg": kimg,
+        "fid": fid,
+        "kid": [round(found[k][f"kid{images}"], 6) for k in kimg],
+        "best": None if best is None else {"kimg": kimg[best], "fid": fid[best]},
+        "strength": {"kimg": sorted(strengths), "p": [strengths[k] for k in sorted(strengths)]},
+        "images_per_second": round(steps[-1]["images_per_second"], 1) if steps else None,
+    }
+
+
+def write(out: Path, report: dict[str, Any]) -> None:
+    """``ada.json``, ``ada.md`` and ``ada.svg``."""
+    (out / "ada.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    (out / "ada.md").write_text(markdown(report))
+    panels = [
+        (
+            f"{key.upper()} of {report['samples']:,} samples",
+            [Curve(f"augment {name}", arm["kimg"], arm[key]) for name, arm in report["arms"].items()],
+        )
+        for key in ("fid", "kid")
+    ]
+    (out / "ada.svg").write_text(curves(panels, "thousand images seen"))
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The arms as a table."""
+    lines = [
+        f"# Adaptive augmentation on {report['images']['training']:,} images of the class {report['class']}",
+        "",
+        f"Preset {report['preset']}; FID and KID of {report['samples']:,} samples against as many training images at most.",
+        "",
+        "| augmentation | thousand images | best FID | at | last FID | last KID × 1000 | last strength | images/s |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(name, arm) for name, arm in report["arms"].items()),
+        "",
+        "![FID and KID over images seen](ada.svg)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, arm: dict[str, Any]) -> str:
+    if arm["best"] is None:
+        return f"| {name} | not measured | – | – | – | – | – | {arm['images_per_second'] or '–'} |"
+    strength = f"{arm['strength']['p'][-1]:.3f}" if arm["strength"]["p"] else "–"
+    return (
+        f"| {name} | {arm['kimg'][-1]:g} | {arm['best']['fid']:.1f} | {arm['best']['kimg']:g} | {arm['fid'][-1]:.1f} | "
+        f"{1000 * arm['kid'][-1]:.1f} | {strength} | {arm['images_per_second']} |"
+    )

@@ -1,0 +1,84 @@
+"""Figures of documents: bars of the same things side by side, and curves over images seen, each as one SVG file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+MADE, FLOOR = "#c2410c", "#475569"
+LINES = ("#475569", "#c2410c", "#2563eb", "#15803d", "#7c3aed", "#a16207")
+STYLE: Any = {"svg.hashsalt": "figures", "svg.fonttype": "none", "font.size": 8, "font.family": "sans-serif"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure of every thing, None where it is not known; ``floors`` are drawn as a mark on each bar."""
+
+    title: str
+    values: Sequence[float | None]
+    floors: Sequence[float | None] = ()
+    logarithmic: bool = False
+
+
+def bars(names: Sequence[str], panels: Sequence[Panel]) -> str:
+    """Horizontal bars, a row a name and a column a panel; what is not known says so."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * len(panels) + 1.5, 0.4 * len(names) + 1.0), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        places = range(len(names))
+        for axis, panel in zip(axes, panels, strict=True):
+            known = [value if value is not None else 0.0 for value in panel.values]
+            axis.barh(places, known, color=MADE, height=0.6)
+            for place, floor in zip(places, panel.floors, strict=False):
+                if floor is not None:
+                    axis.plot([floor, floor], [place - 0.38, place + 0.38], color=FLOOR, linewidth=2)
+            for place, value in zip(places, panel.values, strict=True):
+                label = " not measured" if value is None else f" {value:.3g}"
+                axis.text(value or (1.0 if panel.logarithmic else 0.0), place, label, va="center", fontsize=7)
+            if panel.logarithmic and any(known):
+                axis.set_xscale("log")
+            axis.margins(x=0.25)
+            axis.set_title(panel.title, fontsize=8)
+            axis.spines[["top", "right"]].set_visible(False)
+        axes[0].set_yticks(places, names)
+        axes[0].invert_yaxis()
+        return _svg(figure)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``y`` over ``x``."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+def curves(panels: Sequence[tuple[str, Sequence[Curve]]], over: str) -> str:
+    """A panel a title, side by side, with a line and its points for every curve; ``over`` names what x is."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.2 * len(panels), 3.0), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axis, (title, drawn) in zip(axes, panels, strict=True):
+            for curve, colour in zip(drawn, LINES, strict=False):
+                axis.plot(curve.x, curve.y, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=curve.name)
+            axis.set_title(title, fontsize=9)
+            axis.set_xlabel(over)
+            axis.set_ylim(bottom=0)
+            axis.spines[["top", "right"]].set_visible(False)
+        axes[0].legend(frameon=False)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
