@@ -22,6 +22,10 @@ THEMES = ("dark", "light")
 SECONDS = 45
 WIDE, SMALL = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 Scheme = Literal["dark", "light", "no-preference"]
+WEAR = """(theme) => {
+    document.documentElement.dataset.theme = theme;
+    document.querySelector(".theme-choice select").value = theme;
+}"""
 WATCH = "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));"
 
 
@@ -121,7 +125,7 @@ class Visit:
         """Keep screenshots for people to look at, ``name-width-theme.png``; yields each theme while the page wears it."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         for theme in THEMES:
-            self.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+            self.page.evaluate(WEAR, theme)
             self.page.screenshot(path=SHOTS / f"{name}-{self.width}-{theme}.png")
             yield theme
 

@@ -26,6 +26,6 @@ function Busy({ waits }) {
   const next = waits.reduce((soonest, wait) => (wait.until < soonest.until ? wait : soonest));
   const seconds = Math.max(1, Math.ceil((next.until - Date.now()) / 1000));
   return html`<div class="banner calm"><span class="pulse" aria-hidden="true"></span>
-    <span role="status">The service is busy: ${next.why}.</span> <span>Trying again in ${seconds} s.</span>
+    <span><span role="status">The service is busy: ${next.why}.</span> Trying again in ${seconds} s.</span>
     <button class="button small" onClick=${() => connection.stopWaiting()}>Stop waiting</button></div>`;
 }

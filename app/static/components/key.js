@@ -18,7 +18,7 @@ export function KeyDialog({ open, close }) {
     <form onSubmit=${save} class="stack">
       <p>${apiKey() ? "The service does not accept the key that this browser has." : "This service works with API keys."} The
         person who runs it gives you one.</p>
-      <label class="field"><span>API key</span><input type="password" autocomplete="off" required value=${key}
+      <label class="field"><span>API key</span><input type="password" autocomplete="off" autofocus required value=${key}
         onInput=${(event) => setKey(event.target.value)} /></label>
       <label class="check"><input type="checkbox" checked=${remember}
         onChange=${(event) => setRemember(event.target.checked)} /> Keep it in this browser (else only in this tab)</label>

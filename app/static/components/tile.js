@@ -34,7 +34,8 @@ export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, s
   }
   return wrap(html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
     ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`}
-      width=${size} height=${size} decoding="async" />` : null}
+      width=${size} height=${size} decoding="async" />`
+      : html`<span class="unseen">${alt ?? `Synthetic galaxy, on its way: ${describe(point)}`}</span>`}
   </span>`);
 }
 
