@@ -19,7 +19,7 @@ from galaxies.errors import BadInput
 from galsynth.server import find_binary, free_port
 from galsynth.settings import Settings
 
-START_SECONDS = 90
+START_SECONDS = 240
 STOP_SECONDS = 60
 
 

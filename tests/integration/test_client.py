@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import pickle
@@ -11,11 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
+from astropy.io import fits, votable
 from PIL import Image
 
 import galsynth
@@ -111,6 +113,30 @@ def test_a_command_writes_the_format_of_the_suffix(service: str, tmp_path: Path,
         with fits.open(path) as hdus:
             assert hdus["LATENTS"].data["SEED"].tolist() == [0, 1, 2, 7]
             assert hdus["LATENTS"].data["CLASS"].tolist() == ["merger"] * 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "42"],
+        ["generate", "0-2", "--model", "gz1-64-dcgan"],
+        ["interpolate", "1", "2", "--frames", "4"],
+        ["mix", "--rows", "1", "--columns", "2,3"],
+        ["arithmetic", "-42 + 2*7", "--show-terms"],
+    ],
+)
+def test_served_files_pass_the_tools_of_the_field(service: str, tmp_path: Path, arguments: list[str], fitsverify: str) -> None:
+    assert command(service, tmp_path, *arguments, "-o", "x.fits").returncode == 0
+    report = subprocess.run([fitsverify, "x.fits"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
+    with fits.open(tmp_path / "x.fits", checksum=True) as hdus:
+        hdus.verify("exception")
+        assert all(hdu.verify_checksum() == hdu.verify_datasum() == 1 for hdu in hdus)
+    assert command(service, tmp_path, *arguments, "-o", "x.zip").returncode == 0
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        catalogue = archive.extract("catalogue.vot", tmp_path)
+    told = io.StringIO()
+    assert votable.validate(catalogue, told, xmllint=False), told.getvalue()
 
 
 def test_a_job_sent_by_one_command_is_fetched_by_another(service: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.io.votable import parse_single_table
+from astropy.io.votable import parse_single_table, validate
 
 from galaxies.jobs import MOST_SCORES, Job, ModelRef, Phase, Result
 from models.scorer import OnnxScorer
@@ -88,6 +89,19 @@ def test_scores_are_what_the_scorer_says_in_every_format(worker: Bench, style: V
         np.testing.assert_array_equal(hdus["LATENTS"].data["SCORE_SD"], spread)
         assert hdus[0].header["SCORER"] == "tiny-scorer@1"
         assert hdus[0].header["SCORE"] == pytest.approx(value.mean())
+
+
+def test_files_with_scores_are_as_their_standards_want_them(
+    worker: Bench, style: Version, scorer: ScorerVersion, tmp_path: Path, fitsverify: str
+) -> None:
+    path = tmp_path / "scored.fits"
+    path.write_bytes(content(worker, scored(worker, style, scorer, generate_body([1, 2, 3], "fits"))))
+    report = subprocess.run([fitsverify, str(path)], capture_output=True, text=True, check=False)
+    assert "0 warning(s) and 0 error(s)" in report.stdout, report.stdout
+    with zipfile.ZipFile(io.BytesIO(content(worker, scored(worker, style, scorer, generate_body([1, 2, 3], "zip"))))) as archive:
+        catalogue = archive.extract("catalogue.vot", tmp_path)
+    told = io.StringIO()
+    assert validate(catalogue, told, xmllint=False), told.getvalue()
 
 
 def test_a_score_does_not_depend_on_its_batch(worker: Bench, style: Version, scorer: ScorerVersion) -> None:
