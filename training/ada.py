@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, GalaxyError
+from training import checkpoints
 from training.augment import PRESETS as AUGMENTATIONS
 from training.config import TrainConfig
 from training.data import archive
@@ -43,6 +44,7 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
     Raises
     ------
     BadInput : the archive lacks the class, or an augmentation is unknown.
+    GalaxyError : an arm was told to stop.
     """
     unknown = [name for name in options.augment if name not in AUGMENTATIONS]
     if unknown or not options.augment:
@@ -62,6 +64,8 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
         config = configuration(galaxies, name, options)
         say(f"augment {name}: {config.kimg:g} kimg on {galaxies.manifest['training_count']} images …")
         launch(config, out / "data", out / name)
+        if not checkpoints.finished(out / name, config.kimg):
+            raise GalaxyError(f"augment {name} was told to stop; the same command goes on")
         arms[name] = measured(out / name, options.images)
         write(out, report)
     return report

@@ -37,14 +37,9 @@ def train_chain(config: TrainConfig, data: Path, run: Path) -> None:
     second = replace(config, preset=F3.preset, architecture=F3.architecture, network=network.second())
     for stage, settings in ((FIRST, first), (SECOND, second)):
         launch(settings, data, run / stage)
-        if not _finished(run / stage, settings):  # told to stop
+        if not checkpoints.finished(run / stage, settings.kimg):  # told to stop
             return
     join(run / FIRST, run / SECOND, run)
-
-
-def _finished(run: Path, config: TrainConfig) -> bool:
-    found = checkpoints.list_checkpoints(run)
-    return bool(found) and checkpoints.read_state(found[-1])["images_seen"] >= config.kimg * 1000
 
 
 def join(first: Path, second: Path, run: Path) -> Path:
@@ -78,14 +73,12 @@ def join(first: Path, second: Path, run: Path) -> Path:
 
 
 def _newest(run: Path, architecture: str) -> tuple[Path, dict[str, Any], TrainConfig]:
-    found = checkpoints.list_checkpoints(run)
-    if not found:
-        raise BadInput(f"{run} holds no checkpoint; train first")
-    state = checkpoints.read_state(found[-1])
+    folder = checkpoints.newest(run)
+    state = checkpoints.read_state(folder)
     config = TrainConfig.from_json(state["config"])
     if config.architecture != architecture:
         raise BadInput(f"{run} is a run of {config.architecture}; {architecture} is needed here")
-    return found[-1], state, config
+    return folder, state, config
 
 
 def _network(first: TrainConfig, second: TrainConfig) -> ChainConfig:

@@ -101,6 +101,12 @@ def newest(path: Path) -> Path:
     return found[-1]
 
 
+def finished(run: Path, kimg: float) -> bool:
+    """Whether ``run`` has seen ``kimg`` thousand images; one that was told to stop has not."""
+    found = list_checkpoints(run)
+    return bool(found) and bool(read_state(found[-1])["images_seen"] >= kimg * 1000)
+
+
 def check_same_network(folder: Path, state: dict[str, Any], config: TrainConfig) -> None:
     """Refuse to resume with another architecture or other sizes.
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, GalaxyError
+from training import checkpoints
 from training.architectures import summary
 from training.config import TrainConfig
 from training.data import archive
@@ -41,6 +42,7 @@ def study(
     Raises
     ------
     BadInput : a name in ``only`` is no variant.
+    GalaxyError : a variant was told to stop.
     """
     unknown = set(only) - VARIANTS.keys()
     if unknown:
@@ -62,6 +64,8 @@ def study(
         say(f"{name}: {config.kimg:g} kimg …")
         run = out / name.replace(" ", "-")
         launch(whole, data, run)
+        if not checkpoints.finished(run, whole.kimg):
+            raise GalaxyError(f"{name} was told to stop; the same command goes on")
         rows.append({"variant": name, "settings": VARIANTS[name], **_found(whole, run, images)})
         (out / "study.json").write_text(json.dumps({"preset": PRESET, "common": settings, "rows": rows}, indent=1) + "\n")
         (out / "study.md").write_text(table(rows))

@@ -169,10 +169,11 @@ def _score(found: dict[str, Any]) -> str:
     ]
     for name, words in (("ks", "KS"), ("wasserstein", "W₁ in points of the score")):
         rows.append((words, _with_interval(found["generated"], name), "", _with_interval(found["floor"], name)))
+    key = KEY.replace("real (training)", found["reference"]).replace("other real", "half of them")
     heading = ("", f"generated ({found['n_generated']:,})", f"{found['reference']} ({found['n_reference']:,})", "floor")
     return (
         f'<p class="soft">Judged by {escape(found["scorer"])}. {escape(found["meaning"])} The floor is one half of the '
-        f"real images against the other.</p>{KEY}"
+        f"real images against the other.</p>{key}"
         f'<div class="wide"><figure><b>Score</b>{charts.histogram("score", found)}</figure></div>'
         f"{_table(heading, rows, numbers=(1, 2, 3))}"
     )
