@@ -42,9 +42,14 @@ format: $(ALL_STAMP) ## let ruff put right what it can
 types: $(ALL_STAMP) ## mypy, strict
 	$(BIN)/mypy $(PACKAGES)
 
-audit: ## ask the PyPI advisory database about every pinned version; fails where it cannot
+ifdef OSV
+audit: $(ALL_STAMP) ## known weaknesses of the pinned versions: ask PyPI, or with OSV=all.zip a copy of the OSV database
+	@$(BIN)/python docker/audit.py constraints.txt $(OSV)
+else
+audit:
 	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit==2.10.1; }
 	@$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict --progress-spinner off
+endif
 
 bench: $(ALL_STAMP) ## the figures of the documentation
 	$(BIN)/python -m benchmarks $(ARGS)

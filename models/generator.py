@@ -60,7 +60,7 @@ def choose_device(name: DeviceName, threads: int = 1, index: int = 0) -> Device:
 
 
 class OnnxGenerator:
-    """One loaded model version. Not for use by several threads at once; the worker's engine owns it.
+    """One loaded model version. On a CPU several threads may run its graphs; with bound buffers only one may.
 
     Style models: `map` then `synthesize`. Models without w: `generate`. Buffers: ``w_mean`` (w_dim,), ``noise_const``
     (noise_size,).

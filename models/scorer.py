@@ -17,7 +17,7 @@ ROWS = 16
 
 
 class OnnxScorer:
-    """One loaded scorer version. Not for use by several threads at once.
+    """One loaded scorer version. Several threads may use it.
 
     Raises
     ------

@@ -72,7 +72,7 @@ class Cluster:
         with (self.folder / "api.log").open("ab") as log:
             command = [sys.executable, "-m", "app"]
             self.apis[port] = subprocess.Popen(command, env=self.environ(GALSYNTH_PORT=str(port), **more), stdout=log, stderr=log)
-        wait_until(lambda: self.get(port, "/healthz") == 200, 30)
+        wait_until(lambda: self.get(port, "/healthz") == 200, 90)
         return port
 
     def start_worker(self, command: Sequence[str] = WORKER, **more: str) -> Process:

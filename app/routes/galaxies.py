@@ -13,9 +13,10 @@ from starlette.responses import Response
 from app.delivery import deliver, open_result
 from app.errors import Problem, problem_of, problem_of_job
 from app.openapi import bytes_of, problems
+from app.recording import Accepted, Order
 from app.routes.operations import as_it_is
 from app.services import Services, services_of
-from app.submission import Accepted, Envelope, Order, parse_request, prepare, submit
+from app.submission import Envelope, parse_request, prepare, submit
 from app.waiting import ended
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, Unsupported

@@ -17,8 +17,9 @@ from app.errors import Problem, problem_of_job
 from app.examples import COMPLETED, JOB_ID, QUEUED
 from app.negotiation import Preferences, preferences, quality
 from app.openapi import CALLBACKS, answer, bytes_of, problems, request_body
+from app.recording import Accepted
 from app.services import Services, services_of
-from app.submission import Accepted, Envelope, order, submit
+from app.submission import Envelope, order, submit
 from app.waiting import ended
 from galaxies.cards import Operation
 from galaxies.jobs import Job, Phase
