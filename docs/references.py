@@ -36,6 +36,7 @@ SCRIPTS = (
     "python docs/tutorial.py",
     "python docs/tutorial_galaxies.py",
     "python docker/requirements.py",
+    "python docker/audit.py",
 )
 PLAIN = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "object": "object"}
 LIMITS = {"minimum": "at least {}", "exclusiveMinimum": "above {}", "maximum": "at most {}", "maxItems": "at most {} of them"}
