@@ -63,7 +63,8 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
     for name in options.augment:
         config = configuration(galaxies, name, options)
         say(f"augment {name}: {config.kimg:g} kimg on {galaxies.manifest['training_count']} images …")
-        launch(config, out / "data", out / name)
+        if not checkpoints.finished(out / name, config.kimg):
+            launch(config, out / "data", out / name)
         if not checkpoints.finished(out / name, config.kimg):
             raise GalaxyError(f"augment {name} was told to stop; the same command goes on")
         arms[name] = measured(out / name, options.images)

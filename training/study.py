@@ -63,7 +63,8 @@ def study(
         )
         say(f"{name}: {config.kimg:g} kimg …")
         run = out / name.replace(" ", "-")
-        launch(whole, data, run)
+        if not checkpoints.finished(run, whole.kimg):
+            launch(whole, data, run)
         if not checkpoints.finished(run, whole.kimg):
             raise GalaxyError(f"{name} was told to stop; the same command goes on")
         rows.append({"variant": name, "settings": VARIANTS[name], **_found(whole, run, images)})

@@ -41,10 +41,13 @@ def bars(names: Sequence[str], panels: Sequence[Panel]) -> str:
                     axis.plot([floor, floor], [place - 0.38, place + 0.38], color=FLOOR, linewidth=2)
             for place, value in zip(places, panel.values, strict=True):
                 label = " not measured" if value is None else f" {value:.3g}"
-                axis.text(value or (1.0 if panel.logarithmic else 0.0), place, label, va="center", fontsize=7)
-            if panel.logarithmic and any(known):
-                axis.set_xscale("log")
+                start = 1.0 if panel.logarithmic and any(known) else 0.0
+                axis.text(value or start, place, label, va="center", fontsize=7)
             axis.margins(x=0.25)
+            if not any(known):
+                axis.set(xlim=(0, 1), xticks=[])
+            elif panel.logarithmic:
+                axis.set(xscale="log", xlim=(min(1.0, *(value for value in known if value)), 4 * max(known)))
             axis.set_title(panel.title, fontsize=8)
             axis.spines[["top", "right"]].set_visible(False)
         axes[0].set_yticks(places, names)
