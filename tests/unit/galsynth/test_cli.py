@@ -116,11 +116,6 @@ def test_an_unknown_model_is_exit_status_3_and_the_others_are_listed(command: st
     assert "there are" in done.stderr
 
 
-def test_an_unknown_key_is_exit_status_3(tmp_path: Path) -> None:
-    done = run("keys", "revoke", "nobody", "--file", str(tmp_path / "keys.json"))
-    assert (done.returncode, "nobody" in done.stderr) == (3, True)
-
-
 TOLD = dict(re.findall(r"^\| (\d+) \| (.+) \|$", CLI_REFERENCE.read_text(), re.MULTILINE))
 """Exit status → what docs/cli.md says of it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galaxies.errors import BadInput
@@ -40,6 +40,7 @@ def test_layers_are_numbers_or_the_name_of_a_group() -> None:
 
 
 @given(SEEDS, CLASSES)
+@settings(deadline=None)
 def test_a_latent_is_one_of_the_contract(seed: int, class_: str | None) -> None:
     found = latents.latent(f"{seed}:{class_}" if class_ else str(seed))
     assert Latent.model_validate(found) == Latent.model_validate({"seed": seed, "class": class_})
