@@ -90,7 +90,7 @@ def deliver(request: Request, opened: Opened, headers: Mapping[str, str], *, con
 
 
 def file_name(job: Job) -> str:
-    """A telling ASCII name: ``galaxy-gz1-64-seed42.png``; beyond one galaxy with the first digits of the job's id."""
+    """A telling ASCII name: ``galaxy-sdss-gz1-64-seed42.png``; beyond one galaxy with the first digits of the job's id."""
     request, name = job.request, job.model.name
     if isinstance(request, Generate):
         seeds: list[int | None] = [latent.seed for latent in galaxies_of(request)]

@@ -34,10 +34,10 @@ _JOB: dict[str, Any] = {
     "operation": "generate",
     "created": "2026-03-01T12:30:15.250Z",
     "expires": "2026-03-02T12:30:15.250Z",
-    "model": {"name": "gz1-64", "version": "1", "digest": DIGEST},
+    "model": {"name": "sdss-gz1-64", "version": "1", "digest": DIGEST},
     "request": {
         "operation": "generate",
-        "model": "gz1-64@1",
+        "model": "sdss-gz1-64@1",
         "seeds": [42],
         "class": "spiral_acw",
         "truncation": 0.7,
@@ -105,10 +105,10 @@ _BANDS: list[dict[str, Any]] = [
 ]
 _CLASSES: list[dict[str, Any]] = [{"name": "edge_on", "count": 747}, {"name": "spiral_acw", "count": 707}]
 MODEL_LIST: dict[str, Any] = {
-    "default": "gz1-64",
+    "default": "sdss-gz1-64",
     "models": [
         {
-            "name": "gz1-64",
+            "name": "sdss-gz1-64",
             "version": "1",
             "title": "Galaxy Zoo 1 galaxies, 64 px",
             "resolution": 64,
@@ -120,7 +120,7 @@ MODEL_LIST: dict[str, Any] = {
 }
 CARD: dict[str, Any] = {
     "format": "galaxy-model/1",
-    "name": "gz1-64",
+    "name": "sdss-gz1-64",
     "version": "1",
     "digest": DIGEST,
     "title": "Galaxy Zoo 1 galaxies, 64 px",
@@ -153,7 +153,7 @@ CARD: dict[str, Any] = {
     "metrics": {"fid50k_train": {"value": 12.5, "n_generated": 50000, "n_reference": 4385}},
     "parity": {"max_abs_difference": 6e-07, "images": 72},
 }
-REPORT: dict[str, Any] = {"model": "gz1-64@1", "metrics": CARD["metrics"]}
+REPORT: dict[str, Any] = {"model": "sdss-gz1-64@1", "metrics": CARD["metrics"]}
 HEALTH = {"status": "ok"}
 READY = {"status": "ready", "checks": {"redis": "ok", "results": "ok", "worker": "ok"}}
 METRICS = """# HELP galsynth_queue_jobs Jobs that wait

@@ -26,7 +26,7 @@ from torch import nn
 from galsynth import Client
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()  # a notebook has no file of its own
-MODEL = "gz1-64@1"
+MODEL = "sdss-gz1-64@1"
 MERGERS = 30  # real ones of each training set, beside 420 others
 SYNTHETIC = 400
 REPEATS = max(2, int(sys.argv[1])) if len(sys.argv) > 1 and sys.argv[1].isdecimal() else 5

@@ -19,7 +19,7 @@ from galaxies.cards import ModelCard, Role
 from models.store import Version, summary
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
-Reference = Annotated[str, Path(description="`name` (newest version) or `name@version`", examples=["gz1-64"])]
+Reference = Annotated[str, Path(description="`name` (newest version) or `name@version`", examples=["sdss-gz1-64"])]
 IfNoneMatch = Annotated[str | None, Header(description="304 where it is the card's ETag", examples=[f'"{DIGEST}"'])]
 Accept = Annotated[str | None, Header(description="`text/html` or `application/json`", examples=["application/json"])]
 REPORTS: dict[str, Role] = {"text/html": "report_html", "application/json": "report_json"}

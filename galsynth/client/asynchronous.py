@@ -93,7 +93,7 @@ class AsyncClient(Operations["AsyncOrder"]):
         return parse(ModelCard, await self.run(self.protocol.document(f"/v1/models/{reference}")))
 
     async def document(self, path: str) -> dict[str, Any]:
-        """Whatever JSON object is at ``path``, such as ``/v1/models/gz1-64/report``."""
+        """Whatever JSON object is at ``path``, such as ``/v1/models/sdss-gz1-64/report``."""
         return await self.run(self.protocol.document(path))
 
     async def dataset(

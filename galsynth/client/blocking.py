@@ -109,7 +109,7 @@ class Client(Operations["Order"]):
         return parse(ModelCard, self.run(self.protocol.document(f"/v1/models/{reference}")))
 
     def document(self, path: str) -> dict[str, Any]:
-        """Whatever JSON object is at ``path``, such as ``/v1/models/gz1-64/report``."""
+        """Whatever JSON object is at ``path``, such as ``/v1/models/sdss-gz1-64/report``."""
         return self.run(self.protocol.document(path))
 
     def dataset(

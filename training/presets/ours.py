@@ -25,10 +25,13 @@ JWST = "three-band JWST CEERS galaxies, or few images of any kind"
 SOFTENING = 0.03
 """Of the range of 8-bit images: eight levels, some three times the noise of an SDSS sky."""
 
+NARROW = StyleGAN2Config(channel_base=1024, channel_max=128)
+WIDE = StyleGAN2Config(z_dim=512, w_dim=512, channel_base=8192, channel_max=256)
+
 STYLEGAN2_64_CPU = TrainConfig(
     preset="stylegan2-64-cpu",
     architecture="stylegan2",
-    network=StyleGAN2Config(channel_base=1024, channel_max=128, softening=SOFTENING),
+    network=replace(NARROW, softening=SOFTENING),
     batch=32,
     r1_gamma=0.1,
     precision="bfloat16",
@@ -38,7 +41,7 @@ STYLEGAN2_64_CPU = TrainConfig(
 STYLEGAN2_64 = TrainConfig(
     preset="stylegan2-64",
     architecture="stylegan2",
-    network=StyleGAN2Config(z_dim=512, w_dim=512, channel_base=8192, channel_max=256, softening=SOFTENING),
+    network=replace(WIDE, softening=SOFTENING),
     batch=64,
     r1_gamma=0.05,
     ema_kimg=20.0,
@@ -51,7 +54,7 @@ STYLEGAN2_64 = TrainConfig(
 JWST_SIM_CPU = replace(
     STYLEGAN2_64_CPU,
     preset="stylegan2-jwst-sim-cpu",
-    network=replace(STYLEGAN2_64_CPU.network, softening=0.0),
+    network=NARROW,
     r1_gamma=0.05,
     use_classes=False,
     kimg=400.0,
@@ -61,7 +64,7 @@ JWST_SIM_CPU = replace(
 JWST_SIM = replace(
     STYLEGAN2_64,
     preset="stylegan2-jwst-sim",
-    network=replace(STYLEGAN2_64.network, softening=0.0),
+    network=WIDE,
     r1_gamma=0.0128,
     use_classes=False,
     kimg=1000.0,
@@ -95,7 +98,7 @@ PRESETS: dict[str, Preset] = {
         replace(
             STYLEGAN2_64_CPU,
             preset="stylegan2-128-cpu",
-            network=StyleGAN2Config(resolution=128, channel_base=2048, softening=SOFTENING),
+            network=replace(NARROW, resolution=128, channel_base=2048, softening=SOFTENING),
             r1_gamma=0.4,
         ),
         SOURCE,
@@ -105,9 +108,7 @@ PRESETS: dict[str, Preset] = {
         replace(
             STYLEGAN2_64,
             preset="stylegan2-128",
-            network=StyleGAN2Config(
-                resolution=128, z_dim=512, w_dim=512, channel_base=8192, channel_max=256, softening=SOFTENING
-            ),
+            network=replace(WIDE, resolution=128, softening=SOFTENING),
             r1_gamma=0.2,
         ),
         SOURCE,

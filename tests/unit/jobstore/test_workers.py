@@ -24,7 +24,7 @@ def info(worker_id: str) -> WorkerInfo:
         pid=1,
         device="CPU",
         providers=["CPUExecutionProvider"],
-        warm=["gz1-64@1"],
+        warm=["sdss-gz1-64@1"],
         started=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
