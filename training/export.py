@@ -70,6 +70,11 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     ------
     BadInput : the checkpoint is damaged, or ``out`` exists.
     """
+    with aside(out) as folder:
+        return _export_into(folder, checkpoint, options, say)
+
+
+def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Say) -> ModelCard:
     state = checkpoints.read_state(checkpoint)
     config = TrainConfig.from_json(state["config"])
     generator, _ = build(config.network)
@@ -78,20 +83,19 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
     generator.advance(state["images_seen"] / 1000)
     generator.eval().requires_grad_(False)
-    with aside(out) as folder:
-        say("exporting the graphs …")
-        roles = _write(generator, state, folder)
-        if options.half:
-            for name in roles:
-                if name.endswith(".onnx"):
-                    store_half(folder / name)
-        files = {name: describe(folder / name, role) for name, role in roles.items()}
-        card = _card(config, state, options, files)
-        say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
-        measured = parity(Version(card, folder), generator) | {"weights": "float16" if options.half else "float32"}
-        card = card.model_copy(update={"parity": measured})
-        card = card.model_copy(update={"digest": card.compute_digest()})
-        (folder / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
+    say("exporting the graphs …")
+    roles = _write(generator, state, folder)
+    if options.half:
+        for name in roles:
+            if name.endswith(".onnx"):
+                store_half(folder / name)
+    files = {name: describe(folder / name, role) for name, role in roles.items()}
+    card = _card(config, state, options, files)
+    say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
+    measured = parity(Version(card, folder), generator) | {"weights": "float16" if options.half else "float32"}
+    card = card.model_copy(update={"parity": measured})
+    card = card.model_copy(update={"digest": card.compute_digest()})
+    (folder / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
     return card
 
 
