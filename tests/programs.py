@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -58,6 +60,14 @@ class Up:
                 time.sleep(0.05)
         raise AssertionError(f"not ready after {seconds} s:\n{self.output()}")
 
+    def await_welcome(self) -> str:
+        """All output, once what ``galsynth up`` says of a ready service is in it: just after /readyz answers."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while "Ctrl-C stops" not in (said := self.output()):
+            assert time.monotonic() < deadline, f"nobody is welcomed:\n{said}"
+            time.sleep(0.05)
+        return said
+
     def descendants(self) -> set[int]:
         """Process ids below ``galsynth up``."""
         parents = {}
@@ -92,6 +102,20 @@ def start_up(folder: Path, *options: str, environ: dict[str, str] | None = None)
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, env=os.environ | (environ or {}))
     return Up(process, port, folder / "data", log)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *options: str, environ: dict[str, str] | None = None) -> Iterator[Up]:
+    """``galsynth up``, ready; it must stop cleanly and leave no process behind."""
+    up = start_up(folder, *options, environ=environ)
+    try:
+        up.await_ready()
+        yield up
+        status = up.stop()
+        assert status == 0, f"galsynth up ended with {status}:\n{up.output()[-4000:]}"
+    finally:
+        up.process.kill()
+        up.process.wait()
 
 
 def assert_gone(pids: set[int], seconds: float = 5) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.browser import SHOTS, Service, Visit, launch, visiting
-from tests.programs import Up, start_up
+from tests.programs import Up, serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,14 +28,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One service for the session."""
-    running = start_up(tmp_path_factory.mktemp("page"), "--workers", "2")
-    try:
-        running.await_ready()
+    with serving(tmp_path_factory.mktemp("page"), "--workers", "2") as running:
         yield running
-        assert running.stop() == 0, running.output()[-4000:]
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import Up, start_up
+from tests.programs import Up, serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,15 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One service for the session; it must stop cleanly and leave no process behind."""
-    running = start_up(tmp_path_factory.mktemp("service"), "--workers", "2")
-    try:
-        running.await_ready()
+    with serving(tmp_path_factory.mktemp("service"), "--workers", "2") as running:
         yield running
-        status = running.stop()
-        assert status == 0, f"galsynth up ended with {status}:\n{running.output()[-4000:]}"
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 @pytest.fixture(scope="session")

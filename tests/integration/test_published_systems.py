@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from astropy.io import fits
 from PIL import Image
 
 from models.store import publish
-from tests.programs import Up, start_up
+from tests.programs import Up, serving
 from tests.unit.training.conftest import sdss_options, tiny_config
 from training import checkpoints
 from training.architectures import ARCHITECTURES
@@ -73,14 +72,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     config = big(data, folder)
     train(config, archive.read(folder / "fields"), folder / BIG)
     serve(folder / BIG, BIG, store)
-    up = start_up(folder, "--workers", "1", environ=os.environ | {"GALSYNTH_MODELS_DIRS": str(store)})
-    try:
-        up.await_ready()
+    with serving(folder, "--workers", "1", environ={"GALSYNTH_MODELS_DIRS": str(store)}) as up:
         yield up
-        assert up.stop() == 0
-    finally:
-        up.process.kill()
-        up.process.wait()
 
 
 def generate(up: Up, model: str, format_: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import subprocess
 import sys
 import zipfile
@@ -18,7 +17,7 @@ from astropy.io import fits
 from galsynth import Client
 from models.scorer import OnnxScorer
 from models.store import ModelStore
-from tests.programs import Up, start_up
+from tests.programs import Up, serving
 from tests.tiny_models import publish_style, publish_tiny_scorer
 
 
@@ -31,14 +30,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    up = start_up(tmp_path_factory.mktemp("up"), "--workers", "1", environ=os.environ | {"GALSYNTH_MODELS_DIRS": str(store)})
-    try:
-        up.await_ready()
+    with serving(tmp_path_factory.mktemp("up"), "--workers", "1", environ={"GALSYNTH_MODELS_DIRS": str(store)}) as up:
         yield up
-        assert up.stop() == 0
-    finally:
-        up.process.kill()
-        up.process.wait()
 
 
 def test_scores_reach_the_client_in_catalogue_fits_and_job(service: Up, store: Path, tmp_path: Path) -> None:
