@@ -253,7 +253,7 @@ class Engine:
     def _take_from_alone(self) -> _Piece | None:
         """The next rows of the job that has the worker for itself, for a batch beside the one that runs."""
         ticket = self._alone
-        if ticket is None or self._line or self.expected > 1 or ticket.cancelled or ticket.ended:
+        if ticket is None or self._stopping or self._line or self.expected > 1 or ticket.cancelled or ticket.ended:
             return None
         start = ticket.taken
         ticket.taken = min(ticket.work.count, start + self.batch_size)
