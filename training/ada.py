@@ -20,7 +20,7 @@ from training.config import TrainConfig
 from training.data import archive
 from training.data.subset import write_class
 from training.launch import launch
-from training.presets import resolve
+from training.presets import resolve_for
 from training.report.figures import Curve, curves
 from training.report.write import read_log
 
@@ -85,9 +85,7 @@ def _class_alone(data: Path, out: Path, name: str) -> archive.Archive:
 def configuration(galaxies: archive.Archive, augment: str, options: AdaOptions) -> TrainConfig:
     """The configuration of one arm."""
     own = [f"augment={augment}", f"kimg={options.kimg}", f"metrics_kimg={options.every_kimg}", f"metrics_images={options.images}"]
-    manifest = galaxies.manifest
-    bands, side = len(manifest["bands"]), manifest["resolution"]
-    return resolve(options.preset, [*options.settings, *own], bands=bands, resolution=side, classes=0)
+    return resolve_for(galaxies, options.preset, [*options.settings, *own])
 
 
 def measured(run: Path, images: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Feed:
         if rest or not self.factor:
             sides = f"{archive.manifest['resolution']} px, the network makes {config.network.resolution} px"
             raise BadInput(f"the archive has images of {sides}: the first must be a multiple of the second")
-        if getattr(config.network, "softening", 0.0) and archive.images.dtype != np.uint8:
+        if getattr(config.network, "softening", 0.0) and archive.physical:
             raise BadInput("network.softening is for 8-bit images; these are floats, which prepare stretches: it must be 0")
         n, processes = config.batch, config.processes
         self.share = slice(rank * n // processes, (rank + 1) * n // processes)

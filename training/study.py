@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from training.architectures import summary
 from training.config import TrainConfig
 from training.data import archive
 from training.launch import launch
-from training.presets import resolve
+from training.presets import resolve_for
 from training.report.figures import Panel, bars
 
 PRESET = "fussell-moews-f1"
@@ -47,27 +48,18 @@ def study(
     unknown = set(only) - VARIANTS.keys()
     if unknown:
         raise BadInput(f"variant {', '.join(sorted(unknown))} is unknown; there are {', '.join(VARIANTS)}", field="only")
-    manifest = archive.read(data).manifest
+    source = archive.read(data)
     rows: list[dict[str, Any]] = []
     for name in only or VARIANTS:
-        overrides = [*settings, *VARIANTS[name]]
-        config = resolve(
-            PRESET, overrides, bands=len(manifest["bands"]), resolution=manifest["resolution"], classes=len(manifest["classes"])
-        )
-        whole = resolve(
-            PRESET,
-            [*overrides, f"metrics_kimg={config.kimg}", f"metrics_images={images}"],
-            bands=config.network.bands,
-            resolution=config.network.resolution,
-            classes=0,
-        )
+        config = resolve_for(source, PRESET, [*settings, *VARIANTS[name]])
+        config = replace(config, metrics_kimg=config.kimg, metrics_images=images)
         say(f"{name}: {config.kimg:g} kimg …")
         run = out / name.replace(" ", "-")
-        if not checkpoints.finished(run, whole.kimg):
-            launch(whole, data, run)
-        if not checkpoints.finished(run, whole.kimg):
+        if not checkpoints.finished(run, config.kimg):
+            launch(config, data, run)
+        if not checkpoints.finished(run, config.kimg):
             raise GalaxyError(f"{name} was told to stop; the same command goes on")
-        rows.append({"variant": name, "settings": VARIANTS[name], **_found(whole, run, images)})
+        rows.append({"variant": name, "settings": VARIANTS[name], **_found(config, run, images)})
         (out / "study.json").write_text(json.dumps({"preset": PRESET, "common": settings, "rows": rows}, indent=1) + "\n")
         (out / "study.md").write_text(table(rows))
         (out / "study.svg").write_text(figure(rows))

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from galaxies.errors import BadInput
@@ -16,7 +15,7 @@ from training import checkpoints
 from training.config import TrainConfig
 from training.data import archive
 from training.logs import clock
-from training.presets import resolve
+from training.presets import resolve_for
 from training.settings import place_of_torchrun
 
 
@@ -56,16 +55,7 @@ def train(
     place = place_of_torchrun()
     overrides = [*(settings or []), *([f"transfer={json.dumps(str(transfer))}"] if transfer else [])]
     overrides += [f"processes={place.world}"] if place else []
-    source = archive.read(data)
-    manifest = source.manifest
-    config = resolve(
-        preset,
-        overrides,
-        bands=len(manifest["bands"]),
-        resolution=manifest["resolution"],
-        classes=len(manifest["classes"]),
-        floats=source.images.dtype != np.uint8,
-    )
+    config = resolve_for(archive.read(data), preset, overrides)
     if dry_run:
         _dry_run(config, data)
         return

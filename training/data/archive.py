@@ -48,6 +48,11 @@ class Archive:
         return [entry["name"] for entry in self.manifest["classes"]]
 
     @property
+    def physical(self) -> bool:
+        """Whether the images are values in the units of the bands, and not display levels."""
+        return self.images.dtype != np.uint8
+
+    @property
     def normalisation(self) -> Constants:
         """How network values and stored values belong together; display levels are 0 … 255."""
         return normalisation_of(self.manifest)
@@ -81,7 +86,7 @@ class Archive:
         return self._signed(pixels), labels
 
     def _signed(self, pixels: Images) -> NDArray[np.float32]:
-        if pixels.dtype == np.uint8:
+        if not self.physical:
             return signed_from_uint8(pixels.astype(np.uint8, copy=False))
         return signed_from_physical(pixels.astype(np.float32, copy=False), self.normalisation)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from galaxies.errors import BadInput
 from training.config import TrainConfig, fit
+from training.data.archive import Archive
 from training.presets import concepcion, eth, fussell_moews, nottingham, ours, tribhuvan
 from training.presets.preset import Preset
 
@@ -37,3 +38,10 @@ def resolve(preset: str, overrides: list[str], *, bands: int, resolution: int, c
     BadInput : the preset or a key is unknown, or a value has the wrong type or is not allowed.
     """
     return fit(find(preset).config, overrides, bands=bands, resolution=resolution, classes=classes, floats=floats)
+
+
+def resolve_for(source: Archive, preset: str, overrides: list[str]) -> TrainConfig:
+    """The configuration of a run on ``source``; see `resolve`."""
+    manifest = source.manifest
+    bands, classes = len(manifest["bands"]), len(manifest["classes"])
+    return resolve(preset, overrides, bands=bands, resolution=manifest["resolution"], classes=classes, floats=source.physical)
