@@ -10,7 +10,8 @@ import structlog
 
 from galaxies.cards import ScorerCard
 from galaxies.errors import BadModel, NotFound
-from models.store import AnyVersion, ModelStore, Version, verify
+from models.store import AnyVersion, ModelStore
+from models.versions import Version, verify
 
 log = structlog.get_logger("app.catalogue")
 

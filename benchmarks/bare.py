@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.peers.model import Model
-from models.store import Version
+from models.versions import Version
 
 
 def call_seconds(version: Version, seconds: float, threads: int = 1) -> list[float]:

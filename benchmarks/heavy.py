@@ -8,7 +8,9 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, compose, helper
 
-from models.store import ModelStore, Version, describe, publish
+from models.publish import publish
+from models.store import ModelStore
+from models.versions import Version, describe
 
 COPIES = 12
 NAME = "heavy-64"

@@ -16,7 +16,8 @@ from benchmarks.load import Target, closed_loop
 from benchmarks.options import Options
 from benchmarks.peers.run import PEERS, running_peer
 from benchmarks.service import WAIT, Service, running_service
-from models.store import BUNDLED, ModelStore, Version
+from models.store import BUNDLED, ModelStore
+from models.versions import Version
 
 CLIENTS = (1, 8, 32, 128)
 MANY = 64

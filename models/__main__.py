@@ -15,7 +15,8 @@ from typing import Any
 
 from galaxies.errors import BadInput, GalaxyError, NotFound
 from models.settings import default_model, extra_roots
-from models.store import BUNDLED, ModelStore, ScorerVersion, Version, scorer_summary, summary, verify
+from models.store import BUNDLED, ModelStore, scorer_summary, summary
+from models.versions import ScorerVersion, Version, verify
 
 
 def main(arguments: list[str] | None = None) -> int:

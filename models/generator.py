@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from galaxies.errors import BadInput, BadModel, GalaxyError
-from models.store import Published, Version, verify
+from models.versions import Published, Version, verify
 
 Array = NDArray[np.float32]
 

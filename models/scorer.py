@@ -9,7 +9,7 @@ from galaxies.cards import ModelCard
 from galaxies.errors import BadModel
 from galaxies.scores import Scores, seen
 from models.generator import Device, open_session
-from models.store import ScorerVersion, verify
+from models.versions import ScorerVersion, verify
 
 Array = NDArray[np.float32]
 

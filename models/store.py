@@ -2,70 +2,29 @@
 
 Scorers, which judge images, lie beside the models in the same form under ``<root>/scorers/<name>/<version>/``.
 
-Several roots are searched in order (the bundled zoo, then the operator's own). Publishing verifies a version, writes it aside and
-renames it, so a reader never sees half of one; a running service lists it without a restart.
+Several roots are searched in order (the bundled zoo, then the operator's own). A running service lists what `models.publish` adds
+without a restart.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import re
-import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, Card, CardFile, ModelCard, ScorerCard
+from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, Card, ModelCard, ScorerCard
 from galaxies.errors import BadInput, BadModel, NotFound
+from models.versions import SCORERS, ScorerVersion, Version, read_scorer, read_version
 
 BUNDLED = Path(__file__).parent / "zoo"
-SCORERS = "scorers"
 _REFERENCE = re.compile(f"{NAME_PATTERN.rstrip('$')}(@{VERSION_PATTERN[1:-1]})?$")
 
 
-@dataclass(frozen=True)
-class Published:
-    """One published version: its card and the folder that holds its files."""
-
-    card: Card
-    folder: Path
-
-    def path(self, role: str) -> Path:
-        """The file with ``role``.
-
-        Raises
-        ------
-        BadModel : the card names no such file.
-        """
-        for name, entry in self.card.files.items():
-            if entry.role == role:
-                return self.folder / name
-        raise BadModel(f"model {self.card.reference} has no {role} file")
-
-
-@dataclass(frozen=True)
-class Version(Published):
-    """A version of a model."""
-
-    card: ModelCard
-
-
-@dataclass(frozen=True)
-class ScorerVersion(Published):
-    """A version of a scorer."""
-
-    card: ScorerCard
-
-
 AnyVersion = TypeVar("AnyVersion", Version, ScorerVersion)
-AnyCard = TypeVar("AnyCard", ModelCard, ScorerCard)
 Stamp = tuple[int, ...]
 
 
@@ -241,135 +200,3 @@ def scorer_summary(card: ScorerCard) -> dict[str, Any]:
         "display": card.display,
         "members": card.members,
     }
-
-
-def read_version(folder: Path) -> Version:
-    """The version in ``folder``; checks that its card is whole and belongs there.
-
-    Raises
-    ------
-    BadModel : the card is missing, not JSON, of another format, changed after publication, or of another name or version.
-    """
-    return Version(_card(folder, ModelCard), folder)
-
-
-def read_scorer(folder: Path) -> ScorerVersion:
-    """The same of a scorer."""
-    return ScorerVersion(_card(folder, ScorerCard), folder)
-
-
-def read_exported_scorer(folder: Path) -> ScorerVersion:
-    """The scorer in ``folder``, published or only exported.
-
-    Raises
-    ------
-    BadModel : there is none.
-    """
-    return ScorerVersion(_parsed(folder / "card.json", ScorerCard), folder)
-
-
-def _card(folder: Path, kind: type[AnyCard]) -> AnyCard:
-    path = folder / "card.json"
-    card = _parsed(path, kind)
-    if card.digest != card.compute_digest():
-        raise BadModel(f"{path} was changed after publication: its digest is not {card.digest or 'given'}")
-    if (card.name, card.version) != (folder.parent.name, folder.name):
-        raise BadModel(f"{path} describes {card.reference}, but lies in the folder of {folder.parent.name}@{folder.name}")
-    return card
-
-
-def _parsed(path: Path, kind: type[AnyCard]) -> AnyCard:
-    """The card in the file ``path``; whether its digest is right is not looked at."""
-    try:
-        return kind.model_validate_json(_regular(path).read_bytes())
-    except OSError as error:
-        raise BadModel(f"{path} cannot be read: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ascii(".".join(map(str, first["loc"])))[1:-1] or "document"
-        raise BadModel(f"{path} is not a {'scorer' if kind is ScorerCard else 'model'} card: {where}: {first['msg']}") from None
-
-
-def _regular(path: Path) -> Path:
-    """``path``, if it is a file: a pipe or a device would be waited for, or read without end."""
-    if not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, "there is no such file")
-    return path
-
-
-def verify(version: Published) -> None:
-    """Check size and sha256 of every file.
-
-    Raises
-    ------
-    BadModel : a file is missing, truncated or changed, or its path leaves the folder.
-    """
-    for name, entry in version.card.files.items():
-        path = version.folder / name
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise BadModel(f"model {version.card.reference} names a file outside its folder: {name!r}")
-        try:
-            actual = describe(path, entry.role)
-        except OSError as error:
-            raise BadModel(f"model {version.card.reference}: {name} cannot be read: {error.strerror}") from None
-        if actual != entry:
-            raise BadModel(
-                f"model {version.card.reference}: {name} has {actual.bytes} bytes, sha256 {actual.sha256[:12]}…; "
-                f"its card says {entry.bytes} bytes, {entry.sha256[:12]}…: restore or publish it again"
-            )
-
-
-def describe(path: Path, role: str) -> CardFile:
-    """Digest and size of a file, as a card lists it.
-
-    Raises
-    ------
-    OSError : there is no such file, or it cannot be read.
-    """
-    with _regular(path).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return CardFile.model_validate({"sha256": digest, "bytes": path.stat().st_size, "role": role})
-
-
-def publish(source: Path, root: Path) -> Version:
-    """Copy the exported version in ``source`` into ``root``; its card names where. Published versions never change.
-
-    Raises
-    ------
-    BadModel : the source is not a whole version.
-    BadInput : that version exists already.
-    """
-    return read_version(_publish(source, root, ModelCard))
-
-
-def publish_scorer(source: Path, root: Path) -> ScorerVersion:
-    """The same of a scorer."""
-    return read_scorer(_publish(source, root / SCORERS, ScorerCard))
-
-
-def _publish(source: Path, root: Path, kind: type[AnyCard]) -> Path:
-    """Verify, write aside, rename; returns the folder of the new version."""
-    card = _parsed(source / "card.json", kind)
-    card = card.model_copy(update={"digest": card.compute_digest()})
-    verify(Published(card, source))
-    target = root / card.name / card.version
-    published = BadInput(f"{card.reference} is published already and never changes; choose another version", field="version")
-    if target.exists():
-        raise published
-    aside = target.with_name(f".{card.version}.{uuid.uuid4().hex}")
-    try:
-        for name in card.files:
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, aside / name)
-        (aside / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
-        verify(Published(card, aside))
-        if _parsed(aside / "card.json", kind).compute_digest() != card.digest:
-            raise BadModel(f"{source / 'card.json'} has numbers that are not finite; JSON has none")
-        try:
-            aside.rename(target)
-        except OSError:  # another publication of the same version was first
-            raise (published if target.exists() else BadModel(f"{target} cannot be written")) from None
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    return target

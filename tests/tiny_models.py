@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from galaxies.cards import CardFile, ModelCard, ScorerCard
-from models.store import ScorerVersion, Version, describe, publish, publish_scorer
+from models.publish import publish, publish_scorer
+from models.versions import ScorerVersion, Version, describe
 from tests.strategies import style_card, z_card
 
 RESOLUTION = 16

@@ -21,7 +21,8 @@ import numpy as np
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, GalaxyError
 from models.generator import OnnxGenerator, choose_device
-from models.store import ModelStore, Version
+from models.store import ModelStore
+from models.versions import Version
 from training.architectures import summary
 from training.config import TrainConfig
 from training.evaluate import card_metrics

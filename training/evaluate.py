@@ -23,7 +23,8 @@ from galaxies.cards import ModelCard, Role
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator, choose_device
 from models.settings import extra_roots
-from models.store import BUNDLED, ModelStore, Version, describe
+from models.store import BUNDLED, ModelStore
+from models.versions import Version, describe
 from training.data.archive import Archive
 from training.metrics import memorisation, physical
 from training.metrics.chunks import Chunks, Progress

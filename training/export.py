@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from galaxies.cards import CardFile, GalaxyClass, ModelCard
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
-from models.store import Version, describe
+from models.versions import Version, describe
 from training import checkpoints
 from training.architectures import Generator, StyleConfig, StyleGenerator, build
 from training.config import TrainConfig

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
-from models.store import ScorerVersion, Version, publish_scorer
-from models.store import publish as publish_version
+from models.publish import publish as publish_version
+from models.publish import publish_scorer
+from models.versions import ScorerVersion, Version
 
 
 def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevaluated: bool = False) -> Version | ScorerVersion:

@@ -21,7 +21,7 @@ from torch import nn
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
-from models.store import Version
+from models.versions import Version
 from training.architectures import Generator, build, stylegan2
 from training.architectures.layers import EqualLinear
 from training.config import TrainConfig

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from galaxies.errors import GalaxyError
-from models.store import ModelStore, Version
+from models.store import ModelStore
+from models.versions import Version
 from worker.loaded import LoadedModel, LoadedModels
 
 PERIOD_SECONDS = 3.0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from galaxies.cards import ModelCard
 from galaxies.latents import z_from_seed
 from models.generator import CPU, Device, OnnxGenerator
-from models.store import Version
+from models.versions import Version
 from worker.metrics import Metrics
 
 Array = NDArray[np.float32]

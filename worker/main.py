@@ -23,7 +23,8 @@ from jobstore.records import QUEUES, JobRecords
 from jobstore.stores import results_at
 from jobstore.workers import WorkerInfo
 from models.generator import CPU, choose_device
-from models.store import BUNDLED, ModelStore, Version
+from models.store import BUNDLED, ModelStore
+from models.versions import Version
 from telemetry.traces import Traces, traces_to
 from worker.default import DefaultModel
 from worker.engine import Engine

@@ -24,7 +24,8 @@ from galaxies.resolve import AnyRequest
 from galaxies.scores import Scores
 from jobstore.records import MAX_ATTEMPTS, JobRecords
 from jobstore.stores import Results
-from models.store import ModelStore, Version
+from models.store import ModelStore
+from models.versions import Version
 from telemetry.traces import Attributes, NoTraces, Traces
 from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work
 from worker.failures import failure_of

@@ -16,7 +16,8 @@ from app.negotiation import choose
 from app.openapi import answer, bytes_of, problems
 from app.services import Services, services_of
 from galaxies.cards import ModelCard, Role
-from models.store import Version, summary
+from models.store import summary
+from models.versions import Version
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 Reference = Annotated[str, Path(description="`name` (newest version) or `name@version`", examples=["sdss-gz1-64"])]

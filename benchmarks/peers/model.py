@@ -12,7 +12,7 @@ from PIL import Image
 from galaxies.latents import class_from_seed, truncate, z_from_seed
 from galaxies.pixels import uint8_from_signed
 from models.generator import Device, OnnxGenerator
-from models.store import Version
+from models.versions import Version
 
 BATCH = 8
 BATCH_WAIT_SECONDS = 0.005

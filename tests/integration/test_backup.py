@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from app.keys.store import KeyFile
-from models.store import ModelStore, verify
+from models.store import ModelStore
+from models.versions import verify
 from tests.cluster import Cluster
 from tests.tiny_models import publish_style
 

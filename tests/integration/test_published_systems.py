@@ -14,7 +14,7 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 
-from models.store import publish
+from models.publish import publish
 from tests.programs import Up, serving
 from tests.unit.training.conftest import sdss_options, tiny_config
 from training import checkpoints

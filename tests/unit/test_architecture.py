@@ -17,7 +17,7 @@ ARROWS: dict[str, set[str]] = {
     "jobstore": {"galaxies"},
     "models": {"galaxies"},
     "telemetry": {"galaxies"},
-    "app": {"galaxies", "jobstore", "models.store", "telemetry"},
+    "app": {"galaxies", "jobstore", "models.store", "models.versions", "telemetry"},
     "worker": {"galaxies", "jobstore", "models", "telemetry"},
     "training": {"galaxies", "models"},
     "galsynth": {"galaxies"},

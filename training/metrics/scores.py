@@ -13,7 +13,8 @@ from galaxies.errors import BadInput, Unsupported
 from galaxies.scores import choose, misfit
 from models.generator import Device
 from models.scorer import OnnxScorer
-from models.store import ModelStore, ScorerVersion, read_exported_scorer
+from models.store import ModelStore
+from models.versions import ScorerVersion, read_exported_scorer
 from training.data.archive import Archive
 from training.metrics.chunks import Chunks
 from training.metrics.samples import Samples, real

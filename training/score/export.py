@@ -19,7 +19,7 @@ from galaxies.cards import CardFile, ScorerCard
 from galaxies.errors import BadInput
 from galaxies.scores import as_seen
 from models.scorer import OnnxScorer
-from models.store import ScorerVersion, describe
+from models.versions import ScorerVersion, describe
 from training.data.describe import describe as describe_data
 from training.export import ExportOptions, aside, to_onnx
 from training.half import store_half

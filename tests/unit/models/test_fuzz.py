@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from galaxies.cards import ModelCard
 from galaxies.errors import BadModel, GalaxyError
 from models.generator import OnnxGenerator
-from models.store import ModelStore, Version, describe, publish, read_version, verify
+from models.publish import publish
+from models.store import ModelStore
+from models.versions import Version, describe, read_version, verify
 from tests.tiny_models import publish_style
 
 quick = settings(

@@ -7,7 +7,8 @@ import pytest
 
 from galaxies.errors import BadModel
 from models.generator import CPU, CUDA, Device, OnnxGenerator
-from models.store import Version, describe, publish
+from models.publish import publish
+from models.versions import Version, describe
 from tests.tiny_models import publish_style, publish_z
 
 

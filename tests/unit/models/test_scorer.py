@@ -14,7 +14,8 @@ from galaxies.pixels import physical, signed_from_physical
 from galaxies.scores import Scores, choose, grey_levels, seen
 from models.__main__ import main
 from models.scorer import ROWS, OnnxScorer
-from models.store import ModelStore, ScorerVersion, read_scorer
+from models.store import ModelStore
+from models.versions import ScorerVersion, read_scorer
 from tests.strategies import style_card
 from tests.tiny_models import publish_style, publish_tiny_scorer
 

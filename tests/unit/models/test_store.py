@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
 
 from galaxies.errors import BadInput, BadModel, NotFound
 from models.__main__ import main
-from models.store import ModelStore, publish, split_roots, verify
+from models.store import ModelStore, split_roots
+from models.versions import verify
 from tests.tiny_models import publish_style, publish_z
 
 
@@ -88,43 +88,6 @@ def test_a_version_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:
     shutil.copytree(version.folder, tmp_path / "tiny-z" / "7")
     with pytest.raises(BadModel, match="tiny-z@7"):
         ModelStore([tmp_path]).get("tiny-z@7")
-
-
-def test_published_versions_never_change(tmp_path: Path) -> None:
-    version = publish_z(tmp_path)
-    before = (version.folder / "generator.onnx").read_bytes()
-    with pytest.raises(BadInput, match="never changes"):
-        publish_z(tmp_path, seed=5)
-    assert (version.folder / "generator.onnx").read_bytes() == before
-
-
-def test_of_publications_at_once_one_wins_and_nothing_half_stays(tmp_path: Path) -> None:
-    outcomes: list[str] = []
-
-    def attempt() -> None:
-        try:
-            publish(source, tmp_path / "store")
-            outcomes.append("won")
-        except BadInput:
-            outcomes.append("late")
-
-    source = publish_style(tmp_path / "source").folder
-    threads = [threading.Thread(target=attempt) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["late"] * 3 + ["won"]
-    verify(ModelStore([tmp_path / "store"]).get("tiny-style@1"))
-    assert [p.name for p in (tmp_path / "store" / "tiny-style").iterdir()] == ["1"]
-
-
-def test_a_source_with_a_damaged_file_is_not_published(tmp_path: Path) -> None:
-    source = publish_z(tmp_path / "source").folder
-    (source / "generator.onnx").write_bytes(b"x")
-    with pytest.raises(BadModel, match=r"generator\.onnx"):
-        publish(source, tmp_path / "store")
-    assert not list((tmp_path / "store").rglob("*.onnx"))
 
 
 def test_the_first_root_wins(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
-from models.store import publish
+from models.publish import publish
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.architectures import build

@@ -10,7 +10,9 @@ import pytest
 
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
-from models.store import ModelStore, publish, read_version
+from models.publish import publish
+from models.store import ModelStore
+from models.versions import read_version
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.architectures import ARCHITECTURES

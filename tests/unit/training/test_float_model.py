@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from models.store import ModelStore, publish
+from models.publish import publish
+from models.store import ModelStore
 from tests.strategies import generate_body
 from tests.unit.training.conftest import tiny_config
 from tests.worker_fakes import bench

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from models.generator import OnnxGenerator
-from models.store import ModelStore, Version, describe
+from models.store import ModelStore
+from models.versions import Version, describe
 from training.half import store_half
 from training.recover import recover
 

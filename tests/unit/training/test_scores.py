@@ -11,7 +11,8 @@ import pytest
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, BadModel
 from models.scorer import OnnxScorer
-from models.store import ModelStore, ScorerVersion
+from models.store import ModelStore
+from models.versions import ScorerVersion
 from tests.strategies import flux_card, style_card
 from tests.tiny_models import publish_tiny_scorer
 from training.data.archive import Archive

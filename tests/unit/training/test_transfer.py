@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from galaxies.errors import BadInput
-from models.store import ModelStore, describe
+from models.store import ModelStore
+from models.versions import describe
 from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.architectures import build

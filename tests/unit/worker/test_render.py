@@ -20,7 +20,8 @@ from galaxies.pixels import physical
 from galaxies.product import Product
 from galaxies.requests import OPERATIONS
 from models.generator import OnnxGenerator
-from models.store import Version, publish
+from models.publish import publish
+from models.versions import Version
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
 from tests.worker_fakes import Bench, bench, make_job, unfinished, wait_until
@@ -319,7 +320,7 @@ def test_a_damaged_model_fails_its_job_and_not_the_worker(worker: Bench, store: 
 def _foreign(store: Path) -> Version:
     """A version whose digests are right and whose graph is that of another kind of model."""
     from galaxies.cards import CardFile
-    from models.store import describe
+    from models.versions import describe
 
     other = publish_z(store, "bad-other")
     aside = store / ".aside"

@@ -18,7 +18,8 @@ from astropy.io.votable import parse_single_table, validate
 
 from galaxies.jobs import MOST_SCORES, Job, ModelRef, Phase, Result
 from models.scorer import OnnxScorer
-from models.store import ModelStore, ScorerVersion, Version
+from models.store import ModelStore
+from models.versions import ScorerVersion, Version
 from tests.strategies import generate_body, interpolate_body, resolved
 from tests.tiny_models import publish_style, publish_tiny_scorer
 from tests.worker_fakes import Bench, bench
