@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from galaxies.errors import BadInput
-from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, client_of, deliver, say, telling_notes
+from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, client_of, deliver, interruptible, say
 from galsynth.client.options import format_of, formats
 
 NATIVE = ("fits", "npz")
@@ -119,7 +119,7 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
     for each in DISPLAY:
         if format_ in NATIVE and each in body:
             raise BadInput(f"{each} is for pictures, and {format_} keeps the model's own pixels: leave {each} out", field=each)
-    with telling_notes():
+    with interruptible():
         job = client_of(asked.url, progress=not asked.quiet).order(name, body).submit(format_)
         if asked.no_wait:
             say(job, as_json=asked.as_json)

@@ -7,6 +7,7 @@
 3     refused: no valid key (401, 403), over a bound of the key (429), or no such job or model, any more (404, 410)
 4     unreachable or unavailable: nobody answers, or it cannot be done now (502, 503, 504); trying again may help
 130   interrupted with Ctrl-C; a job that the command had sent is cancelled
+143   the same after SIGTERM, with which batch systems end a command
 ====  ======================================================================================================================
 
 `galsynth api` and `galsynth worker` become the programs themselves, and end with their statuses.

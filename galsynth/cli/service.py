@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,14 +33,17 @@ def client_of(url: str | None, *, progress: bool = False) -> Client:
 
 
 @contextmanager
-def telling_notes() -> Iterator[None]:
-    """Print what an interrupt says of a job that may still run."""
+def interruptible() -> Iterator[None]:
+    """SIGTERM interrupts as Ctrl-C does, with a status of its own; what either says of a job that may still run is printed."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         yield
-    except KeyboardInterrupt as why:
+    except (KeyboardInterrupt, SystemExit) as why:
         for note in getattr(why, "__notes__", []):
             typer.echo(f"galsynth: {note}", err=True)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def deliver(job: Job, output: Path, *, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from app.documents import ModelList
 from galaxies.errors import BadInput, BadModel, GalaxyError
 from galsynth.cli import app
 from galsynth.cli.outcome import lines_of, status_of
-from galsynth.cli.service import telling_notes
+from galsynth.cli.service import interruptible
 from galsynth.client.errors import Damaged, JobCancelled, JobFailed, Unreachable, WrongFormat, error_of
 
 OPERATIONS = ["generate", "interpolate", "mix", "arithmetic"]
@@ -157,7 +157,7 @@ def test_a_note_on_an_error_is_printed() -> None:
 def test_ctrl_c_says_which_job_may_still_run(capsys: pytest.CaptureFixture[str]) -> None:
     why = KeyboardInterrupt()
     why.add_note("job 1 may still run")
-    with pytest.raises(KeyboardInterrupt), telling_notes():
+    with pytest.raises(KeyboardInterrupt), interruptible():
         raise why
     assert capsys.readouterr().err == "galsynth: job 1 may still run\n"
 
