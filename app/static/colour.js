@@ -1,5 +1,6 @@
 /** From values to colours: stretches and colour maps. */
 
+/** @typedef {import("./formats/fits.js").FitsImage} FitsImage */
 /** @typedef {(value: number) => [number, number, number]} ColourMap 0 … 1 to red, green, blue 0 … 255 */
 
 /**
@@ -53,8 +54,29 @@ function cubehelix(value) {
 }
 
 /**
+ * The bands that make a colour picture, red first: the same ones as in the service's own pictures. Three bands of a display-trained
+ * model are red, green and blue as they stand. Else the reddest band is red and the bluest blue, by wavelength where every one is
+ * known and in the file's order where not; green is the middle one, of two bands their mean.
+ * @param {FitsImage[]} bands
+ * @param {boolean} display whether the model was trained on display images
+ * @returns {FitsImage[]} three, or the only one
+ */
+export function channels(bands, display) {
+  if (bands.length === 1 || (display && bands.length === 3)) return bands;
+  const known = bands.every((band) => band.wavelength !== null);
+  const order = known ? [...bands].sort((a, b) => Number(a.wavelength) - Number(b.wavelength)) : bands;
+  const [blue, red] = [order[0], order[order.length - 1]];
+  return [red, order.length === 2 ? mean(blue, red) : order[order.length >> 1], blue];
+}
+
+/** @param {FitsImage} a @param {FitsImage} b @returns {FitsImage} */
+function mean(a, b) {
+  return { ...a, name: `mean of ${a.name} and ${b.name}`, wavelength: null, pixels: a.pixels.map((value, i) => (value + b.pixels[i]) / 2) };
+}
+
+/**
  * An image of `bands` (one: through the map; three: as red, green and blue), top row first.
- * @param {import("./formats/fits.js").FitsImage[]} bands
+ * @param {FitsImage[]} bands
  * @param {{stretch: string, soft: number, map: string, low: number, high: number}} look low and high: percentiles that are black and white
  * @returns {ImageData}
  */
@@ -79,7 +101,7 @@ export function paint(bands, { stretch, soft, map, low, high }) {
 
 /**
  * The values at two percentiles of all bands together.
- * @param {import("./formats/fits.js").FitsImage[]} bands
+ * @param {FitsImage[]} bands
  * @param {number} low
  * @param {number} high
  */

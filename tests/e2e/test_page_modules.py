@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
 from app.page import Page
+from galaxies.cards import Band, IdentityStretch, LinearStretch
+from galaxies.pixels import Floats, display, flux_picture, signed_from_uint8
 from tests.e2e.browser import Service, Visit, visiting
+from tests.strategies import style_card
 
 Run = Callable[..., Any]
 BYTES = "Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer"
@@ -29,10 +33,14 @@ def reader(browser: Browser, service: Service) -> Iterator[Visit]:
 
 @pytest.fixture
 def run(reader: Visit) -> Run:
-    """``run(module, body, argument)``: the JavaScript ``body`` with the module as ``m`` and the argument as ``text``."""
+    """``run(module, body, argument)``: the JavaScript ``body``, with the module as ``m`` and the argument as ``text``.
+
+    ``base`` is the folder of all modules.
+    """
 
     def run(module: str, body: str, argument: str = "") -> Any:
-        script = f"async (text) => {{ const m = await import('/static/{Page.read().digest}/{module}'); {body} }}"
+        base = f"/static/{Page.read().digest}"
+        script = f"async (text) => {{ const base = '{base}', m = await import('{base}/{module}'); {body} }}"
         return reader.page.evaluate(script, argument)
 
     return run
@@ -136,6 +144,50 @@ def test_stretches_go_from_black_to_white_and_never_back(run: Run) -> None:
         assert values[0] == 0
         assert values[-1] == pytest.approx(1)
         assert (np.diff(values) > 0).all()
+
+
+BANDS = {
+    "one": [Band(name="r")],
+    "two": [Band(name="F200W", wavelength_um=1.99), Band(name="F115W", wavelength_um=1.15)],
+    "bluest first": [Band(name=name, wavelength_um=um) for name, um in (("g", 0.48), ("r", 0.62), ("i", 0.75))],
+    "mixed": [Band(name=name, wavelength_um=um) for name, um in (("i", 0.75), ("g", 0.48), ("z", 0.89), ("r", 0.62))],
+    "unknown": [Band(name="g", wavelength_um=0.48), Band(name="r"), Band(name="i", wavelength_um=0.75)],
+    "five": [Band(name=name) for name in "ugriz"],
+}
+
+
+@pytest.mark.parametrize("bands", BANDS.values(), ids=BANDS)
+def test_colours_of_fluxes_are_those_of_the_service(run: Run, bands: list[Band]) -> None:
+    values = levels(len(bands))
+    expected = flux_picture(values, bands, LinearStretch(minimum=0.0, maximum=255.0))
+    found = painted(run, values, bands, display=False)
+    assert np.array_equal(found, np.broadcast_to(expected.reshape(*expected.shape[:2], -1), found.shape))
+
+
+def test_colours_of_a_model_of_display_images_are_those_of_the_service(run: Run) -> None:
+    card, values = style_card(), levels(3)
+    expected = display(signed_from_uint8(values.astype(np.uint8)), card, IdentityStretch(), values.shape[-1], "nearest")
+    assert np.array_equal(painted(run, values, card.bands, display=True), expected)
+
+
+def levels(count: int) -> Floats:
+    """Whole numbers from 0 to 255, both of them in every band."""
+    values = np.random.RandomState(3).randint(0, 256, (count, 6, 6)).astype(np.float32)
+    values[:, 0, :2] = 0, 255
+    return values
+
+
+def painted(run: Run, values: Floats, bands: Sequence[Band], *, display: bool) -> NDArray[np.int64]:
+    """What the page shows of these bands' FITS file, in colour: (H, W, 3)."""
+    hdus = [fits.ImageHDU(np.flipud(pixels), name=band.name) for pixels, band in zip(values, bands, strict=True)]
+    for hdu, band in zip(hdus, bands, strict=True):
+        if band.wavelength_um is not None:
+            hdu.header["WAVELEN"] = band.wavelength_um
+    body = f"""const {{ images, readFits }} = await import(`${{base}}/formats/fits.js`);
+        const bands = m.channels(images(readFits({BYTES})), {str(display).lower()});
+        return [...m.paint(bands, {{stretch: 'linear', soft: 1, map: 'grey', low: 0, high: 100}}).data];"""
+    pixels = run("colour.js", body, encoded(fits.HDUList([fits.PrimaryHDU(), *hdus])))
+    return np.array(pixels).reshape(*values.shape[1:], 4)[..., :3]
 
 
 def test_the_newest_are_served_first_and_each_batch_in_order(run: Run) -> None:

@@ -1,6 +1,6 @@
 /** The pixels of a FITS file: bands, stretch, colour map, read-out. */
 
-import { MAPS, STRETCHES, levels, paint } from "../colour.js";
+import { MAPS, STRETCHES, channels, levels, paint } from "../colour.js";
 import { images, readFits } from "../formats/fits.js";
 import { usePage } from "../page.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
@@ -24,11 +24,13 @@ export function PixelLook({ bytes }) {
 
 /** @param {ArrayBuffer} bytes */
 function useBands(bytes) {
-  const { state } = usePage();
+  const { state, card } = usePage();
   const hdus = useMemo(() => readFits(bytes), [bytes]);
   const all = useMemo(() => images(hdus), [hdus]);
+  const display = card ? card.display : true;
+  const colour = useMemo(() => channels(all, display), [all, display]);
   const chosen = all.filter((band) => band.name === state.band);
-  return { hdus, all, shown: chosen.length ? chosen : all.length === 3 ? all : all.slice(0, 1) };
+  return { hdus, all, shown: chosen.length ? chosen : colour };
 }
 
 /** @param {{bands: FitsImage[], shown: FitsImage[], label: string}} props */
@@ -88,7 +90,7 @@ function Look({ bands, shown }) {
   const { state, go } = usePage();
   const set = (/** @type {object} */ patch) => go(patch, { replace: true });
   const options = /** @type {[string, string][]} */ ([
-    ...(bands.length === 3 ? [["all", "Colour"]] : []),
+    ...(bands.length > 1 ? [["all", "Colour"]] : []),
     ...bands.map((band) => [band.name, band.name]),
   ]);
   const [black, white] = levels(shown, state.low, state.high);

@@ -3,7 +3,7 @@
  *
  * @typedef {{keyword: string, value: string | number | boolean | null, comment: string}} Card
  * @typedef {{cards: Card[], data: DataView, value: (keyword: string) => any}} Hdu
- * @typedef {{name: string, width: number, height: number, depth: number, unit: string, pixels: Float32Array}} FitsImage
+ * @typedef {{name: string, width: number, height: number, depth: number, unit: string, wavelength: number | null, pixels: Float32Array}} FitsImage
  */
 
 const BLOCK = 2880;
@@ -85,7 +85,8 @@ function image(hdu) {
     const raw = read(hdu.data, i * step);
     pixels[i] = bitpix > 0 && raw === blank ? NaN : raw * scale + zero;
   }
-  return { name: hdu.value("EXTNAME") ?? "PRIMARY", width, height, depth, unit: hdu.value("BUNIT") ?? "", pixels };
+  const [name, unit, wavelength] = [hdu.value("EXTNAME") ?? "PRIMARY", hdu.value("BUNIT") ?? "", hdu.value("WAVELEN") ?? null];
+  return { name, width, height, depth, unit, wavelength, pixels };
 }
 
 /** @param {ArrayBuffer} bytes @param {number} at @returns {Card[]} without END */
