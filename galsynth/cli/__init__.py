@@ -11,6 +11,7 @@ import typer
 from galaxies.errors import GalaxyError
 from galsynth.cli import jobs, keys, models, operations, programs
 from galsynth.cli.outcome import lines_of, status_of
+from galsynth.cli.streams import standard_streams
 
 EPILOG = (
     "Settings come from the environment too: GALSYNTH_URL and GALSYNTH_API_KEY for a service elsewhere, the others in the "
@@ -55,7 +56,8 @@ def galsynth(
 def main() -> None:
     """Run the command line; an error of ours is its message on standard error, and never a traceback."""
     try:
-        app()
+        with standard_streams():
+            app()
     except GalaxyError as error:
         for line in lines_of(error):
             typer.echo(line, err=True)

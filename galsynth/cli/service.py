@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from galaxies.errors import BadInput
+from galsynth.cli.streams import writing
 from galsynth.cli.tables import made
 from galsynth.client.blocking import Client, Job
 from galsynth.client.documents import JobState
@@ -51,18 +51,18 @@ def deliver(job: Job, output: Path, *, as_json: bool) -> None:
 
     Raises
     ------
-    BadInput : the file cannot be written.
+    BadInput, GalaxyError : it cannot be written; see `writing`.
     """
     if output == STDOUT:
-        with tempfile.TemporaryFile() as stream:
+        with writing(tempfile.gettempdir()), tempfile.TemporaryFile() as stream:
             job.fetch(stream)
             stream.seek(0)
-            shutil.copyfileobj(stream, sys.stdout.buffer)
+            with writing("standard output"):
+                shutil.copyfileobj(stream, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
     else:
-        try:
+        with writing(output):
             job.save(output)
-        except OSError as error:
-            raise BadInput(f"{output} cannot be written: {error.strerror}", field="output") from None
     if as_json:
         say(job, as_json=True, err=output == STDOUT)
     elif output != STDOUT:
