@@ -13,7 +13,7 @@ import typer
 
 from galaxies.errors import BadInput
 from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, client_of, deliver, interruptible, say
-from galsynth.client.options import format_of, formats
+from galsynth.client.options import check_suffix, format_of, formats
 
 NATIVE = ("fits", "npz")
 """Formats that hold the network's own pixels."""
@@ -114,13 +114,14 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
         endings = ", ".join(f".{each}" for each in formats(name))
         raise BadInput(f"where to? name a file, -o FILE ({endings}), or -o - for standard output, or --no-wait", field="output")
     format_ = asked.format or body.pop("format", None)
-    if format_ is None and output is not None and output != STDOUT:
-        format_ = format_of(name, output)
+    if output is not None and output != STDOUT:
+        format_ = format_ or format_of(name, output)
+        check_suffix(format_, output)
     for each in DISPLAY:
         if format_ in NATIVE and each in body:
             raise BadInput(f"{each} is for pictures, and {format_} keeps the model's own pixels: leave {each} out", field=each)
-    with interruptible():
-        job = client_of(asked.url, progress=not asked.quiet).order(name, body).submit(format_)
+    order = client_of(asked.url, progress=not asked.quiet).order(name, body)
+    with interruptible(), order.submit(format_) as job:
         if asked.no_wait:
             say(job, as_json=asked.as_json)
         else:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from galsynth.cli.service import AsJson, Quiet, Url, client_of, deliver, say
+from galsynth.cli.service import AsJson, Quiet, Url, client_of, deliver, interruptible, say
 from galsynth.cli.tables import job_view, jobs_table
 from galsynth.client.blocking import Job
 
@@ -52,8 +52,9 @@ def fetch_job(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Wait for a job and write its result. Ctrl-C ends the waiting, not the job."""
-    deliver(client_of(url, progress=not quiet).job(job_id), output, as_json=as_json)
+    """Wait for a job and write its result. Ctrl-C or SIGTERM ends the waiting, not the job."""
+    with interruptible():
+        deliver(client_of(url, progress=not quiet).job(job_id), output, as_json=as_json)
 
 
 @app.command("cancel")

@@ -21,7 +21,7 @@ from galsynth.client.documents import JobState, ModelSummary, job_query, parse
 from galsynth.client.operations import Operations
 from galsynth.client.options import DatasetOptions, body_of, check_suffix
 from galsynth.client.progress import poll_seconds, watching
-from galsynth.client.protocol import Observer, Protocol
+from galsynth.client.protocol import Observer, Protocol, leaves_running
 from galsynth.client.result import Result, replacing
 from galsynth.client.retry import Retry
 from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
@@ -165,13 +165,21 @@ class AsyncClient(Operations["AsyncOrder"]):
 
 
 class AsyncJob:
-    """A job of the service, for asyncio; see `galsynth.client.Job`."""
+    """A job of the service, for asyncio, with ``async with job:``; see `galsynth.client.Job`."""
 
     def __init__(self, client: AsyncClient, state: JobState, *, ours: bool = True) -> None:
         self._client, self.state, self._ours = client, state, ours
 
     def __repr__(self) -> str:
         return f"<AsyncJob {self.id}: {self.state.operation}, {self.state.phase.value}>"
+
+    async def __aenter__(self) -> AsyncJob:
+        return self
+
+    async def __aexit__(self, _kind: object, why: BaseException | None, _trace: object) -> None:
+        if why is not None and self._ours and leaves_running(self.state, why):
+            self._ours = False  # once is enough where such blocks lie within one another
+            await self._client.run(self._client.protocol.leave(self.id, why))
 
     @property
     def id(self) -> str:
@@ -191,9 +199,9 @@ class AsyncJob:
     async def wait(self) -> JobState:
         """Wait until it is COMPLETED. A cancelled task cancels a job that this client has sent."""
         progress = self._client.progress
-        with watching(progress) as observe:
-            flow = self._client.protocol.wait(self.state, observe, poll_seconds(progress), cancel=self._ours)
-            self.state = await self._client.run(flow)
+        async with self:
+            with watching(progress) as observe:
+                self.state = await self._client.run(self._client.protocol.wait(self.state, observe, poll_seconds(progress)))
         return self.state
 
     async def result(self) -> Result:

@@ -20,7 +20,7 @@ from galsynth.client.documents import JobState, ModelSummary, job_query, parse
 from galsynth.client.operations import Operations
 from galsynth.client.options import DatasetOptions, body_of, check_suffix
 from galsynth.client.progress import poll_seconds, watching
-from galsynth.client.protocol import Observer, Protocol
+from galsynth.client.protocol import Observer, Protocol, leaves_running
 from galsynth.client.result import Result, replacing
 from galsynth.client.retry import Retry
 from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
@@ -166,13 +166,25 @@ class Client(Operations["Order"]):
 
 
 class Job:
-    """A job of the service. ``state`` is what was last heard of it."""
+    """A job of the service. ``state`` is what was last heard of it.
+
+    Whoever is interrupted within ``with job:``, by Ctrl-C or any exception that is no `ServiceError`, has it cancelled, where
+    this client has sent it and it has not ended; a note on the exception says where that failed. `wait` is such a block itself.
+    """
 
     def __init__(self, client: Client, state: JobState, *, ours: bool = True) -> None:
         self._client, self.state, self._ours = client, state, ours
 
     def __repr__(self) -> str:
         return f"<Job {self.id}: {self.state.operation}, {self.state.phase.value}>"
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, _kind: object, why: BaseException | None, _trace: object) -> None:
+        if why is not None and self._ours and leaves_running(self.state, why):
+            self._ours = False  # once is enough where such blocks lie within one another
+            self._client.run(self._client.protocol.leave(self.id, why))
 
     @property
     def id(self) -> str:
@@ -197,9 +209,8 @@ class Job:
         JobFailed, JobCancelled : it ended without a result.
         """
         progress = self._client.progress
-        with watching(progress) as observe:
-            flow = self._client.protocol.wait(self.state, observe, poll_seconds(progress), cancel=self._ours)
-            self.state = self._client.run(flow)
+        with self, watching(progress) as observe:
+            self.state = self._client.run(self._client.protocol.wait(self.state, observe, poll_seconds(progress)))
         return self.state
 
     def result(self) -> Result:

@@ -111,8 +111,8 @@ class Protocol:
         response = yield from self.call(Call("GET", f"/v1/jobs/{job_id}", params=params, patience=wait))
         return parse(JobState, _json(response))
 
-    def wait(self, job: JobState, observe: Observer | None, step: float, *, cancel: bool) -> Flow[JobState]:
-        """The job when it is COMPLETED. Interrupted, it is cancelled first where ``cancel`` says so.
+    def wait(self, job: JobState, observe: Observer | None, step: float) -> Flow[JobState]:
+        """The job when it is COMPLETED.
 
         Parameters
         ----------
@@ -122,17 +122,10 @@ class Protocol:
         ------
         JobFailed, JobCancelled : it ended without a result.
         """
-        try:
-            while not job.phase.ended:
-                if observe is not None:
-                    observe(job)
-                job = yield from self.job(job.id, step)
-        except (ServiceError, GeneratorExit):
-            raise
-        except BaseException as why:
-            if cancel and not (yield from self.abandon(job.id)):
-                why.add_note(f"job {job.id} may still run: `galsynth jobs cancel {job.id}`")
-            raise
+        while not job.phase.ended:
+            if observe is not None:
+                observe(job)
+            job = yield from self.job(job.id, step)
         if observe is not None:
             observe(job)
         if job.phase is Phase.ERROR:
@@ -171,6 +164,11 @@ class Protocol:
     def abandon(self, job_id: str) -> Flow[bool]:
         """Cancel a job that nobody waits for any more, in one try and without errors; whether it is certain to end."""
         return (yield from self._once(Call("POST", f"/v1/jobs/{job_id}/cancel", limit=CANCEL_SECONDS)))
+
+    def leave(self, job_id: str, why: BaseException) -> Flow[None]:
+        """Cancel a job whose caller is interrupted by ``why``; a note on it says where that failed."""
+        if not (yield from self.abandon(job_id)):
+            why.add_note(f"job {job_id} may still run: `galsynth jobs cancel {job_id}`")
 
     def delete(self, job_id: str) -> Flow[None]:
         """Forget a job and its result.
@@ -254,6 +252,11 @@ class Protocol:
             message = f"no galsynth service answers at {self.base} ({reason}); start one on this machine: galsynth up"
             raise Unreachable(message, lost=lost)
         yield Pause(pause)
+
+
+def leaves_running(job: JobState, why: BaseException) -> bool:
+    """Whether ``why`` interrupts the wait for a job that then runs for nobody; an error of the service is no interrupt."""
+    return not job.phase.ended and not isinstance(why, ServiceError | GeneratorExit)
 
 
 def _digest(sink: BinaryIO) -> str:

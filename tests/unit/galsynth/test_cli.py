@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 import typer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.documents import ModelList
 from galaxies.errors import BadInput, BadModel, GalaxyError
@@ -22,6 +23,9 @@ from galsynth.cli import app
 from galsynth.cli.outcome import lines_of, status_of
 from galsynth.cli.service import interruptible
 from galsynth.client.errors import Damaged, JobCancelled, JobFailed, Unreachable, WrongFormat, error_of
+from galsynth.client.protocol import Observer
+from tests.unit.galsynth.client.test_interrupts import CANCELLED, SENT, WAITED, Service, interrupted
+from tests.unit.galsynth.client.test_protocol import JOB
 
 OPERATIONS = ["generate", "interpolate", "mix", "arithmetic"]
 JOBS = [f"jobs {name}" for name in ("list", "show", "fetch", "cancel", "delete")]
@@ -160,6 +164,57 @@ def test_ctrl_c_says_which_job_may_still_run(capsys: pytest.CaptureFixture[str])
     with pytest.raises(KeyboardInterrupt), interruptible():
         raise why
     assert capsys.readouterr().err == "galsynth: job 1 may still run\n"
+
+
+def asking(service: Service, monkeypatch: pytest.MonkeyPatch, *arguments: str, progress: bool | Observer = False) -> Result:
+    """What comes of a command whose service is ``service``."""
+    for module in ("asked", "jobs"):
+        monkeypatch.setattr(f"galsynth.cli.{module}.client_of", lambda *_, **__: service.client(progress=progress))
+    return CliRunner().invoke(app, arguments)
+
+
+def test_ctrl_c_between_the_order_and_the_waiting_cancels_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    monkeypatch.setattr("tempfile.TemporaryFile", interrupted)
+    assert asking(service, monkeypatch, "generate", "42", "--format", "fits", "-o", "-").exit_code == 130
+    assert service.asked == [SENT, CANCELLED]
+
+
+def test_a_job_whose_file_cannot_be_written_is_cancelled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    service = Service()
+    done = asking(service, monkeypatch, "generate", "42", "-o", str(tmp_path / "missing" / "x.png"))
+    assert isinstance(done.exception, BadInput)
+    assert service.asked == [SENT, CANCELLED]
+
+
+def test_a_suffix_of_another_format_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    done = asking(service, monkeypatch, "generate", "42", "--format", "png", "-o", "x.fits")
+    assert isinstance(done.exception, WrongFormat)
+    assert service.asked == []
+
+
+def test_sigterm_ends_the_waiting_of_jobs_fetch_and_leaves_the_job_and_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service = Service()
+
+    def unheeded(*_: object) -> None:
+        raise AssertionError("SIGTERM would have ended the command at once")
+
+    def terminate(_: object) -> None:
+        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+        signal.raise_signal(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, unheeded)
+    try:
+        done = asking(service, monkeypatch, "jobs", "fetch", JOB["id"], "-o", str(tmp_path / "x.png"), progress=terminate)
+        assert signal.getsignal(signal.SIGTERM) is unheeded
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done.exit_code == 143
+    assert service.asked == [WAITED]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["-42 + 3", "-0.5*42+mean", "- mean + 7", "-7:merger"])

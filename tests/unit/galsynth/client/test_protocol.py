@@ -145,7 +145,7 @@ def test_a_service_that_restarts_is_waited_for() -> None:
 
 def test_waiting_ends_with_the_job() -> None:
     seen: list[str] = []
-    flow = protocol().wait(job(phase="QUEUED", result=None), lambda state: seen.append(state.phase.value), 30, cancel=True)
+    flow = protocol().wait(job(phase="QUEUED", result=None), lambda state: seen.append(state.phase.value), 30)
     found, steps = drive(flow, answer(200, JOB | {"phase": "EXECUTING", "result": None}), answer(200, JOB))
     assert found.phase.value == "COMPLETED"
     assert seen == ["QUEUED", "EXECUTING", "COMPLETED"]
@@ -174,25 +174,7 @@ def calls_of(flow: Flow[Any], error: type[BaseException], *outcomes: Any) -> tup
 
 
 INTERRUPTS = [KeyboardInterrupt(), asyncio.CancelledError(), RuntimeError("the caller's own")]
-WAITED, CANCELLED = ("GET", f"/v1/jobs/{JOB['id']}"), ("POST", f"/v1/jobs/{JOB['id']}/cancel")
 ORDERED, DELETED = ("POST", "/v1/generate"), ("DELETE", f"/v1/jobs/{JOB['id']}")
-
-
-@pytest.mark.parametrize("why", INTERRUPTS, ids=repr)
-def test_an_interrupt_while_waiting_cancels_the_job_that_we_sent(why: BaseException) -> None:
-    running = job(phase="QUEUED", result=None)
-    ours = protocol().wait(running, None, 30, cancel=True)
-    assert calls_of(ours, type(why), why, answer(200, JOB)) == ([WAITED, CANCELLED], [])
-    others = protocol().wait(running, None, 30, cancel=False)
-    assert calls_of(others, type(why), why) == ([WAITED], [])
-
-
-@pytest.mark.parametrize("outcome", [httpx.ReadTimeout("slow"), answer(503, {})], ids=["no answer", "unavailable"])
-def test_a_job_that_cannot_be_cancelled_is_named(outcome: Any) -> None:
-    flow = protocol().wait(job(phase="QUEUED", result=None), None, 30, cancel=True)
-    sent, (note,) = calls_of(flow, KeyboardInterrupt, KeyboardInterrupt(), outcome)
-    assert sent == [WAITED, CANCELLED]
-    assert f"galsynth jobs cancel {JOB['id']}" in note
 
 
 @pytest.mark.parametrize("why", INTERRUPTS, ids=repr)
@@ -251,10 +233,10 @@ def test_a_delete_that_finds_nothing_at_first_is_an_error(before: list[Any]) -> 
 def test_a_failed_job_is_its_problem_as_an_error() -> None:
     problem = {"status": 500, "detail": "the worker failed", "title": "The service failed", "type": "t"}
     with pytest.raises(JobFailed, match="the worker failed") as caught:
-        drive(protocol().wait(job(phase="ERROR", result=None, error=problem), None, 1, cancel=True), None)
+        drive(protocol().wait(job(phase="ERROR", result=None, error=problem), None, 1), None)
     assert (caught.value.status, caught.value.title) == (500, "The service failed")
     with pytest.raises(JobCancelled):
-        drive(protocol().wait(job(phase="ABORTED", result=None), None, 1, cancel=True), None)
+        drive(protocol().wait(job(phase="ABORTED", result=None), None, 1), None)
 
 
 def received(*outcomes: httpx.Response | int) -> tuple[bytes, list[Call | Pause]]:
