@@ -49,7 +49,9 @@ class Asked:
     more: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Any other field of the request, NAME=VALUE with VALUE as JSON; may be repeated.", metavar="N=V"
+            "--set",
+            help="Any field of the request that no option says, NAME=VALUE with VALUE as JSON; may be repeated.",
+            metavar="N=V",
         ),
     ] = None
     url: Url = None
@@ -61,13 +63,13 @@ class Asked:
 
     def fields(self) -> dict[str, Any]:
         """The options that are fields of the request, as the contract has them."""
-        found: dict[str, Any] = {name: getattr(self, name) for name in ("model", "truncation", "size")}
+        found: dict[str, Any] = {name: getattr(self, name) for name in ("model", "truncation", "size", "format")}
         found["score"] = self.score or None
         if self.noise is not None:
             found["noise"] = {"seed": int(self.noise)} if self.noise.isdecimal() else self.noise
         if self.stretch is not None:
             found["stretch"] = {"kind": self.stretch}
-        return {name: value for name, value in found.items() if value is not None} | _set(self.more or [])
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def operation(own: Callable[..., dict[str, Any]]) -> Callable[..., None]:
@@ -92,7 +94,7 @@ def operation(own: Callable[..., dict[str, Any]]) -> Callable[..., None]:
 
     def command(**options: Any) -> None:
         asked = Asked(**{each.name: options.pop(each.name) for each in shared})
-        make(name, {**asked.fields(), **own(**options)}, asked)
+        make(name, with_others(asked.fields() | own(**options), asked.more or []), asked)
 
     command.__name__, command.__doc__ = name, own.__doc__
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -113,7 +115,7 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
     if output is None and not asked.no_wait:
         endings = ", ".join(f".{each}" for each in formats(name))
         raise BadInput(f"where to? name a file, -o FILE ({endings}), or -o - for standard output, or --no-wait", field="output")
-    format_ = asked.format or body.pop("format", None)
+    format_ = body.pop("format", None)
     if output is not None and output != STDOUT:
         format_ = format_ or format_of(name, output)
         check_suffix(format_, output)
@@ -128,12 +130,21 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
             deliver(job, output or STDOUT, as_json=asked.as_json)
 
 
-def _set(more: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in more:
+def with_others(said: dict[str, Any], others: list[str]) -> dict[str, Any]:
+    """The fields that arguments and options say, and those of ``--set``.
+
+    Raises
+    ------
+    BadInput : one is no NAME=VALUE, or its field is said already.
+    """
+    found = dict(said)
+    for each in others:
         name, equals, text = each.partition("=")
         if not equals:
             raise BadInput(f"--set {each!r} is not NAME=VALUE", field="set")
+        if name in found:
+            where = "the argument or option of its own" if name in said else "another --set"
+            raise BadInput(f"--set {each!r}: {name} is said by {where} already; say it once", field="set")
         try:
             found[name] = json.loads(text)
         except ValueError:

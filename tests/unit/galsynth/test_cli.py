@@ -233,6 +233,39 @@ def test_options_of_pictures_are_refused_where_there_is_none(name: str, option: 
     assert "own pixels" in str(result.exception)
 
 
+MIX = ["mix", "--rows", "1", "--columns", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "other"),
+    [
+        (["generate", "42"], "seeds=[1]"),
+        (["generate", "42", "--truncation", "0.5"], "truncation=1"),
+        (["generate", "42", "--class", "merger"], "class=ring"),
+        (["generate", "42", "--noise", "none"], "noise=const"),
+        (["generate", "42", "--format", "png"], "format=fits"),
+        (["generate", "42", "--set", "truncation_cutoff=1"], "truncation_cutoff=2"),
+        (["generate", "--latent", "mean"], "latents=[]"),
+        (["interpolate", "1", "2"], "path=[]"),
+        (["arithmetic", "1 + 2"], "terms=[]"),
+        (MIX, "layers=[0]"),
+        (MIX, "headers=false"),
+    ],
+)
+def test_a_field_that_is_said_already_is_refused_in_set(arguments: list[str], other: str) -> None:
+    done = CliRunner().invoke(app, [*arguments, "--set", other, "-o", "-"])
+    assert isinstance(done.exception, BadInput)
+    assert re.fullmatch(f"--set '{re.escape(other)}': .* already; say it once", str(done.exception))
+
+
+def test_set_says_what_its_option_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    stretch = {"kind": "asinh", "q": 8}
+    others = [f"stretch={json.dumps(stretch)}", "truncation=0.5", "class=merger", "format=zip"]
+    asking(service, monkeypatch, "generate", "42", "--no-wait", *(word for each in others for word in ("--set", each)))
+    assert service.ordered == {"seeds": [42], "stretch": stretch, "truncation": 0.5, "class": "merger", "format": "zip"}
+
+
 def test_the_default_of_an_option_is_shown() -> None:
     assert "[default: const]" in CliRunner().invoke(app, ["generate", "--help"]).output
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -18,14 +19,17 @@ RUNNING = {**JOB, "phase": "EXECUTING", "result": None}
 
 
 class Service:
-    """A service with one job, which never ends by itself; ``asked`` is what it was asked for, in order."""
+    """A service with one job, which never ends by itself; ``asked`` is what it was asked for, ``ordered`` the last order."""
 
     def __init__(self, *, interrupt: BaseException | None = None, cancel: int | Exception = 200) -> None:
         self.interrupt, self.cancel = interrupt, cancel
         self.asked: list[str] = []
+        self.ordered: Any = None
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(f"{request.method} {request.url.path}")
+        if self.asked[-1] == SENT:
+            self.ordered = json.loads(request.content)
         if self.asked[-1] == WAITED and request.url.query and self.interrupt is not None:
             raise self.interrupt
         if self.asked[-1] == CANCELLED:
