@@ -12,6 +12,7 @@ from rich.console import Console
 from galaxies.cards import ModelCard
 from galsynth.cli.tables import card_view, models_table
 from galsynth.client.blocking import Client
+from galsynth.client.documents import ModelList, parse
 from galsynth.local import python_module
 from galsynth.settings import Settings
 
@@ -31,7 +32,7 @@ def list_models(url: Url = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(listing, indent=2, ensure_ascii=False))
     else:
-        Console().print(models_table(listing))
+        Console().print(models_table(parse(ModelList, listing).models))
     raise typer.Exit(status)
 
 

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from galaxies.cards import ModelCard
-from galsynth.client.documents import JobState
+from galsynth.client.documents import JobState, ModelSummary
 
 UNNAMED = ("value", "meaning")
 """Members of a figure that stand for themselves."""
@@ -63,18 +63,17 @@ def job_view(job: JobState) -> Table:
     )
 
 
-def models_table(listing: Mapping[str, Any]) -> Table:
-    """A line a model version, of the list of models as the service and the store give it."""
+def models_table(models: list[ModelSummary]) -> Table:
+    """A line a model version."""
     table = _table("model", "title", Column("pixels", justify="right"), "bands", Column("classes", justify="right"), "mixes")
-    for entry in listing["models"]:
-        mark = " (default)" if entry["name"] == listing["default"] else ""
+    for model in models:
         table.add_row(
-            f"{entry['name']}@{entry['version']}{mark}",
-            entry["title"],
-            str(entry["resolution"]),
-            ", ".join(band["name"] for band in entry["bands"]),
-            str(len(entry["classes"]) or "none"),
-            "yes" if "mix" in entry["operations"] else "no",
+            model.reference + (" (default)" if model.default else ""),
+            model.title,
+            str(model.resolution),
+            ", ".join(band.name for band in model.bands),
+            str(len(model.classes) or "none"),
+            "yes" if "mix" in model.operations else "no",
         )
     return table
 

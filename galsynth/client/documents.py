@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from galaxies.cards import Band, GalaxyClass
 from galaxies.jobs import ModelRef, Phase
@@ -103,10 +103,16 @@ class ModelSummary(_Answer):
 
 
 class ModelList(_Answer):
-    """Every readable version."""
+    """Every readable version, newest first within a name; the newest of the default model is marked."""
 
     default: str | None
     models: list[ModelSummary]
+
+    @field_validator("models")
+    @classmethod
+    def _mark_default(cls, models: list[ModelSummary], info: ValidationInfo) -> list[ModelSummary]:
+        newest = next((model for model in models if model.name == info.data.get("default")), None)
+        return [model.model_copy(update={"default": model is newest}) for model in models]
 
 
 def job_query(**filters: str | None) -> dict[str, str | int]:

@@ -186,13 +186,7 @@ class Protocol:
     def models(self) -> Flow[list[ModelSummary]]:
         """Every model version."""
         response = yield from self.call(Call("GET", "/v1/models"))
-        listing, newest = parse(ModelList, _json(response)), set[str]()
-        found = []
-        for model in listing.models:
-            default = model.name == listing.default and model.name not in newest
-            newest.add(model.name)
-            found.append(model.model_copy(update={"default": default}))
-        return found
+        return parse(ModelList, _json(response)).models
 
     def document(self, path: str) -> Flow[dict[str, Any]]:
         """Whatever JSON object is at ``path``."""
@@ -236,6 +230,10 @@ class Protocol:
                 failures = 1 if sink.tell() > have else failures + 1
                 yield from self._rest(failures, broken.cause)
                 continue
+            except Refused as error:
+                if error.status != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                return etag  # it broke off at its very end; whether that is so, its digest tells
             return tag_of(response)
 
     def _rest(self, failures: int, error: httpx.TransportError, *, lost: bool = False) -> Flow[None]:

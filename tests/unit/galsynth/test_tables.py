@@ -15,7 +15,7 @@ from rich.table import Table
 from galaxies.cards import ModelCard
 from galaxies.requests import OPERATIONS
 from galsynth.cli.tables import card_view, job_view, jobs_table, made, models_table
-from galsynth.client.documents import JobState, parse
+from galsynth.client.documents import JobState, ModelList, parse
 from tests.strategies import style_card, z_card
 
 ID = "0123456789abcdef" * 2
@@ -85,9 +85,12 @@ def test_every_model_is_listed_whole() -> None:
     bands = [{"name": name} for name in ("F090W", "F115W", "F150W", "F200W", "F277W", "F356W", "F444W")]
     entry = {"name": "jwst-ceers-256-long-name", "version": "2026.11", "title": "CEERS galaxies in seven bands, 256 px"}
     entry |= {"resolution": 256, "bands": bands, "classes": [], "operations": ["generate", "mix"]}  # type: ignore[dict-item]
-    words = printed(models_table({"default": entry["name"], "models": [entry]})).split()
+    older = entry | {"version": "2026.9"}
+    listing = parse(ModelList, {"default": entry["name"], "models": [entry, older]})
+    words = printed(models_table(listing.models[:1])).split()
     assert "".join(words).count("F444W") == 1
-    assert {"CEERS", "seven", "yes", "256", "none"} <= set(words)
+    assert {"CEERS", "seven", "yes", "256", "none", "(default)"} <= set(words)
+    assert "(default)" not in printed(models_table(listing.models[1:]))  # a request without a version takes the newest
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "models" / "zoo").glob("*/*/card.json")), ids=str)

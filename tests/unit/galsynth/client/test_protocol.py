@@ -283,6 +283,12 @@ def test_a_broken_download_goes_on_where_it_was() -> None:
     assert all(call.headers["if-range"] == f'"{DIGEST}"' for call in calls[1:])
 
 
+def test_a_download_that_broke_off_at_its_end_is_whole() -> None:
+    content, steps = received(len(CONTENT), answer(416, {"detail": "nothing is left"}))
+    assert content == CONTENT
+    assert [step.headers.get("range") for step in steps if isinstance(step, Call)] == [None, f"bytes={len(CONTENT)}-"]
+
+
 def test_a_service_that_starts_over_is_followed() -> None:
     assert received(1000, whole())[0] == CONTENT
 
