@@ -132,6 +132,11 @@ export function inWords(error) {
   return error.errors.length ? error.errors.map((one) => one.detail).join("; ") : error.message;
 }
 
+/** Whether the service has refused what was asked, so that it would refuse it again. @param {unknown} error */
+export function isRefusal(error) {
+  return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![401, 408, 410, 429].includes(error.status);
+}
+
 /** @param {unknown} error */
 export function isAbort(error) {
   return error instanceof DOMException && error.name === "AbortError";

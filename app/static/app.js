@@ -6,7 +6,7 @@ import { Banner } from "./components/banner.js";
 import { Header } from "./components/header.js";
 import { Help } from "./components/help.js";
 import { KeyDialog, NeedsKey } from "./components/key.js";
-import { NoSuchGalaxy, NoSuchModel, NoSuchView } from "./components/lost.js";
+import { NoSuchClass, NoSuchGalaxy, NoSuchModel, NoSuchView } from "./components/lost.js";
 import { Tray } from "./components/tray.js";
 import { nameOf } from "./point.js";
 import { Page, useConnection, useLoaded } from "./page.js";
@@ -40,6 +40,7 @@ const INSTEAD = {
   view: { title: "No such view", show: NoSuchView },
   model: { title: "No such model", show: NoSuchModel },
   galaxy: { title: "No such galaxy", show: NoSuchGalaxy },
+  class: { title: "No such class", show: NoSuchClass },
 };
 const SAID_MS = 4000;
 
@@ -63,7 +64,7 @@ export function App() {
     say,
     askForKey: key.ask,
   };
-  const { title, show: Content } = key.needed ? INSTEAD.key : contentOf(state, list, model);
+  const { title, show: Content } = key.needed ? INSTEAD.key : contentOf(state, list, model, card);
   const name = Content === Galaxy ? nameOf(/** @type {import("./point.js").Point} */ (state.at)) : title;
   useEffect(() => void (document.title = `${name} · galsynth`), [name]);
   return html`<${Page.Provider} value=${value}>
@@ -86,14 +87,18 @@ export function App() {
  * @param {import("./address.js").State} state
  * @param {any[] | null} list of models, null while it is not known
  * @param {string | null} model
+ * @param {any} card of the model, null while it is not known
  * @returns {View}
  */
-function contentOf(state, list, model) {
+function contentOf(state, list, model, card) {
   if (!Object.hasOwn(VIEWS, state.view)) return INSTEAD.view;
   if (!list) return INSTEAD.nothing;
   if (!model) return INSTEAD.model;
   const view = VIEWS[state.view];
-  return view.ofOne && !Array.isArray(state.at) ? INSTEAD.galaxy : view;
+  if (view.ofOne && !Array.isArray(state.at)) return INSTEAD.galaxy;
+  if (view.show !== Gallery || !state.class) return view;
+  if (!card) return INSTEAD.nothing;
+  return card.classes.some((/** @type {any} */ one) => one.name === state.class) ? view : INSTEAD.class;
 }
 
 /**

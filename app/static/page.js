@@ -1,7 +1,7 @@
 /** What every view and component needs of the page: its address, the model, and a voice for screen readers. */
 
 import { createContext, html, useContext, useEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { connection, inWords, isAbort } from "./api.js";
+import { connection, inWords, isAbort, isRefusal } from "./api.js";
 
 /** @typedef {import("./address.js").State} State */
 /**
@@ -40,11 +40,11 @@ export function Link({ to, replace = false, children, ...rest }) {
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} make
  * @param {(string | number | boolean | null | undefined)[]} dependencies
- * @returns {{value: T | null, error: string, busy: boolean, retry: () => void}}
+ * @returns {{value: T | null, error: string, busy: boolean, retry: (() => void) | null}} retry: null where it would fail again
  */
 export function useLoaded(make, dependencies) {
   const key = JSON.stringify(dependencies);
-  const [loaded, setLoaded] = useState({ value: /** @type {T | null} */ (null), error: "", key: "" });
+  const [loaded, setLoaded] = useState({ value: /** @type {T | null} */ (null), error: "", refused: false, key: "" });
   const [attempt, setAttempt] = useState(0);
   const { recoveries } = useConnection();
   const failed = useRef(false);
@@ -54,11 +54,11 @@ export function useLoaded(make, dependencies) {
     let current = true;
     failed.current = false;
     make(control.signal).then(
-      (value) => current && setLoaded({ value, error: "", key }),
+      (value) => current && setLoaded({ value, error: "", refused: false, key }),
       (error) => {
         if (!current || isAbort(error)) return;
         failed.current = true;
-        setLoaded({ value: null, error: inWords(error), key });
+        setLoaded({ value: null, error: inWords(error), refused: isRefusal(error), key });
       },
     );
     return () => {
@@ -66,7 +66,7 @@ export function useLoaded(make, dependencies) {
       control.abort();
     };
   }, [key, attempt, again]);
-  return { value: loaded.value, error: loaded.error, busy: loaded.key !== key, retry: () => setAttempt(attempt + 1) };
+  return { value: loaded.value, error: loaded.error, busy: loaded.key !== key, retry: loaded.refused ? null : () => setAttempt(attempt + 1) };
 }
 
 /** State of the connection, live. */

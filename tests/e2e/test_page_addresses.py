@@ -63,6 +63,31 @@ def test_an_unknown_model_costs_one_request_and_the_known_ones_are_linked(visit:
     assert visit.address == f"/?model={visit.service.model}&slots=42,7"
 
 
+def test_an_unknown_class_costs_no_galaxy_and_the_known_ones_are_linked(visit: Visit) -> None:
+    asked: list[Request] = []
+    visit.page.on("request", lambda request: asked.append(request) if "/v1/galaxies/" in request.url else None)
+    visit.go("/?class=foo&count=12")
+    expect(visit.page.get_by_role("heading", name=f"There is no class “foo” in {visit.service.model}")).to_be_visible()
+    expect(visit.page).to_have_title("No such class · galsynth")
+    assert asked == []
+    links = visit.page.get_by_role("main").get_by_role("link")
+    expect(links).to_have_count(1 + len(visit.service.card["classes"]))
+    links.filter(has_text="merger").click()
+    visit.settle()
+    expect(visit.page.locator(".tile img")).to_have_count(12)
+    expect(visit.page.get_by_role("radio", name="merger")).to_be_checked()
+    assert visit.address == f"/?model={visit.service.model}&class=merger&count=12"
+
+
+def test_a_class_in_the_address_of_a_model_without_classes_leads_to_all_its_galaxies(visit: Visit) -> None:
+    visit.go(f"/?model={visit.service.plain}&class=merger&count=12")
+    expect(visit.page.get_by_role("heading", name=f"There is no class “merger” in {visit.service.plain}")).to_be_visible()
+    expect(visit.page.locator(".tile")).to_have_count(0)
+    visit.page.get_by_role("link", name="All its galaxies").click()
+    expect(visit.page.locator(".tile img")).to_have_count(12)
+    assert visit.address == f"/?model={visit.service.plain}&count=12"
+
+
 def test_a_bare_name_of_a_model_becomes_its_newest_version(visit: Visit) -> None:
     visit.go(f"/?model={visit.service.card['name']}&count=12")
     assert visit.address == f"/?model={visit.service.model}&count=12"

@@ -27,6 +27,7 @@ VIEWS = {
     "no-view": "/?view=nothing",
     "no-galaxy": "/?view=galaxy&at=((",
     "no-model": "/?model=gz2-1024@9",
+    "no-class": "/?class=foo",
 }
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 DARK, LIGHT = "rgb(11, 13, 18)", "rgb(247, 246, 243)"

@@ -56,9 +56,22 @@ def test_an_error_stands_where_its_galaxy_would_be_and_can_be_tried_again(visit:
     expect(visit.page.locator(".tile img")).to_have_count(12)
 
 
-def test_what_the_service_refuses_is_said_in_its_words(visit: Visit) -> None:
-    visit.go("/?view=galaxy&at=42~quasar")
+@pytest.mark.parametrize("address", ["/?count=12", "/?view=film&slots=1"])
+def test_an_error_of_many_words_leaves_its_button_whole(small: Visit, address: str) -> None:
+    small.page.route(re.compile(r"/1\.png"), lambda route: route.fulfill(**problem(500, "far too many words " * 40)))
+    small.page.goto(small.base + address)
+    failed = small.page.locator(".well.failed").first
+    well, button = failed.bounding_box(), failed.get_by_role("button", name="Try again").bounding_box()
+    assert well is not None and button is not None
+    assert well["x"] <= button["x"] and button["x"] + button["width"] <= well["x"] + well["width"]
+    assert well["y"] <= button["y"] and button["y"] + button["height"] <= well["y"] + well["height"]
+
+
+@pytest.mark.parametrize("look", ["picture", "pixels"])
+def test_what_the_service_refuses_is_said_in_its_words_and_not_asked_for_again(visit: Visit, look: str) -> None:
+    visit.go(f"/?view=galaxy&at=42~quasar&look={look}")
     expect(visit.page.locator(".well.failed").first).to_contain_text(f"class 'quasar' is unknown to model {visit.service.model}")
+    expect(visit.page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
 def test_a_busy_service_is_asked_again_when_it_says(visit: Visit) -> None:

@@ -4,7 +4,7 @@ import { connection } from "../api.js";
 import { useConnection } from "../page.js";
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 
-/** @param {{failed: string, retry: () => void}} props failed: why the models could not be read, or "" */
+/** @param {{failed: string, retry: (() => void) | null}} props failed: why the models could not be read, or "" */
 export function Banner({ failed, retry }) {
   const { state, waits } = useConnection();
   if (state === "offline") {
@@ -13,7 +13,8 @@ export function Banner({ failed, retry }) {
   }
   if (waits.size > 0) return html`<${Busy} waits=${[...waits]} />`;
   if (!failed || state === "key") return html`<div role="alert"></div>`;
-  return html`<p class="banner" role="alert">${failed} <button class="button small" onClick=${retry}>Try again</button></p>`;
+  return html`<p class="banner" role="alert">${failed} ${retry ? html`<button class="button small"
+    onClick=${retry}>Try again</button>` : null}</p>`;
 }
 
 /** Counts down to the next try. The seconds are not read out: that would never end. @param {{waits: import("../api.js").Wait[]}} props */

@@ -1,6 +1,7 @@
 /** Addresses that lead nowhere: what is wrong with them, and ways on. */
 
 import { Link, usePage } from "../page.js";
+import { classLabel } from "../point.js";
 import { html } from "../vendor/preact-htm.js";
 import { PLACES } from "./header.js";
 
@@ -33,4 +34,15 @@ export function NoSuchModel() {
   return html`<${Lost} title=${`There is no model “${state.model}” here`}><p>This service has these:</p>
     <p class="row centred">${models.map(({ name, version }) => html`<${Link} key=${`${name}@${version}`} class="button"
       to=${{ model: `${name}@${version}`, class: "", layers: [] }}>${name}@${version}<//>`)}</p><//>`;
+}
+
+/** The address names a class that the model lacks. */
+export function NoSuchClass() {
+  const { state, card, setting } = usePage();
+  const { classes } = card;
+  return html`<${Lost} title=${`There is no class “${state.class}” in ${setting.model}`}>
+    <p>${classes.length ? "This model has these:" : "This model was trained without classes."}</p>
+    <p class="row centred"><${Link} class="button" to=${{ class: "" }}>${classes.length ? "All" : "All its galaxies"}<//>
+      ${classes.map((/** @type {any} */ one) => html`<${Link} key=${one.name} class="button"
+        to=${{ class: one.name }}>${classLabel(one.name)}<//>`)}</p><//>`;
 }

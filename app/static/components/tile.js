@@ -30,7 +30,7 @@ export function GalaxyImage({ point, size = TILE_PIXELS, setting, onLoad, alt, s
   useEffect(() => void (value && onLoad?.(value)), [value]);
   if (refused || error) {
     return html`<span class="well failed"><span class="failed-text">${refused || error}</span>
-      ${refused ? null : html`<button class="button small" onClick=${retry}>Try again</button>`}</span>`;
+      ${refused || !retry ? null : html`<button class="button small" onClick=${retry}>Try again</button>`}</span>`;
   }
   return wrap(html`<span class=${value?.url ? (busy ? "well busy" : "well") : "well loading"}>
     ${value?.url ? html`<img src=${value.url} alt=${alt ?? `Synthetic galaxy: ${describe(point, value.className)}`}

@@ -84,8 +84,8 @@ function Figure({ point, fits }) {
 /** @param {{fits: any, point: import("../point.js").Point}} props */
 function PixelsOf({ fits, point }) {
   if (fits.error)
-    return html`<span class="well failed"><span>${fits.error}</span><button class="button small" onClick=${fits.retry}>Try
-      again</button></span>`;
+    return html`<span class="well failed"><span class="failed-text">${fits.error}</span>
+      ${fits.retry ? html`<button class="button small" onClick=${fits.retry}>Try again</button>` : null}</span>`;
   return fits.value ? html`<${Pixels} bytes=${fits.value} label=${describe(point)} />` : html`<span class="well loading"></span>`;
 }
 

@@ -26,7 +26,7 @@ function Model({ reference }) {
   } = useLoaded((signal) => askJson(`/v1/models/${encodeURIComponent(reference)}`, signal), [reference]);
   if (error)
     return html`<article class="panel"><h2>${reference}</h2><p class="error">${error}</p>
-      <button class="button small" onClick=${retry}>Try again</button></article>`;
+      ${retry ? html`<button class="button small" onClick=${retry}>Try again</button>` : null}</article>`;
   if (!card) return html`<article class="panel model-waiting"><h2>${reference}</h2></article>`;
   const roles = Object.values(card.files).map((/** @type {any} */ file) => file.role);
   return html`<article class="panel">
