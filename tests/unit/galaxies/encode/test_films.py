@@ -24,13 +24,13 @@ MODEST = settings(max_examples=25, deadline=None)
 ONE_BAND = {"bands": [{"name": "r"}], "normalisation": {"kind": "linear", "low": [0.0], "high": [255.0]}}
 
 
-def gif_frames(path: Path) -> tuple[list[np.ndarray], list[int]]:
+def shown_frames(path: Path) -> tuple[list[np.ndarray], list[int]]:
     frames, durations = [], []
     with Image.open(path) as film:
         for k in range(film.n_frames):  # type: ignore[attr-defined]
             film.seek(k)
-            durations.append(film.info["duration"])
             frames.append(np.asarray(film.convert("RGB")))
+            durations.append(film.info["duration"])
     return frames, durations
 
 
@@ -50,7 +50,7 @@ def test_gif_keeps_frame_count_and_length(tmp_path_factory: pytest.TempPathFacto
         made.images[:] = made.images[0]
     path = tmp_path_factory.mktemp("gif") / "film.gif"
     encode(made, path, CREATED)
-    shown, durations = gif_frames(path)
+    shown, durations = shown_frames(path)
     assert len(shown) == frames
     assert sum(durations) == pytest.approx(1000 * frames / fps, abs=5)
     assert max(durations) - min(durations) <= 10
@@ -69,7 +69,7 @@ def test_rounding_of_durations_does_not_add_up(frames: int, fps: int, per_second
 def test_gif_frames_look_like_the_galaxies(card: object, tmp_path: Path) -> None:
     made = product(card, interpolate_body(20))  # type: ignore[arg-type]
     encode(made, tmp_path / "film.gif", CREATED)
-    shown, _ = gif_frames(tmp_path / "film.gif")
+    shown, _ = shown_frames(tmp_path / "film.gif")
     for ours, wanted in zip(shown, pictures(made), strict=True):
         colour = wanted if wanted.ndim == 3 else np.stack([wanted] * 3, axis=-1)
         assert psnr(ours, colour) > 30
@@ -89,7 +89,7 @@ def test_gif_pixels_survive_every_palette_entry(tmp_path: Path) -> None:
     images[3] = images[2]
     made = product(style_card(resolution=32), interpolate_body(6), images)
     encode(made, tmp_path / "film.gif", CREATED)
-    shown, _ = gif_frames(tmp_path / "film.gif")
+    shown, _ = shown_frames(tmp_path / "film.gif")
     assert np.array_equal(shown[2], shown[3])
     assert all(psnr(a, b) > 18 for a, b in zip(shown, pictures(made), strict=True))
 
@@ -109,6 +109,20 @@ def test_webp_keeps_frames_length_and_request(tmp_path: Path) -> None:
     assert total == 400
     assert packet is not None
     assert json.loads(unescape(packet[1])) == provenance(made)
+
+
+@given(st.integers(2, 40), st.integers(1, 50), st.integers(16, 40), st.sampled_from([0.0, 0.004]))
+@MODEST
+def test_webp_joins_no_frames_however_slow_the_film(
+    tmp_path_factory: pytest.TempPathFactory, frames: int, fps: int, size: int, step: float
+) -> None:
+    made = film_of("webp", frames, fps=fps, size=size)
+    made.images[:] = made.images[0] + step * np.arange(frames, dtype=np.float32)[:, None, None, None]
+    path = tmp_path_factory.mktemp("webp") / "film.webp"
+    encode(made, path, CREATED)
+    shown, durations = shown_frames(path)
+    assert [frame.shape for frame in shown] == [(size, size, 3)] * frames
+    assert durations == ticks(made, 1000)
 
 
 @pytest.mark.parametrize(("size", "side"), [(32, 32), (33, 34)])
