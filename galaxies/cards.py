@@ -14,7 +14,7 @@ VERSION_PATTERN = r"^[0-9a-z][0-9a-z._-]{0,31}$"
 
 KIND_SAID = "names the kind"
 Operation = Literal["generate", "interpolate", "mix", "arithmetic"]
-Role = Literal["mapping", "synthesis", "generator", "buffers", "samples", "report_html", "report_json", "scorer"]
+Role = Literal["mapping", "synthesis", "generator", "buffers", "samples", "report_html", "report_json", "discriminator", "scorer"]
 
 
 class _Frozen(BaseModel):

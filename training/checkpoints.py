@@ -70,11 +70,34 @@ def load(folder: Path, stem: str) -> dict[str, Tensor]:
     ------
     BadInput : the file is missing or damaged.
     """
-    path = folder / f"{stem}.safetensors"
+    return read_tensors(folder / f"{stem}.safetensors")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file.
+
+    Raises
+    ------
+    BadInput : the file is missing or damaged.
+    """
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises its own type for damage and OSError for absence
-        raise BadInput(f"checkpoint {path} cannot be read: {error}") from None
+        raise BadInput(f"{path} cannot be read: {error}") from None
+
+
+def load_networks(folder: Path) -> dict[str, dict[str, Tensor]]:
+    """Weights of the networks in training ("generator", "discriminator") of a checkpoint; none where it is an old one.
+
+    Raises
+    ------
+    BadInput : the file is damaged.
+    """
+    if not (folder / "networks.safetensors").is_file():
+        return {}
+    tensors = load(folder, "networks")
+    found = {name: unflatten(name, tensors) for name in ("generator", "discriminator")}
+    return {name: own for name, own in found.items() if own}
 
 
 def read_state(folder: Path) -> dict[str, Any]:

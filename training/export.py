@@ -2,7 +2,7 @@
 parity is measured through the class that serves.
 
 Style models give two graphs, ``mapping.onnx`` (z, onehot → w) and ``synthesis.onnx`` (ws, noise → images); others one,
-``generator.onnx`` (z → images). The batch axis is free.
+``generator.onnx`` (z → images). The batch axis is free. A model may bring the discriminator of its training, for ``--transfer``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 from torch import Tensor, nn
 
 from galaxies.cards import CardFile, GalaxyClass, ModelCard
@@ -51,6 +52,8 @@ class ExportOptions:
     truncation: float = 0.7
     half: bool = False
     """Weights stored as float16 (`training.half`)."""
+    discriminator: bool = False
+    """The discriminator's weights as a file beside the graphs; serving never reads it, ``--transfer`` does."""
 
 
 class _Mapping(nn.Module):
@@ -68,7 +71,7 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
 
     Raises
     ------
-    BadInput : the checkpoint is damaged, or ``out`` exists.
+    BadInput : the checkpoint is damaged or has no discriminator that is asked for, or ``out`` exists.
     """
     with aside(out) as folder:
         return _export_into(folder, checkpoint, options, say)
@@ -89,6 +92,8 @@ def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Sa
         for name in roles:
             if name.endswith(".onnx"):
                 store_half(folder / name)
+    if options.discriminator:
+        roles |= _write_discriminator(checkpoint, folder, torch.float16 if options.half else torch.float32)
     files = {name: describe(folder / name, role) for name, role in roles.items()}
     card = _card(config, state, options, files)
     say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
@@ -149,6 +154,15 @@ def _write_plain(generator: Generator, folder: Path) -> dict[str, str]:
     batch = torch.export.Dim("batch", min=1, max=65_536)
     to_onnx(generator, (z,), folder / "generator.onnx", ["z"], "images", batch)
     return {"generator.onnx": "generator"}
+
+
+def _write_discriminator(checkpoint: Path, folder: Path, dtype: torch.dtype) -> dict[str, str]:
+    weights = checkpoints.load_networks(checkpoint).get("discriminator")
+    if weights is None:
+        raise BadInput(f"{checkpoint} holds no discriminator: old checkpoints keep the EMA weights alone, see the newest one")
+    file = "discriminator.safetensors"
+    save_torch({name: weight.to(dtype) for name, weight in weights.items()}, folder / file)
+    return {file: "discriminator"}
 
 
 def to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str, batch: Any) -> None:

@@ -179,7 +179,7 @@ def _publish(model: Model, options: Options) -> Iterator[Step]:
     yield Step(
         (
             "export", str(run), "--out", str(exported), "--name", model.name, "--version", options.version,
-            "--title", model.title, "--description", model.description, "--half",
+            "--title", model.title, "--description", model.description, "--half", "--discriminator",
         ),
         exported,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from galaxies.errors import BadInput
 from training import checkpoints
 from training.architectures import Discriminator, Generator
 from training.config import TrainConfig
-from training.recover import recover
+from training.recover import read_card, recover
 
 CLASS_LAYERS = ("mapping.embed.", "embed.")
 
@@ -26,8 +26,8 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
 
     Parameters
     ----------
-    source : a checkpoint folder, a run folder (its newest checkpoint) or the folder of a published StyleGAN2. A model has no
-        discriminator, and old checkpoints keep only the EMA weights: the discriminator then starts afresh, and
+    source : a checkpoint folder, a run folder (its newest checkpoint) or the folder of a published StyleGAN2. Not every model
+        brings its discriminator, and old checkpoints keep only the EMA weights: the discriminator then starts afresh, and
         ``generator_from_kimg`` gives it time to learn alone.
 
     Raises
@@ -50,22 +50,24 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
 def _read(source: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
     """Weights by network ("generator", "ema" and perhaps "discriminator"), and how many bands they are for."""
     if (source / "card.json").is_file():
-        recovered = recover(source)
-        state = recovered.state_dict()
-        return {"generator": state, "ema": state}, recovered.config.bands
+        return _read_model(source)
     if not source.is_dir():
         raise BadInput(f"transfer {source}: a checkpoint, a run or a published model is needed; there is no such folder")
     folder = checkpoints.newest(source)
     config = TrainConfig.from_json(checkpoints.read_state(folder)["config"])
     ema = checkpoints.load(folder, "ema")
-    found = {"generator": ema, "ema": ema}
-    if (folder / "networks.safetensors").is_file():
-        networks = checkpoints.load(folder, "networks")
-        for name in ("generator", "discriminator"):
-            own = checkpoints.unflatten(name, networks)
-            if own:
-                found[name] = own
-    return found, config.network.bands
+    return {"generator": ema, "ema": ema} | checkpoints.load_networks(folder), config.network.bands
+
+
+def _read_model(folder: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
+    """The same of a published model."""
+    recovered = recover(folder)
+    state = recovered.state_dict()
+    found = {"generator": state, "ema": state}
+    file = read_card(folder).file("discriminator")
+    if file is not None:
+        found["discriminator"] = checkpoints.read_tensors(folder / file)
+    return found, recovered.config.bands
 
 
 @torch.no_grad()

@@ -25,13 +25,16 @@ def export(
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "CC BY 4.0",
     truncation: Annotated[float, typer.Option(min=-2, max=2, help="default ψ of the model")] = 0.7,
     half: Annotated[bool, typer.Option("--half", help="store weights as float16; arithmetic stays float32")] = False,
+    discriminator: Annotated[
+        bool, typer.Option("--discriminator", help="bring the discriminator's weights too, for whoever trains on from the model")
+    ] = False,
 ) -> None:
     """A checkpoint's EMA generator, or a score folder's ensemble, to ONNX with a card; measures the ONNX-torch difference."""
     from training.export import ExportOptions
     from training.export import export as export_model
     from training.score.export import export_scorer, is_score_folder
 
-    options = ExportOptions(name, version, title or name, description, licence, truncation, half)
+    options = ExportOptions(name, version, title or name, description, licence, truncation, half, discriminator)
     card = export_scorer(run, out, options) if is_score_folder(run) else export_model(checkpoints.newest(run), out, options)
     print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
 

@@ -76,6 +76,36 @@ def test_published_model_is_recovered_to_its_pixels() -> None:
 
 
 @pytest.mark.slow  # the ONNX exporter takes seconds
+def test_a_model_may_bring_its_discriminator(run: Path, tmp_path: Path) -> None:
+    options = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT", discriminator=True)
+    card = export(checkpoints.newest(run), tmp_path / "model", options, lambda text: None)
+    assert card.file("discriminator") == "discriminator.safetensors"
+    generator, discriminator = build(tiny_config("stylegan2").network)
+    assert discriminator is not None
+    assert "discriminator: taken" in transfer(tmp_path / "model", generator, generator, discriminator)[-1]
+    expected = checkpoints.load_networks(checkpoints.newest(run))["discriminator"]
+    assert all(torch.equal(weight, expected[name]) for name, weight in discriminator.state_dict().items())
+
+
+@pytest.mark.slow  # the ONNX exporter takes seconds
+def test_a_discriminator_is_stored_in_half_with_its_model(run: Path, tmp_path: Path) -> None:
+    options = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT", half=True, discriminator=True)
+    export(checkpoints.newest(run), tmp_path / "model", options, lambda text: None)
+    stored = checkpoints.read_tensors(tmp_path / "model" / "discriminator.safetensors")
+    expected = checkpoints.load_networks(checkpoints.newest(run))["discriminator"]
+    assert all(torch.equal(weight, expected[name].half()) for name, weight in stored.items())
+
+
+def test_an_old_checkpoint_has_no_discriminator_to_bring(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkpoints.newest(run), tmp_path / "old")
+    (tmp_path / "old" / "networks.safetensors").unlink()
+    options = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT", discriminator=True)
+    with pytest.raises(BadInput, match="holds no discriminator"):
+        export(tmp_path / "old", tmp_path / "model", options, lambda text: None)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.slow  # the ONNX exporter takes seconds
 def test_a_model_with_stretched_pixels_is_exported_and_recovered(tmp_path: Path, archives: dict[int, Path]) -> None:
     config = tiny_config("stylegan2")
     config = replace(config, kimg=0.008, network=replace(config.network, softening=0.03))
