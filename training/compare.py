@@ -23,8 +23,8 @@ from galaxies.errors import BadInput, GalaxyError
 from models.generator import OnnxGenerator, choose_device
 from models.store import ModelStore
 from models.versions import Version
-from training.architectures import summary
 from training.config import TrainConfig
+from training.estimate import parameters as trained_parameters
 from training.evaluate import card_metrics
 from training.metrics.samples import generate
 from training.report.figures import Panel, bars
@@ -134,10 +134,9 @@ def figures(version: Version) -> tuple[dict[str, Any], bool]:
 def parameters(card: ModelCard) -> dict[str, int] | None:
     """Trained numbers of every network, from the configuration in the card; None where it has none of ours."""
     try:
-        network = TrainConfig.from_json(card.training["config"]).network
+        return trained_parameters(TrainConfig.from_json(card.training["config"]))
     except (GalaxyError, KeyError, TypeError, ValueError):
         return None
-    return {name: sum(layer.parameters for layer in layers) for name, layers in summary.networks(network).items()}
 
 
 def serving(versions: Sequence[Version], options: CompareOptions, say: Say) -> dict[str, float]:

@@ -25,7 +25,7 @@ class Estimate:
 
 
 def parameters(config: TrainConfig) -> dict[str, int]:
-    """Parameters of each network."""
+    """Trained numbers of each network; listings of presets count as Keras does, running statistics included."""
     with torch.device("meta"):
         networks = dict(zip(("generator", "discriminator"), build(config.network), strict=True))
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items() if network is not None}

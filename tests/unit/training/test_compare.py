@@ -70,6 +70,8 @@ def test_names_choose_and_unknown_ones_are_named(store: Path, tmp_path: Path) ->
 def test_parameters_are_those_of_the_bundled_cards_configuration() -> None:
     (style,) = newest([BUNDLED], ["sdss-gz1-64"])
     assert parameters(style.card) == {"generator": 781_960, "discriminator": 896_272}
+    (plain,) = newest([BUNDLED], ["gz1-64-dcgan"])
+    assert parameters(plain.card) == {"generator": 1_100_227, "discriminator": 694_689}, "without running statistics"
     assert parameters(z_card()) is None, "a card without a configuration of ours"
 
 
