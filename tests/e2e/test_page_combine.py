@@ -125,6 +125,18 @@ def test_a_mix_is_a_grid_whose_layers_are_set_on_a_picture(visit: Visit) -> None
     expect(visit.page).to_have_url(re.compile(f"layers={','.join(map(str, layers['fine']))}$"))
 
 
+@pytest.mark.parametrize("screen", ["visit", "small"])
+def test_every_picture_of_a_mix_is_as_large_as_every_other(screen: str, request: pytest.FixtureRequest) -> None:
+    visit: Visit = request.getfixturevalue(screen)
+    said = {"title": "No", "detail": "a-word-wider-than-its-corner and many more of them"}
+    visit.page.route("**/v1/mix", lambda route: route.fulfill(status=500, json=said))
+    visit.page.goto(f"{visit.base}/?view=mix&{THREE}&across=8,22")
+    expect(visit.page.get_by_text(said["detail"])).to_be_visible()
+    wells = visit.page.locator(".mix-table .well")
+    expect(wells).to_have_count(11)
+    assert len(set(wells.evaluate_all("(wells) => wells.map((well) => Math.round(well.getBoundingClientRect().width))"))) == 1
+
+
 def test_a_cell_is_the_same_galaxy_on_its_own_page(visit: Visit, tmp_path: Path) -> None:
     visit.go("/?view=mix&slots=42,0.5*7~merger;0.5*3&across=8&layers=3,4,5")
     visit.page.locator("tbody tr").nth(1).locator("td .tile-link").click()

@@ -8,6 +8,9 @@ import { Chips } from "./controls.js";
 import { Icon } from "./icons.js";
 import { JobStatus, useJob } from "./job.js";
 
+/** Formats that keep the model's own pixels, whatever size is chosen. */
+const NATIVE = ["fits", "npz"];
+
 /**
  * @param {{formats: [string, string][], request: () => Promise<import("../requests.js").Request>, extra?: (format: string) => object, name: string, remake: (string | number | null)[]}} props
  *   formats: key and title; extra: fields that a format adds; remake: what the request depends on
@@ -20,7 +23,7 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
   const choose = (/** @type {string} */ chosen) => go({ format: chosen === formats[0][0] ? "" : chosen }, { replace: true });
   const whole = async (/** @type {string} */ chosen) => {
     const { operation, body } = await request();
-    return { operation, body: { ...body, ...(size ? { size } : {}), ...extra(chosen), format: chosen } };
+    return { operation, body: { ...body, ...(size && !NATIVE.includes(chosen) ? { size } : {}), ...extra(chosen), format: chosen } };
   };
   const download = async (/** @type {string} */ chosen) => {
     choose(chosen);
@@ -40,6 +43,8 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
         </select>
       </label>
     </div>
+    ${size && formats.some(([key]) => NATIVE.includes(key)) ? html`<p class="small-print">FITS keeps the model's own
+      ${` ${native} × ${native} `}pixels.</p>` : null}
     <${JobStatus} status=${status} cancel=${cancel} what="The download" />
     <${Code} make=${() => whole(format)} remake=${[...remake, format, size]}>
       <${Chips} label="Format" name="format" value=${format} options=${formats} onChange=${choose} /><//>

@@ -82,7 +82,8 @@ function MixOfSlots() {
  */
 function MixTable({ rows, columns, layers, cells, busy, status }) {
   return html`<div class="mix-scroll" tabindex="0" role="region" aria-label="Grid of mixes">
-    <table class=${busy ? "mix-table busy" : "mix-table"} onKeyDown=${move}>
+    <table class=${busy ? "mix-table busy" : "mix-table"} onKeyDown=${move}
+      style=${{ "--columns": columns.length }}>
       <thead><tr>
         <td class="corner"><${Corner} columns=${columns} rows=${rows} />${status}</td>
         ${columns.map((point, c) => html`<th scope="col" key=${`${c} ${formatPoint(point)}`}>
