@@ -125,6 +125,13 @@ export function read(search) {
   );
 }
 
+/** What stands in the lists of an address and names no galaxy. `read` leaves it out. @param {string} search @returns {string[]} */
+export function leftOut(search) {
+  const given = new URLSearchParams(search);
+  const listed = ["slots", "across"].flatMap((name) => (given.get(name) ?? "").split(","));
+  return listed.filter((each) => each && parsePoints(each).length === 0);
+}
+
 /** @param {State} state @returns {string} the address, from "/" on */
 export function write(state) {
   const parts = Object.entries(FIELDS).flatMap(([name, field]) => {

@@ -1,6 +1,6 @@
 /** The shell: header, the view that the address names, the tray of slots, and what stands above all of them. */
 
-import { follow, read, write } from "./address.js";
+import { follow, leftOut, read, write } from "./address.js";
 import { askJson, connection } from "./api.js";
 import { Banner } from "./components/banner.js";
 import { Header } from "./components/header.js";
@@ -53,6 +53,7 @@ export function App() {
   const { list, model, card, failed, retry } = useModel(state.model);
   useEffect(() => void (model && model !== state.model && go({ model }, { replace: true })), [model, state.model]);
   useRecovery();
+  useWordOnLeftOut(say);
   const main = useFocusOnNewView(state);
   const value = {
     state,
@@ -162,6 +163,15 @@ function useVoice() {
     timer.current = setTimeout(() => setSaid(""), SAID_MS);
   };
   return [said, say];
+}
+
+/** What an address lists and names no galaxy is gone from the page and from its address: say so. @param {(text: string) => void} say */
+function useWordOnLeftOut(say) {
+  const [lost] = useState(() => leftOut(location.search));
+  const named = lost.map((one) => `“${one.slice(0, 40)}”`).join(", ");
+  useEffect(() => {
+    if (lost.length) say(`${named} ${lost.length > 1 ? "name no galaxies and are" : "names no galaxy and is"} left out`);
+  }, []);
 }
 
 /** While the service is away: ask whether it is back, ever less often. */

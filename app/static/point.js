@@ -18,6 +18,16 @@ export const NEIGHBOUR_STEP = 0.4;
 const MAX_DEPTH = 4;
 const MAX_TERMS = 64;
 const SHOWN = 60;
+/** Names of classes that are no plain words. @type {Record<string, string>} */
+const CLASS_WORDS = {
+  spiral_acw: "anticlockwise spiral",
+  spiral_cw: "clockwise spiral",
+  spiral_combined: "combined spiral",
+};
+/** What needs a sentence. @type {Record<string, string>} */
+const CLASS_MEANINGS = {
+  spiral_combined: "Combined spirals have their name from Galaxy Zoo, which adds up all votes for a spiral, whichever way it turns.",
+};
 
 /** The point of one seed. @param {number} seed @param {string} [className] @returns {Point} */
 export function seedPoint(seed, className) {
@@ -138,7 +148,12 @@ export function describe(point, drawnClass) {
 
 /** A class name as people write it. @param {string} name */
 export function classLabel(name) {
-  return name.replaceAll("_", " ");
+  return CLASS_WORDS[name] ?? name.replaceAll("_", " ");
+}
+
+/** What a class is, where its name does not say so, or "". @param {string} name */
+export function classMeaning(name) {
+  return CLASS_MEANINGS[name] ?? "";
 }
 
 /** A weight with its sign, `+0.5` or `−1`. @param {number} weight */

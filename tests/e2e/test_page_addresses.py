@@ -95,6 +95,19 @@ def test_a_bare_name_of_a_model_becomes_its_newest_version(visit: Visit) -> None
     assert visit.address == f"/?model={visit.service.model}&count=12"
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/?count=12&slots=zzz,5", "“zzz” names no galaxy and is left out"),
+        ("/?view=mix&slots=5,((&across=8,4294967296", "“((”, “4294967296” name no galaxies and are left out"),
+    ],
+)
+def test_a_slot_or_column_that_names_no_galaxy_is_said_to_be_left_out(visit: Visit, address: str, said: str) -> None:
+    visit.page.goto(visit.base + address)
+    expect(visit.page.locator(".toast")).to_have_text(said)
+    expect(visit.page.locator(".slot")).to_have_count(1)
+
+
 def test_what_would_be_too_much_is_refused_before_it_is_sent(visit: Visit) -> None:
     sent: list[Request] = []
     visit.page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)

@@ -202,6 +202,28 @@ def test_a_report_is_linked_where_there_is_one_and_its_absence_explained(visit: 
     expect(report).to_have_count(0)
 
 
+def test_classes_have_names_in_plain_words_and_what_is_cut_is_there_in_full(visit: Visit) -> None:
+    visit.go("/?class=spiral_acw&count=12&seed=4000000000")
+    expect(visit.page.get_by_role("radio", name="anticlockwise spiral", exact=True)).to_be_checked()
+    expect(visit.page.locator(".tile-name").first).to_have_attribute("title", "4000000000 anticlockwise spiral")
+    combined = visit.page.locator(".chip").filter(has_text="combined spiral")
+    expect(combined).to_have_attribute("title", re.compile("Galaxy Zoo, which adds up all votes for a spiral"))
+
+
+def test_models_say_what_their_figures_are_and_what_the_rows_of_their_sheets(visit: Visit) -> None:
+    visit.go("/?view=models")
+    model = visit.page.get_by_role("article").filter(has_text=visit.service.model)
+    expect(model).to_contain_text("A row a class, from above: edge on, elliptical, merger, anticlockwise spiral, combined spiral")
+    expect(model).to_contain_text("combined spiral (743), clockwise spiral (708). Combined spirals have their name")
+    expect(model).to_contain_text("4,385 images: SDSS")
+    figures = dict(zip(model.locator("dt").all_inner_texts(), model.locator("dd").all_inner_texts(), strict=True))
+    assert figures["FID, held out"].endswith(": 5,000 generated images against 518 real ones")
+    assert {"FID, trained on", "KID, trained on", "Precision", "Recall"} < set(figures)
+    plain = visit.page.get_by_role("article").filter(has_text=visit.service.plain)
+    expect(plain).to_contain_text("Classesnone")
+    expect(plain).not_to_contain_text("A row a class")
+
+
 def test_models_are_described_and_one_is_chosen(visit: Visit) -> None:
     visit.go("/?view=models")
     expect(visit.page.get_by_text("Fussell & Moews").first).to_be_visible()

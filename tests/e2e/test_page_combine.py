@@ -188,6 +188,13 @@ def test_a_sum_shows_its_terms_and_follows_the_weights(visit: Visit, tmp_path: P
     assert len(json.loads(sheet.info["galaxy"])["request"]["terms"]) == 3
 
 
+def test_the_terms_of_a_sum_are_named_with_their_classes(visit: Visit) -> None:
+    visit.go(f"/?view=sum&{THREE}")
+    names = visit.page.locator(".term-name")
+    expect(names.nth(0)).to_have_text("Galaxy 42, anticlockwise spiral")
+    expect(names.nth(1)).to_have_text("Galaxy 7, merger")
+
+
 def test_the_result_of_a_sum_is_a_galaxy_to_go_on_with(visit: Visit) -> None:
     visit.go(f"/?view=sum&{THREE}&weights=1,-1,0")
     visit.button("Into the next slot")

@@ -29,13 +29,14 @@ export function Slider({ label, value, min, max, step, onChange, shown = String,
 
 /**
  * One of a few, as chips. Radio buttons underneath.
- * @param {{label: string, name: string, value: string, options: [string, string][], onChange: (value: string) => void, hideLabel?: boolean}} props
+ * @param {{label: string, name: string, value: string, options: [string, string, string?][], onChange: (value: string) => void, hideLabel?: boolean}} props
+ *   options: key, title, and what the title does not say
  */
 export function Chips({ label, name, value, options, onChange, hideLabel = true }) {
   return html`<fieldset class="chips"><legend class=${hideLabel ? "unseen" : ""}>${label}</legend>
     ${options.map(
-      ([key, title]) =>
-        html`<label class="chip" key=${key}><input type="radio" name=${name} value=${key} checked=${key === value}
+      ([key, title, hint]) =>
+        html`<label class="chip" key=${key} title=${hint}><input type="radio" name=${name} value=${key} checked=${key === value}
           onChange=${() => onChange(key)} /><span>${title}</span></label>`,
     )}
   </fieldset>`;

@@ -47,6 +47,7 @@ export function Tile({ point, setting, name, note, source }) {
   const atom = atomOf(point);
   const title = name ?? (atom?.kind === "seed" ? String(atom.seed) : nameOf(point));
   const className = note ?? (atom?.kind === "seed" ? (atom.class ?? drawn) : undefined);
+  const label = className && classLabel(className);
   const to = { view: "galaxy", at: point, model: used.model, psi: used.psi };
   const acts = useActs(point, used);
   const keys = (event) => {
@@ -59,7 +60,7 @@ export function Tile({ point, setting, name, note, source }) {
     <${GalaxyImage} point=${point} setting=${setting} source=${source} onLoad=${(made) => setDrawn(made.className)}
       wrap=${(picture) => html`<${Link} class="tile-link" to=${to} onKeyDown=${keys}>${picture}<//>`} />
     <div class="tile-foot">
-      <span class="tile-name"><b>${title}</b>${className ? html` <span>${classLabel(className)}</span>` : null}</span>
+      <span class="tile-name" title=${label && `${title} ${label}`}><b>${title}</b>${label ? html` <span>${label}</span>` : null}</span>
       <span class="tile-acts"><${Acts} acts=${acts} name=${nameOf(point)} /></span>
     </div>
   </div>`;

@@ -5,7 +5,7 @@ import { Grid } from "../components/grid.js";
 import { Icon } from "../components/icons.js";
 import { Tile } from "../components/tile.js";
 import { Link, usePage } from "../page.js";
-import { MAX_SEED, anySeed, classLabel, seedPoint } from "../point.js";
+import { MAX_SEED, anySeed, classLabel, classMeaning, seedPoint } from "../point.js";
 import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 
 export function Gallery() {
@@ -55,8 +55,8 @@ function ClassChoice() {
   const { state, card, go } = usePage();
   if (card && card.classes.length === 0) return html`<p class="toolbar-note">This model was trained without classes.</p>`;
   const classes = card?.classes ?? [];
-  const options = [["", "All"], ...classes.map((/** @type {any} */ one) => [one.name, classLabel(one.name)])];
-  return html`<${Chips} label="Class" name="class" value=${state.class} options=${options}
+  const options = classes.map((/** @type {any} */ { name }) => [name, classLabel(name), classMeaning(name)]);
+  return html`<${Chips} label="Class" name="class" value=${state.class} options=${[["", "All"], ...options]}
     onChange=${(name) => go({ class: name })} />`;
 }
 

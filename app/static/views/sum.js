@@ -7,9 +7,10 @@ import { TakeHome } from "../components/takehome.js";
 import { GalaxyImage, letter, useActs } from "../components/tile.js";
 import { Link, usePage, useSettled } from "../page.js";
 import { latentOf, pictureOf } from "../pictures.js";
-import { describe, formatPoints, nameOf, signed, sum } from "../point.js";
+import { classLabel, describe, formatPoint, formatPoints, nameOf, signed, sum } from "../point.js";
 import { sumRequest } from "../requests.js";
-import { html, useRef } from "../vendor/preact-htm.js";
+import { html, useRef, useState } from "../vendor/preact-htm.js";
+import { classOf } from "./similar.js";
 
 /** @type {[string, string][]} */
 const FORMATS = [
@@ -54,8 +55,8 @@ function SumOfSlots() {
     <div class="stack wide-stack">
       <div class="row">${PRESETS.map(([title, make]) => html`<button key=${title} class="button small"
         onClick=${() => go({ weights: make(slots.length) })}>${title}</button>`)}</div>
-      <ol class="terms">${slots.map((slot, i) => html`<${Term} key=${i} point=${slot} index=${i} weight=${weights[i]}
-        onWeight=${(weight) => weigh(i, weight)} />`)}</ol>
+      <ol class="terms">${slots.map((slot, i) => html`<${Term} key=${`${setting.model} ${i} ${formatPoint(slot)}`}
+        point=${slot} index=${i} weight=${weights[i]} onWeight=${(weight) => weigh(i, weight)} />`)}</ol>
       ${space ? html`<${Chips} label="Space" hideLabel=${false} name="space" value=${space} options=${[
         ["w", "w"],
         ["z", "z"],
@@ -84,12 +85,14 @@ function useRest(now) {
 
 /** @param {{point: import("../point.js").Point, index: number, weight: number, onWeight: (weight: number) => void}} props */
 function Term({ point, index, weight, onWeight }) {
+  const [drawn, setDrawn] = useState(/** @type {string | undefined} */ (undefined));
+  const className = classOf(point, drawn);
   const name = `Weight of ${letter(index)}, ${nameOf(point)}`;
   return html`<li class="term">
-    <span class="term-picture"><${GalaxyImage} point=${point} alt="" />
+    <span class="term-picture"><${GalaxyImage} point=${point} alt="" onLoad=${({ className: found }) => setDrawn(found)} />
       <span class="slot-letter" aria-hidden="true">${letter(index)}</span></span>
     <div class="term-controls">
-      <span class="term-name">${nameOf(point)}</span>
+      <span class="term-name">${nameOf(point)}${className ? `, ${classLabel(className)}` : ""}</span>
       <div class="term-weight">
         <input type="range" min="-2" max="2" step="0.05" value=${weight} aria-label=${name}
           onInput=${(event) => onWeight(Number(event.target.value))} />
