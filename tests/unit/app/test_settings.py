@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from app.__main__ import main
 from app.settings import Settings, check_exposure
 from galaxies.errors import BadInput
+from galsynth.server import free_port
 
 
 def test_every_setting_is_described() -> None:
@@ -62,3 +65,22 @@ def test_logs_go_to_standard_error() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     assert "heard" in done.stderr
+
+
+def test_the_program_ends_once_all_is_closed_whatever_keeps_the_interpreter(tmp_path: Path) -> None:
+    program = """if True:
+        import runpy, threading
+        threading.Thread(target=threading.Event().wait).start()
+        runpy.run_module("app", run_name="__main__")
+    """
+    own = {"REDIS_URL": "redis://127.0.0.1:1/0", "PORT": str(free_port()), "GALSYNTH_RESULTS_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, env=os.environ | own, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert any("Uvicorn running" in line for line in process.stderr)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+            assert "Finished server process" in process.stderr.read()
+        finally:
+            process.kill()
