@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Callable
@@ -81,11 +83,9 @@ class Worker:
             _LOG.info("worker ready", device=describe().device, model=self.default.card.reference)
             self.watch.ready(describe)
 
-        def on_stopping(**_: object) -> None:
+        def on_stopping(sig: str, **_: object) -> None:
             self.watch.drain()
-            give_back = threading.Timer(FINISH_SECONDS, self.engine.stop)
-            give_back.daemon = True
-            give_back.start()
+            threading.Thread(target=self._give_back, args=(sig,), name="give back", daemon=True).start()
 
         end_metrics = self._serve_metrics()
         signals.worker_ready.connect(on_ready, weak=False)
@@ -103,6 +103,12 @@ class Worker:
             self.engine.stop()
             self.traces.close()
             end_metrics()
+
+    def _give_back(self, sig: str) -> None:
+        """Say what happens after the signal ``sig``, which a signal handler cannot safely do, and stop the engine in time."""
+        _LOG.info("worker stops", signal=sig, running_jobs=self.watch.running, seconds_to_finish=FINISH_SECONDS)
+        time.sleep(FINISH_SECONDS)
+        self.engine.stop()
 
     def _describer(self, worker_id: str, providers: list[str]) -> Callable[[], WorkerInfo]:
         """What the beacon says, asked anew each time, as models come and go."""
@@ -126,6 +132,8 @@ class Worker:
         """Celery's consumer: no gossip, no mingle, no heartbeat events, as nothing listens to them."""
         # Running as root matters to Celery for pickled messages, and ours are JSON.
         warnings.simplefilter("ignore", SecurityWarning)
+        # Celery writes what it says of signals here, past all logging; `_give_back` says it in the log.
+        sys.__stdout__ = None  # type: ignore[misc]
         worker = self.celery.Worker(
             hostname=worker_id,
             pool="threads",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,14 @@ RETRY_SECONDS = 1.0
 SPARE_CONNECTIONS = 8
 
 _LOG = structlog.get_logger(__name__)
+
+
+class GivenBack(Reject):  # type: ignore[misc,unused-ignore]
+    """A message that goes back to the queue, as our own log has said."""
+
+
+def _not_given_back(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], GivenBack))
 
 
 def celery_app(redis_url: str, visibility_timeout: int, concurrency: int = 1, bulk_slots: int | None = None) -> Celery:
@@ -63,7 +72,9 @@ def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None, bo
     """Register ``galaxies.render`` with job ids as its args; ``render`` gets them, the delivery tag, and whether they come again.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
+    Celery warns with a traceback of every message that it gives back; here one line of ours says it.
     """
+    logging.getLogger("celery.app.trace").addFilter(_not_given_back)
 
     @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]
     def galaxies_render(self: Any, *job_ids: str) -> None:
@@ -75,9 +86,9 @@ def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None, bo
         except redis.RedisError as error:
             _LOG.warning("jobs go back to the queue", jobs=job_ids, error=str(error))
             time.sleep(RETRY_SECONDS)
-            raise Reject(str(error), requeue=True) from None
+            raise GivenBack(str(error), requeue=True) from None
         except Stopped as error:
             _LOG.info("jobs go back to the queue", jobs=job_ids, error=str(error))
-            raise Reject(str(error), requeue=True) from None
+            raise GivenBack(str(error), requeue=True) from None
 
     return galaxies_render

@@ -290,11 +290,12 @@ def test_a_damaged_model_is_one_clear_error_and_the_worker_lives(place: Place, w
 
 def test_every_line_of_a_workers_log_is_json(place: Place, worker: Any) -> None:
     place.end(place.send(generate_body([3100])))
-    said_by_celery = ("", "worker: Warm shutdown (MainProcess)")  # printed at SIGTERM, past all logging
-    lines = [json.loads(line) for line in place.log.read_text().splitlines() if line not in said_by_celery]
+    assert place.stop(worker) == 0
+    lines = [json.loads(line) for line in place.log.read_text().splitlines()]
     assert {"device": "CPU", "model": "tiny-style@1"}.items() <= next(
         line for line in lines if line["event"] == "worker ready"
     ).items()
+    assert [line["signal"] for line in lines if line["event"] == "worker stops"][-1] == "SIGTERM"
 
 
 def test_a_worker_serves_its_metrics_and_logs_the_request_of_a_job(place: Place, worker: Any) -> None:
@@ -386,11 +387,15 @@ def test_sigterm_finishes_what_runs_and_leaves_what_waits(place: Place, worker: 
 def test_a_job_too_long_for_a_stop_goes_back_to_the_queue_and_the_next_worker_finishes_it(place: Place, worker: Any) -> None:
     for process in list(place.workers):
         place.stop(process)
+    before = len(place.log.read_text())
     alone = place.start_worker(SHORT_OF_TIME)
     job = place.send(interpolate_body(400, truncation=0.35), "slow")
     place.running(job)
     assert place.stop(alone) == 0
     assert place.now(job).phase == Phase.QUEUED
+    lines = [json.loads(line) for line in place.log.read_text()[before:].splitlines()]
+    assert [line["jobs"] for line in lines if line["event"] == "jobs go back to the queue"] == [[job.id]]
+    assert {line["level"] for line in lines} == {"info"}
     place.start_worker()
     ended = place.end(job, 60)
     assert (ended.phase, ended.attempts) == (Phase.COMPLETED, 1)

@@ -22,6 +22,20 @@ def test_what_another_worker_should_do_goes_back_to_the_queue(error: Exception, 
     assert raised.value.requeue
 
 
+def test_of_what_goes_back_celery_prints_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    def render(*_: Any) -> None:
+        raise Stopped("the engine has stopped")
+
+    def reject(*_: Any) -> None:
+        raise Reject("somebody else's")
+
+    app = tasks.celery_app("redis://127.0.0.1:1/0", 30)
+    assert tasks.add_render_task(app, render).apply(["some job"]).state == "REJECTED"
+    assert caplog.text == ""
+    app.task(reject).apply()
+    assert "somebody else's" in caplog.text
+
+
 def test_other_errors_come_through() -> None:
     def render(*_: Any) -> None:
         raise Cancelled
