@@ -15,6 +15,8 @@ from app.services import Services
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 SERVER_ERROR = 500
+PROBES = ("/healthz", "/readyz", "/metrics")
+"""What programs ask every few seconds or more often: no line of the log each."""
 SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -72,7 +74,7 @@ class Frame:
                 if "caller" in state:
                     told["caller"] = state["caller"].owner
                 line = {"method": method, "path": scope["path"], "status": int(status), "ms": round(seconds * 1000, 1)}
-                log.info("request", **line, **told)
+                (log.debug if scope["path"] in PROBES else log.info)("request", **line, **told)
 
 
 def _request_id(scope: Scope) -> str:

@@ -15,6 +15,7 @@ from app.catalogue import Catalogue
 from app.keys.store import KeyFile
 from app.metrics import Metrics
 from app.queue import RenderQueue
+from app.readiness import ReadinessLog
 from app.settings import Settings
 from app.signing import read_secret
 from app.speed import Speed
@@ -53,6 +54,7 @@ class Services:
     _rate: Any
     loop: asyncio.AbstractEventLoop | None = None
     unsent: deque[Job] = field(default_factory=deque)
+    readiness: ReadinessLog = field(default_factory=ReadinessLog)
 
     @classmethod
     def open(cls, settings: Settings) -> Services:

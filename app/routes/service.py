@@ -31,11 +31,13 @@ async def healthz() -> Response:
 )
 async def readyz(request: Request) -> Response:
     """Redis, result store and a worker with a warm default model are there; 503 says which is missing."""
-    checks = await run_sync(_checks, services_of(request))
-    missing = {name: said for name, said in checks.items() if said != "ok"}
-    if missing:
-        detail = "; ".join(f"{name}: {said}" for name, said in missing.items())
-        raise Problem(503, detail, "Not ready", "not-ready", extra={"checks": checks})
+    services = services_of(request)
+    checks = await run_sync(_checks, services)
+    missing = "; ".join(f"{name}: {said}" for name, said in checks.items() if said != "ok")
+    services.readiness.note(missing)
+    if missing:  # answered, not raised: whoever asks whether all is there has not failed
+        problem = Problem(503, missing, "Not ready", "not-ready", extra={"checks": checks})
+        return problem.response(request.url.path)
     return JSONResponse({"status": "ready", "checks": checks}, headers=NO_STORE)
 
 

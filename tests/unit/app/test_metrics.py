@@ -13,6 +13,8 @@ from httpx import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
+from jobstore.records import now
+from jobstore.workers import WorkerBeacons, WorkerInfo
 from telemetry.logs import configure_logging
 from tests.unit.app.conftest import FakeWorker, served
 from tests.unit.app.test_operations import WAIT
@@ -93,3 +95,22 @@ def test_a_request_id_leads_to_the_job(settings: Settings, worker: FakeWorker, c
     assert record is not None
     assert record.request_id == "mine-1"
     assert "s3cret" not in json.dumps(logged)
+
+
+def test_the_log_tells_how_readiness_changes_and_not_who_asks(
+    settings: Settings, worker: FakeWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = WorkerInfo(worker_id="w", pid=1, device="cpu", providers=[], warm=["test-style@1.0"], started=now())
+    with lines(capsys) as logged, served(settings) as client:
+        statuses = [client.get("/readyz").status_code for _ in range(3)]
+        WorkerBeacons(worker.client).announce("w", info, 60)
+        statuses += [client.get("/readyz").status_code for _ in range(3)]
+        worker.client.flushall()
+        statuses += [client.get("/readyz").status_code for _ in range(3)]
+    assert statuses == [503] * 3 + [200] * 3 + [503] * 3
+    told = [line for line in logged if line["event"].startswith(("ready", "not ready")) or line.get("path") == "/readyz"]
+    assert [(line["event"], line["level"], line.get("missing")) for line in told] == [
+        ("not ready yet", "info", "worker: no worker is alive"),
+        ("ready", "info", None),
+        ("not ready any more", "warning", "worker: no worker is alive"),
+    ]
