@@ -14,7 +14,7 @@ from galaxies.cards import Operation
 from galaxies.requests import Format, Request, to_wire
 from galaxies.scores import Scores
 
-RENDERER = 2
+RENDERER = 3
 """Raised when the same request would give other bytes than before, so that stored results are not taken for new ones."""
 MOST_SCORES = 200
 

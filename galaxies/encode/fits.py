@@ -81,10 +81,13 @@ def _planes(product: Product, band: int) -> Iterator[bytes]:
 
 
 def _latents_dtype(product: Product) -> np.dtype[Any]:
-    """Columns of LATENTS: NAME and SEED, then CLASS, SCORE and SCORE_SD, Z and W where the product has them."""
-    names, classes = image_names(product.request), [name or "" for _, name in image_seeds(product.request)]
+    """Columns of LATENTS: NAME and SEED, CLASS where the model has classes, SCORE and SCORE_SD, Z and W where the product has them.
+
+    CLASS is as wide as the model's longest, so that tables of one model can be put together.
+    """
+    names, classes = image_names(product.request), product.card.class_names()
     fields: list[tuple[Any, ...]] = [("NAME", f"S{max(map(len, names))}"), ("SEED", ">i8")]
-    if any(classes):
+    if classes:
         fields.append(("CLASS", f"S{max(len(header_text(name)) for name in classes) or 1}"))
     if product.scores is not None:
         fields += [("SCORE", ">f4"), ("SCORE_SD", ">f4")]

@@ -161,6 +161,22 @@ def test_latents_lie_in_a_table(tmp_path: Path) -> None:
     assert set(table["CLASS"][:3].tolist()) <= {"spiral", "merger"}
 
 
+@pytest.mark.parametrize(
+    ("body", "classes"),
+    [
+        (generate_body([1, 2], "fits", **{"class": "merger"}), ["merger", "merger"]),
+        (interpolate_body(3, "fits", **{"from": {"seed": 1, "class": "spiral"}, "to": {"mean": True}}), ["spiral", "", ""]),
+        (mix_body(1, 2, "fits", headers=False), ["", ""]),
+        (arithmetic_body([1, -1], "fits", show_terms=False), [""]),
+    ],
+    ids=lambda value: value["operation"] if isinstance(value, dict) else "",
+)
+def test_every_table_of_a_model_with_classes_has_their_column(body: dict[str, Any], classes: list[str], tmp_path: Path) -> None:
+    with fits.open(written(product(style_card(), body), tmp_path)) as hdus:
+        assert hdus["LATENTS"].columns["CLASS"].format == "6A"
+        assert hdus["LATENTS"].data["CLASS"].tolist() == classes
+
+
 def test_table_of_a_model_without_w_and_classes_has_no_such_columns(tmp_path: Path) -> None:
     path = written(product(z_card(), generate_body([1], "fits")), tmp_path)
     assert Table.read(path, "LATENTS").colnames == ["NAME", "SEED", "Z"]
