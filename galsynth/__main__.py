@@ -1,8 +1,19 @@
-"""``python -m galsynth``: the same as the ``galsynth`` command."""
+"""The ``galsynth`` command, and ``python -m galsynth``. Nothing is loaded before `main` can answer to Ctrl-C."""
 
 from __future__ import annotations
 
-from galsynth.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line. Whoever interrupts it while it is still loading gets the same exit status, and no traceback."""
+    try:
+        from galsynth.cli import main as run  # noqa: PLC0415 - loading takes long enough to be interrupted
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, Unpack
 
 import httpx
-from astropy.io import fits
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,6 +25,9 @@ from galsynth.client.result import Result, replacing
 from galsynth.client.retry import Retry
 from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
 from galsynth.client.wanted import Access, Wanted
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 T = TypeVar("T")
 

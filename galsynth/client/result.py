@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
@@ -20,6 +19,9 @@ from galaxies.jobs import ModelRef
 from galsynth.client.documents import JobState
 from galsynth.client.errors import WrongFormat
 from galsynth.client.options import check_suffix
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 PICTURES = ("png", "gif", "webp")
 
@@ -81,6 +83,8 @@ class Result:
     def fits(self) -> fits.HDUList:
         """The FITS file, in memory: bands as image extensions, then ``LATENTS``."""
         self._only(("fits",), "fits()")
+        from astropy.io import fits  # noqa: PLC0415 - half of what a command would load, and few need it
+
         return fits.open(io.BytesIO(self.bytes))
 
     def array(self) -> NDArray[np.float32]:
@@ -89,7 +93,7 @@ class Result:
         if self.format == "npz":
             return self.arrays()["images"]
         with self.fits() as hdus:
-            bands = [np.asarray(hdu.data, dtype=np.float32) for hdu in hdus if isinstance(hdu, fits.ImageHDU)]
+            bands = [np.asarray(hdu.data, dtype=np.float32) for hdu in hdus[1:] if hdu.is_image]
         cubes = [band if band.ndim == 3 else band[None] for band in bands]
         return np.ascontiguousarray(np.stack(cubes, axis=1)[:, :, ::-1])
 
