@@ -15,8 +15,8 @@ from galsynth.cli.streams import standard_streams
 
 EPILOG = (
     "Settings come from the environment too: GALSYNTH_URL and GALSYNTH_API_KEY for a service elsewhere, the others in the "
-    "operations guide. Exit status: 0 done, 1 failed, 2 wrong, 3 refused, 4 unreachable or unavailable, 130 interrupted, "
-    "143 terminated."
+    "operations guide. Exit status: 0 done, 1 failed, 2 wrong, 3 refused, 4 unreachable or unavailable, 129 hung up, "
+    "130 interrupted, 143 terminated."
 )
 
 app = typer.Typer(

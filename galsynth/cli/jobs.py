@@ -52,7 +52,7 @@ def fetch_job(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Wait for a job and write its result. Ctrl-C or SIGTERM ends the waiting, not the job."""
+    """Wait for a job and write its result. Ctrl-C, SIGTERM or SIGHUP ends the waiting, not the job."""
     with interruptible():
         deliver(client_of(url, progress=not quiet).job(job_id), output, as_json=as_json)
 

@@ -6,6 +6,7 @@
 2     wrong: an option, a value or a file name, whether the command or the service finds it (400, 406, 409, 413, 415, 416, 422)
 3     refused: no valid key (401, 403), over a bound of the key (429), or no such job or model, any more (404, 410)
 4     unreachable or unavailable: nobody answers, or it cannot be done now (502, 503, 504); trying again may help
+129   the same as 130 after SIGHUP, with which a terminal that is closed ends a command
 130   interrupted with Ctrl-C; a job that the command had sent is cancelled
 143   the same after SIGTERM, with which batch systems end a command
 ====  ======================================================================================================================

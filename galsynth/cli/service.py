@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -34,8 +35,20 @@ def client_of(url: str | None, *, progress: bool = False) -> Client:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM interrupts as Ctrl-C does, with a status of its own; what either says of a job that may still run is printed."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    """SIGTERM and SIGHUP interrupt as Ctrl-C does, with statuses of their own; what becomes of the job is printed.
+
+    A signal that is ignored stays so, as SIGHUP below ``nohup``.
+    """
+    seen = sys.stderr.isatty()
+
+    def leave(number: int, _: object) -> NoReturn:
+        if seen and not sys.stderr.isatty():  # the terminal has gone; whatever is still said must not fail
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        sys.exit(128 + number)
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    for each, handler in before.items():
+        signal.signal(each, signal.SIG_IGN if handler is signal.SIG_IGN else leave)
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as why:
@@ -43,7 +56,8 @@ def interruptible() -> Iterator[None]:
             typer.echo(f"galsynth: {note}", err=True)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def deliver(job: Job, output: Path, *, as_json: bool) -> None:

@@ -170,7 +170,7 @@ class AsyncJob:
     """A job of the service, for asyncio, with ``async with job:``; see `galsynth.client.Job`."""
 
     def __init__(self, client: AsyncClient, state: JobState, *, ours: bool = True) -> None:
-        self._client, self.state, self._ours = client, state, ours
+        self._client, self.state, self._ours, self._left = client, state, ours, False
 
     def __repr__(self) -> str:
         return f"<AsyncJob {self.id}: {self.state.operation}, {self.state.phase.value}>"
@@ -179,9 +179,9 @@ class AsyncJob:
         return self
 
     async def __aexit__(self, _kind: object, why: BaseException | None, _trace: object) -> None:
-        if why is not None and self._ours and leaves_running(self.state, why):
-            self._ours = False  # once is enough where such blocks lie within one another
-            await self._client.run(self._client.protocol.leave(self.id, why))
+        if why is not None and not self._left and leaves_running(self.state, why):
+            self._left = True  # once is enough where such blocks lie within one another
+            await self._client.run(self._client.protocol.leave(self.id, why, ours=self._ours))
 
     @property
     def id(self) -> str:

@@ -171,11 +171,11 @@ class Job:
     """A job of the service. ``state`` is what was last heard of it.
 
     Whoever is interrupted within ``with job:``, by Ctrl-C or any exception that is no `ServiceError`, has it cancelled, where
-    this client has sent it and it has not ended; a note on the exception says where that failed. `wait` is such a block itself.
+    this client has sent it and it has not ended; a note on the exception says what becomes of it. `wait` is such a block itself.
     """
 
     def __init__(self, client: Client, state: JobState, *, ours: bool = True) -> None:
-        self._client, self.state, self._ours = client, state, ours
+        self._client, self.state, self._ours, self._left = client, state, ours, False
 
     def __repr__(self) -> str:
         return f"<Job {self.id}: {self.state.operation}, {self.state.phase.value}>"
@@ -184,9 +184,9 @@ class Job:
         return self
 
     def __exit__(self, _kind: object, why: BaseException | None, _trace: object) -> None:
-        if why is not None and self._ours and leaves_running(self.state, why):
-            self._ours = False  # once is enough where such blocks lie within one another
-            self._client.run(self._client.protocol.leave(self.id, why))
+        if why is not None and not self._left and leaves_running(self.state, why):
+            self._left = True  # once is enough where such blocks lie within one another
+            self._client.run(self._client.protocol.leave(self.id, why, ours=self._ours))
 
     @property
     def id(self) -> str:

@@ -41,6 +41,7 @@ class ServiceError(GalaxyError):
     status : HTTP status; None where the error did not come from an answer.
     type, title, detail, errors : members of the problem document; empty where there is none.
     retry_after : seconds after which the service asks to try again; None where it does not say.
+    job_id : the job that was waited for, or whose result was fetched; None where there was none.
     lost : whether the answer to an earlier try of the same request was lost, so that the service may have done what it asks.
     """
 
@@ -59,6 +60,7 @@ class ServiceError(GalaxyError):
         super().__init__(message, field=self.errors[0]["pointer"] if self.errors else None)
         self.status, self.type, self.title, self.detail = status, type_, title, message
         self.retry_after, self.lost = retry_after, lost
+        self.job_id: str | None = None
 
 
 class Unreachable(ServiceError):

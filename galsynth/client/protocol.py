@@ -12,7 +12,7 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import httpx
 
@@ -34,6 +34,7 @@ from galsynth.client.errors import (
 from galsynth.client.retry import AGAIN, POINTLESS, Retry
 from galsynth.client.steps import Call, Flow, Interrupted, Pause, tag_of
 
+T = TypeVar("T")
 Observer = Callable[[JobState], None]
 """Called with every state of a job that the client sees while it waits."""
 
@@ -112,7 +113,7 @@ class Protocol:
         return parse(JobState, _json(response))
 
     def wait(self, job: JobState, observe: Observer | None, step: float) -> Flow[JobState]:
-        """The job when it is COMPLETED.
+        """The job when it is COMPLETED. An error carries its id; where the job may go on without us, a note says how to fetch it.
 
         Parameters
         ----------
@@ -122,6 +123,9 @@ class Protocol:
         ------
         JobFailed, JobCancelled : it ended without a result.
         """
+        return (yield from self._of(job, self._ended(job, observe, step)))
+
+    def _ended(self, job: JobState, observe: Observer | None, step: float) -> Flow[JobState]:
         while not job.phase.ended:
             if observe is not None:
                 observe(job)
@@ -135,13 +139,16 @@ class Protocol:
         return job
 
     def download(self, job: JobState, sink: BinaryIO) -> Flow[None]:
-        """Write the result of a COMPLETED job into ``sink``; a broken download goes on where it was.
+        """Write the result of a COMPLETED job into ``sink``; a broken download goes on where it was. Errors are as with `wait`.
 
         Raises
         ------
         Damaged : the bytes do not have the digest that the service names, twice.
         Missing : the result is no longer kept.
         """
+        yield from self._of(job, self._downloaded(job, sink))
+
+    def _downloaded(self, job: JobState, sink: BinaryIO) -> Flow[None]:
         for _ in range(2):
             sink.seek(0)
             sink.truncate()
@@ -165,10 +172,14 @@ class Protocol:
         """Cancel a job that nobody waits for any more, in one try and without errors; whether it is certain to end."""
         return (yield from self._once(Call("POST", f"/v1/jobs/{job_id}/cancel", limit=CANCEL_SECONDS)))
 
-    def leave(self, job_id: str, why: BaseException) -> Flow[None]:
-        """Cancel a job whose caller is interrupted by ``why``; a note on it says where that failed."""
-        if not (yield from self.abandon(job_id)):
-            why.add_note(f"job {job_id} may still run: `galsynth jobs cancel {job_id}`")
+    def leave(self, job_id: str, why: BaseException, *, ours: bool) -> Flow[None]:
+        """Cancel a job of ours whose caller is interrupted by ``why``; a note on it says what becomes of the job."""
+        if not ours:
+            why.add_note(f"job {job_id} goes on")
+        elif (yield from self.abandon(job_id)):
+            why.add_note(f"cancelled job {job_id}")
+        else:
+            why.add_note(f"job {job_id} may still run: `galsynth jobs cancel {job_id} --url {self.base}`")
 
     def delete(self, job_id: str) -> Flow[None]:
         """Forget a job and its result.
@@ -195,6 +206,18 @@ class Protocol:
         if not isinstance(document, dict):
             raise BadAnswer(f"{response.request.url} does not answer with a JSON object; is it a galsynth service?")
         return document
+
+    def _of(self, job: JobState, flow: Flow[T]) -> Flow[T]:
+        """``flow``, whose errors carry the id of ``job``, and where it may go on without us, how to come back to it."""
+        try:
+            return (yield from flow)
+        except ServiceError as error:
+            error.job_id = job.id
+            if not isinstance(error, JobFailed | JobCancelled | Missing | Damaged):
+                fetch = f"galsynth jobs fetch {job.id} -o FILE.{job.format} --url {self.base}"
+                what = f"the result of job {job.id} is kept for a while" if job.phase.ended else f"job {job.id} may go on there"
+                error.add_note(f"{what}: `{fetch}`")
+            raise
 
     def _take_back(self, order: Call) -> Flow[bool]:
         """Delete the job that ``order`` may have become, found by its Idempotency-Key; whether certainly none is left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -32,6 +34,7 @@ JOBS = [f"jobs {name}" for name in ("list", "show", "fetch", "cancel", "delete")
 MODELS = [f"models {name}" for name in ("list", "show", "verify")]
 KEYS = [f"keys {name}" for name in ("create", "list", "revoke", "webhook-secret")]
 CLI_REFERENCE = Path(__file__).parents[3] / "docs" / "cli.md"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 COMMANDS = ["up", "api", "worker", *OPERATIONS, "jobs", *JOBS, "models", *MODELS, "keys", *KEYS]
 
 
@@ -194,27 +197,74 @@ def test_a_suffix_of_another_format_is_refused_before_anything_is_sent(monkeypat
     assert service.asked == []
 
 
-def test_sigterm_ends_the_waiting_of_jobs_fetch_and_leaves_the_job_and_no_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_who_loses_the_service_is_told_how_to_come_back_to_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = asking(Service(interrupt=httpx.ConnectError("gone")), monkeypatch, "generate", "42", "--format", "zip", "-o", "-")
+    assert isinstance(done.exception, Unreachable)
+    assert f"galsynth jobs fetch {JOB['id']}" in lines_of(done.exception)[-1]
+
+
+@contextlib.contextmanager
+def unheeded(number: signal.Signals) -> Iterator[None]:
+    """A signal that nobody in here may heed but whoever takes it over, and gives it back."""
+
+    def unheeded(*_: object) -> None:
+        raise AssertionError(f"{number.name} would have ended the command at once")
+
+    before = signal.signal(number, unheeded)
+    try:
+        yield
+        assert signal.getsignal(number) is unheeded
+    finally:
+        signal.signal(number, before)
+
+
+ENDING = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+
+
+@ENDING
+def test_a_signal_ends_the_waiting_of_jobs_fetch_and_leaves_the_job_and_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     service = Service()
 
-    def unheeded(*_: object) -> None:
-        raise AssertionError("SIGTERM would have ended the command at once")
-
-    def terminate(_: object) -> None:
+    def end(_: object) -> None:
         assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
 
-    before = signal.signal(signal.SIGTERM, unheeded)
-    try:
-        done = asking(service, monkeypatch, "jobs", "fetch", JOB["id"], "-o", str(tmp_path / "x.png"), progress=terminate)
-        assert signal.getsignal(signal.SIGTERM) is unheeded
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert done.exit_code == 143
+    with unheeded(number) if number != signal.SIGINT else contextlib.nullcontext():
+        done = asking(service, monkeypatch, "jobs", "fetch", JOB["id"], "-o", str(tmp_path / "x.png"), progress=end)
+    assert (done.exit_code, done.stderr) == (status, f"galsynth: job {JOB['id']} goes on\n")
     assert service.asked == [WAITED]
     assert list(tmp_path.iterdir()) == []
+
+
+@ENDING
+def test_a_signal_cancels_the_job_says_so_and_shows_the_cursor_again(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
+) -> None:
+    class Ending(Service):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            if request.url.query:
+                signal.raise_signal(number)
+            return super().answer(request)
+
+    service = Ending()
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then draws as on a terminal
+    done = asking(service, monkeypatch, "generate", "42", "--format", "png", "-o", "-", progress=True)
+    assert done.exit_code == status
+    assert service.asked == [SENT, CANCELLED]
+    assert done.stderr.rindex(HIDE_CURSOR) < done.stderr.rindex(SHOW_CURSOR)
+    assert done.stderr.endswith(f"galsynth: cancelled job {JOB['id']}\n")
+    assert str(status) in TOLD
+
+
+def test_below_nohup_a_terminal_that_is_closed_ends_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("text", ["-42 + 3", "-0.5*42+mean", "- mean + 7", "-7:merger"])

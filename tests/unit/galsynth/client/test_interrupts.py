@@ -66,9 +66,11 @@ def test_an_interrupt_while_waiting_cancels_the_job_that_we_sent(why: BaseExcept
     with pytest.raises(type(why)):
         ours.waited_for(asynchronous=asynchronous)
     assert ours.asked == [SENT, WAITED, CANCELLED]
+    assert why.__notes__.pop() == f"cancelled job {JOB['id']}"
     with pytest.raises(type(why)):
         others.waited_for(asynchronous=asynchronous, ours=False)
     assert others.asked == [WAITED, WAITED]
+    assert why.__notes__.pop() == f"job {JOB['id']} goes on"
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -84,9 +86,10 @@ def test_a_job_that_cannot_be_cancelled_is_named(cancel: Any, asynchronous: bool
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_an_error_of_the_service_cancels_nothing(asynchronous: bool) -> None:
     service = Service(interrupt=httpx.ConnectError("gone"))
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as caught:
         service.waited_for(asynchronous=asynchronous)
     assert service.asked == [SENT, WAITED]
+    assert caught.value.job_id == JOB["id"]
 
 
 def interrupted(*_: object) -> None:

@@ -230,6 +230,30 @@ def test_a_delete_that_finds_nothing_at_first_is_an_error(before: list[Any]) -> 
         drive(protocol().delete("x"), *before, answer(404, {"detail": "no job"}))
 
 
+@pytest.mark.parametrize("gone", [httpx.ReadError("gone"), answer(503, {"detail": "down"}), answer(401, {"detail": "no key"})])
+def test_who_loses_the_service_while_it_has_a_job_is_told_how_to_come_back_to_it(gone: Any) -> None:
+    fetch = f"galsynth jobs fetch {JOB['id']} -o FILE.png --url http://s"
+    with pytest.raises(ServiceError) as caught:
+        drive(protocol(tries=1).wait(job(phase="QUEUED", result=None), None, 1), gone)
+    assert (caught.value.job_id, caught.value.__notes__) == (JOB["id"], [f"job {JOB['id']} may go on there: `{fetch}`"])
+    with pytest.raises(ServiceError) as caught:
+        drive(protocol(tries=1).download(job(), io.BytesIO()), gone)
+    assert caught.value.job_id == JOB["id"]
+    assert caught.value.__notes__[-1] == f"the result of job {JOB['id']} is kept for a while: `{fetch}`"
+
+
+def test_an_error_says_which_job_has_ended_and_not_that_it_goes_on() -> None:
+    for flow in (
+        protocol().wait(job(phase="ERROR", result=None), None, 1),
+        protocol().wait(job(phase="ABORTED", result=None), None, 1),
+        protocol().download(job(), io.BytesIO()),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            drive(flow, answer(410, {"detail": "no longer kept"}))
+        assert caught.value.job_id == JOB["id"]
+        assert not hasattr(caught.value, "__notes__")
+
+
 def test_a_failed_job_is_its_problem_as_an_error() -> None:
     problem = {"status": 500, "detail": "the worker failed", "title": "The service failed", "type": "t"}
     with pytest.raises(JobFailed, match="the worker failed") as caught:
