@@ -84,6 +84,7 @@ const OWN = {
   class: text(""),
   seed: whole(0, 0, 2 ** 32 - 1),
   count: whole(24, 1, 120),
+  page: whole(1, 1, 99_999),
   at: point,
   like: text("near", ["near", "shape", "detail"]),
   step: number(NEIGHBOUR_STEP, 0.02, 1),

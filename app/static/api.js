@@ -1,5 +1,7 @@
 /** Speaks with the service: keys, waiting and trying again, and errors in plain words. */
 
+import { forget, keep, recall } from "./storage.js";
+
 const KEY = "galsynth-key";
 const RETRIES = 3;
 const MOST_SECONDS = 86_400; // timers end early beyond 24 days; nobody waits that long
@@ -48,14 +50,14 @@ export const connection = {
 
 /** @returns {string} the API key of this browser, or "" */
 export function apiKey() {
-  return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "";
+  return recall(KEY, "tab") ?? recall(KEY) ?? "";
 }
 
 /** @param {string} key "" forgets it @param {boolean} remember beyond this tab */
 export function setApiKey(key, remember) {
-  sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
-  if (key) (remember ? localStorage : sessionStorage).setItem(KEY, key);
+  forget(KEY, "tab");
+  forget(KEY);
+  if (key) keep(KEY, key, remember ? "browser" : "tab");
   connection.become("ok");
 }
 

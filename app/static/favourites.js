@@ -1,6 +1,7 @@
-/** Favourites of this browser: points with their model and truncation, as JSON in local storage and in files. */
+/** Favourites of this browser: points with their model and truncation, as JSON in its storage and in files. */
 
 import { formatPoint, parsePoint } from "./point.js";
+import { keep, recall } from "./storage.js";
 
 /** @typedef {{model: string, psi: number | null, point: string}} Favourite */
 
@@ -8,26 +9,27 @@ const STORE = "galsynth-favourites";
 const FORMAT = "galsynth-favourites/1";
 /** @type {Set<() => void>} */
 const listeners = new Set();
+/** By key, newest first; null: to be read again. @type {Map<string, Favourite> | null} */
+let known = null;
+let kept = true;
+
+addEventListener("storage", ({ key }) => (key === STORE || key === null) && tell()); // another tab has changed them
 
 /** @returns {Favourite[]} newest first */
 export function all() {
-  try {
-    return clean(JSON.parse(localStorage.getItem(STORE) ?? "[]"));
-  } catch {
-    return [];
-  }
+  return [...current().values()];
 }
 
 /** @param {Favourite} one */
 export function has(one) {
-  return all().some((other) => same(one, other));
+  return current().has(keyOf(one));
 }
 
 /** @param {Favourite} one @returns {boolean} whether it is one now */
 export function toggle(one) {
-  const others = all().filter((other) => !same(one, other));
-  const added = others.length === all().length;
-  save(added ? [one, ...others] : others);
+  const others = new Map(reread());
+  const added = !others.delete(keyOf(one));
+  save(added ? [one, ...others.values()] : [...others.values()]);
   return added;
 }
 
@@ -36,7 +38,12 @@ export function exported() {
   return JSON.stringify({ format: FORMAT, favourites: all() }, null, 1);
 }
 
-/** Add the favourites of a file. @param {string} text @returns {number} how many are new @throws {Error} in plain words */
+/**
+ * Add the favourites of a file.
+ * @param {string} text
+ * @returns {{fresh: number, unread: number}} how many are new, and how many entries name no galaxy
+ * @throws {Error} in plain words
+ */
 export function take(text) {
   let document;
   try {
@@ -46,10 +53,16 @@ export function take(text) {
   }
   if (document?.format !== FORMAT || !Array.isArray(document.favourites))
     throw new Error("This file holds no favourites. Choose one that this page has exported.");
-  const before = all();
-  const fresh = clean(document.favourites).filter((one) => !before.some((other) => same(one, other)));
-  save([...before, ...fresh]);
-  return fresh.length;
+  const before = reread();
+  const given = clean(document.favourites);
+  const fresh = [...keyed(given).values()].filter((one) => !before.has(keyOf(one)));
+  save([...before.values(), ...fresh]);
+  return { fresh: fresh.length, unread: document.favourites.length - given.length };
+}
+
+/** Whether they outlive the page; not where the browser keeps nothing for it, or is full. */
+export function lasting() {
+  return kept;
 }
 
 /** @param {() => void} listener @returns {() => void} stops listening */
@@ -60,13 +73,37 @@ export function onChange(listener) {
 
 /** @param {Favourite[]} favourites */
 function save(favourites) {
-  localStorage.setItem(STORE, JSON.stringify(favourites));
+  kept = keep(STORE, JSON.stringify(favourites));
+  tell();
+}
+
+function tell() {
+  known = null;
   for (const listener of listeners) listener();
 }
 
-/** @param {Favourite} a @param {Favourite} b */
-function same(a, b) {
-  return a.model === b.model && a.psi === b.psi && a.point === b.point;
+/** @returns {Map<string, Favourite>} */
+function current() {
+  return (known ??= reread());
+}
+
+/** As they are kept at this moment: another tab may have been quicker. @returns {Map<string, Favourite>} */
+function reread() {
+  try {
+    return keyed(clean(JSON.parse(recall(STORE) ?? "[]")));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Each once. @param {Favourite[]} favourites */
+function keyed(favourites) {
+  return new Map(favourites.map((one) => [keyOf(one), one]));
+}
+
+/** @param {Favourite} one */
+function keyOf({ model, psi, point }) {
+  return `${model} ${psi} ${point}`;
 }
 
 /** What is well-formed, in the one way of writing a point. @param {any[]} given @returns {Favourite[]} */

@@ -4,8 +4,11 @@
 
 /** @template T */
 export class Shared {
-  /** @param {number} kept how many results, those used last @param {(result: T) => void} [drop] told of each that is kept no longer */
-  constructor(kept, drop = () => {}) {
+  /**
+   * @param {number} kept how many results, those used last; more only while they are in use
+   * @param {(result: T) => void} [drop] told of each that is kept no longer; it ends them, so none goes while it is in use
+   */
+  constructor(kept, drop) {
     this.kept = kept;
     this.drop = drop;
     /** @type {Map<string, Entry<T>>} in order of use */
@@ -15,26 +18,38 @@ export class Shared {
   /**
    * @param {string} key
    * @param {(signal: AbortSignal) => Promise<T>} make
-   * @param {AbortSignal} [signal] of the one who asks; when all who asked have aborted theirs, the work is
+   * @param {AbortSignal} [signal] of the one who asks, aborted when the result is of no use any more (without one: as soon as it
+   *   is there); when all who asked have aborted theirs before it is there, the work is
    * @returns {Promise<T>}
    */
   get(key, make, signal) {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const entry = this.entries.get(key) ?? this.begin(key, make);
     this.entries.delete(key);
     this.entries.set(key, entry);
     entry.waiting += 1;
-    signal?.addEventListener("abort", () => {
+    const leave = () => {
       entry.waiting -= 1;
-      if (entry.waiting > 0 || entry.done) return;
-      this.remove(key, entry);
-      entry.control.abort();
-    });
-    for (const [oldest, old] of this.entries) {
-      if (this.entries.size <= this.kept) break;
-      this.entries.delete(oldest);
-      old.value.then(this.drop, () => {});
-    }
+      if (entry.waiting === 0 && !entry.done) {
+        this.remove(key, entry);
+        entry.control.abort();
+      }
+      this.trim();
+    };
+    if (signal) signal.addEventListener("abort", leave, { once: true });
+    else entry.value.then(leave, leave);
+    this.trim();
     return entry.value;
+  }
+
+  /** Let go of the oldest results that are too many. */
+  trim() {
+    for (const [key, entry] of this.entries) {
+      if (this.entries.size <= this.kept) return;
+      if (entry.waiting > 0 && (this.drop || !entry.done)) continue;
+      this.entries.delete(key);
+      entry.value.then(this.drop, () => {});
+    }
   }
 
   /** @param {string} key @param {(signal: AbortSignal) => Promise<T>} make @returns {Entry<T>} */

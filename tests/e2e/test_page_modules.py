@@ -229,6 +229,24 @@ def test_shared_results_are_kept_and_the_oldest_dropped(run: Run) -> None:
     assert run("shared.js", body) == [["a", "b", "c", "bad", "bad"], ["b", "c"]]
 
 
+def test_shared_results_stay_while_they_are_in_use(run: Run) -> None:
+    body = """const dropped = [], s = new m.Shared(2, (r) => dropped.push(r)), looking = {};
+        const get = (key) => s.get(key, async () => key, (looking[key] = new AbortController()).signal);
+        for (const key of 'abcd') await get(key);
+        const used = [...dropped];
+        looking.c.abort(); looking.a.abort(); await null; await null;
+        return [used, dropped, [...s.entries.keys()]];"""
+    assert run("shared.js", body) == [[], ["c", "a"], ["b", "d"]]
+
+
+def test_shared_results_that_end_with_nobody_are_kept_in_number_only(run: Run) -> None:
+    body = """const s = new m.Shared(2), get = (key) => s.get(key, async () => key, new AbortController().signal);
+        for (const key of 'abcd') await get(key);
+        await s.get('e', async () => 'e');
+        return [...s.entries.keys()];"""
+    assert run("shared.js", body) == ["d", "e"]
+
+
 def test_every_code_is_python_and_shell(run: Run) -> None:
     body = """const request = {operation: 'interpolate',
             body: {from: {seed: 1, class: "it's"}, to: {mean: true}, loop: false, format: 'gif'}};

@@ -1,6 +1,6 @@
 /** A grid of tiles in which the arrow keys go from galaxy to galaxy. */
 
-import { html } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 
 /** @param {{children: any[], label: string, className?: string}} props */
 export function Grid({ children, label, className = "grid" }) {
@@ -26,6 +26,22 @@ export function move(event) {
     .filter(({ along }) => along > 8)
     .sort((a, b) => a.along + 3 * a.aside - (b.along + 3 * b.aside));
   /** @type {HTMLElement | undefined} */ (reached[0]?.link)?.focus();
+}
+
+/**
+ * Whoever turns the page of a grid goes on at its first galaxy.
+ * @param {number} page
+ * @returns {() => void} to be called when the page is turned
+ */
+export function useTurning(page) {
+  const turned = useRef(false);
+  useEffect(() => {
+    if (!turned.current) return;
+    turned.current = false;
+    scrollTo(0, 0);
+    /** @type {HTMLElement | null} */ (document.querySelector("main .tile-link"))?.focus({ preventScroll: true });
+  }, [page]);
+  return () => void (turned.current = true);
 }
 
 /** @param {Element} element */

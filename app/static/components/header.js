@@ -1,6 +1,7 @@
 /** Name, views, model, and how the page looks. */
 
 import { Link, usePage } from "../page.js";
+import { keep } from "../storage.js";
 import { html, useState } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
 
@@ -52,7 +53,7 @@ function Theme() {
   const root = document.documentElement;
   const [theme, setTheme] = useState(root.dataset.theme);
   const change = (event) => {
-    localStorage.setItem("galsynth-theme", event.target.value);
+    keep("galsynth-theme", event.target.value);
     root.dataset.theme = event.target.value;
     setTheme(event.target.value);
   };

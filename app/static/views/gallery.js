@@ -1,17 +1,17 @@
 /** Galaxies of consecutive seeds, by class and variety. */
 
 import { Chips, NumberField, Variety } from "../components/controls.js";
-import { Grid } from "../components/grid.js";
+import { Grid, useTurning } from "../components/grid.js";
 import { Icon } from "../components/icons.js";
 import { Tile } from "../components/tile.js";
 import { Link, usePage } from "../page.js";
 import { MAX_SEED, anySeed, classLabel, classMeaning, seedPoint } from "../point.js";
-import { html, useEffect, useRef } from "../vendor/preact-htm.js";
+import { html } from "../vendor/preact-htm.js";
 
 export function Gallery() {
   const { state, go } = usePage();
   const seeds = Array.from({ length: state.count }, (_, i) => state.seed + i).filter((seed) => seed <= MAX_SEED);
-  const paged = useFocusOnFirst(state.seed);
+  const paged = useTurning(state.seed);
   return html`<div class="view">
     <div class="view-head">
       <h1>Galaxies that do not exist</h1>
@@ -33,22 +33,6 @@ export function Gallery() {
       <button class="button quiet" onClick=${() => go({ seed: anySeed() })}><${Icon} name="dice" /> Anywhere</button>
     </nav>
   </div>`;
-}
-
-/**
- * Whoever turns the page goes on at its first galaxy.
- * @param {number} seed
- * @returns {() => void} to be called when the page is turned
- */
-function useFocusOnFirst(seed) {
-  const turned = useRef(false);
-  useEffect(() => {
-    if (!turned.current) return;
-    turned.current = false;
-    scrollTo(0, 0);
-    /** @type {HTMLElement | null} */ (document.querySelector("main .tile-link"))?.focus({ preventScroll: true });
-  }, [seed]);
-  return () => void (turned.current = true);
 }
 
 function ClassChoice() {
