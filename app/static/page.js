@@ -7,7 +7,8 @@ import { connection, inWords, isAbort, isRefusal } from "./api.js";
 /**
  * @typedef {object} PageValue
  * @property {State} state
- * @property {(patch: Partial<State>, how?: {replace?: boolean}) => void} go
+ * @property {(patch: Partial<State>, how?: {replace?: boolean, stay?: boolean}) => void} go replace: no new entry of the history; stay: the
+ *   reader goes on where they are, though another galaxy is shown
  * @property {(patch: Partial<State>) => string} href
  * @property {any[]} models summaries of the service's models
  * @property {any} card of the model in use, null until it is there
@@ -24,13 +25,18 @@ export function usePage() {
   return useContext(Page);
 }
 
+/** A model version as requests name it. @param {{name: string, version: string}} model */
+export function referenceOf({ name, version }) {
+  return `${name}@${version}`;
+}
+
 /** A link within the page: a plain click changes the address without loading anything. */
-export function Link({ to, replace = false, children, ...rest }) {
+export function Link({ to, replace = false, stay = false, children, ...rest }) {
   const { go, href } = usePage();
   const click = (/** @type {MouseEvent} */ event) => {
     if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(to, { replace });
+    go(to, { replace, stay });
   };
   return html`<a href=${href(to)} onClick=${click} ...${rest}>${children}</a>`;
 }

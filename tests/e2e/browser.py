@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from httpx import get
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect
 
 from benchmarks import chromium
 from benchmarks.chromium import GALAXIES, THEME
@@ -121,6 +121,10 @@ class Visit:
             self.page.wait_for_timeout(100)
         return now
 
+    def shows(self, there: bytes, selector: str = GALAXIES) -> None:
+        """Wait until the picture there is this one."""
+        until(self, lambda: self.picture(selector) == there)
+
     def shots(self, name: str) -> Iterator[str]:
         """Keep screenshots for people to look at, ``name-width-theme.png``; yields each theme while the page wears it."""
         SHOTS.mkdir(parents=True, exist_ok=True)
@@ -161,6 +165,25 @@ def visiting(
     yield visit
     context.close()
     assert not visit.wrong, visit.wrong
+
+
+def hold(visit: Visit, address: str) -> list[Route]:
+    """Requests to such an address, which are kept waiting."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    visit.page.route(address, keep)
+    return held
+
+
+def until(visit: Visit, holds: Callable[[], bool]) -> None:
+    """Let the browser go on until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        visit.page.wait_for_timeout(50)
 
 
 def _listen(visit: Visit, kind: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Request, Route, expect
 
 from benchmarks.page import visit as measured
-from tests.e2e.browser import Service, Visit
+from tests.e2e.browser import Service, Visit, hold, until
 
 FIRST_SECONDS = 1.0
 NOISE = 3
@@ -232,14 +233,29 @@ def test_models_are_described_and_one_is_chosen(visit: Visit) -> None:
     assert visit.address == f"/?model={visit.service.plain}"
 
 
-def difference(one: bytes, other: bytes) -> float:
-    import io
+def test_the_picture_of_one_galaxy_never_stands_under_the_name_of_another(visit: Visit) -> None:
+    visit.go("/?view=galaxy&at=42")
+    figure = visit.page.locator(".galaxy-figure")
+    expect(figure.locator("img")).to_have_attribute("alt", re.compile("galaxy 42"))
+    held = hold(visit, "**/43.png*")
+    visit.page.get_by_role("link", name="Next seed").click()
+    expect(visit.page.get_by_role("heading", name="Galaxy 43")).to_be_visible()
+    expect(figure.locator("img")).to_have_count(0)
+    expect(figure.locator(".well")).to_have_text("Synthetic galaxy, on its way: galaxy 43")
+    until(visit, lambda: len(held) == 1)
+    held[0].continue_()
+    expect(figure.locator("img")).to_have_attribute("alt", re.compile("galaxy 43"))
 
+
+def test_the_picture_of_another_variety_takes_the_place_of_the_one_before(visit: Visit) -> None:
+    visit.go("/?view=galaxy&at=42")
+    held = hold(visit, "**/42.png*")
+    visit.page.get_by_label(re.compile("Variety")).fill("0")
+    until(visit, lambda: len(held) > 0)
+    expect(visit.page.locator(".galaxy-figure .busy img")).to_have_attribute("alt", re.compile("galaxy 42"))
+    expect(visit.page.locator(".galaxy-figure .loading")).to_have_count(0)
+
+
+def difference(one: bytes, other: bytes) -> float:
     a, b = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=float) for png in (one, other))
     return float(np.abs(a - b).mean())
-
-
-def save(folder: Path, content: bytes) -> Path:
-    path = folder / "there.png"
-    path.write_bytes(content)
-    return path

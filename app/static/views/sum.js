@@ -65,7 +65,7 @@ function SumOfSlots() {
     </div>
     <section class="stack wide-stack" aria-label="Result">
       <h2 class="equation">${slots.map((_, i) => html`<span key=${i}>${signed(weights[i])} ${letter(i)} </span>`)}=</h2>
-      <${GalaxyImage} point=${result.point} size=${LARGE} source=${result.source} alt=${result.alt} />
+      <${GalaxyImage} point=${result.point} size=${LARGE} source=${result.source} alt=${result.alt} live />
       ${inZ ? html`<p class="small-print">To go on with the result, add in w.</p>` : html`<${ResultActs} point=${point} />`}
       <${TakeHome} formats=${FORMATS} request=${request} extra=${(format) => (format === "fits" ? {} : { show_terms: true })}
         name=${`${setting.model.replace("@", "-")}-sum`}
