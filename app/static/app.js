@@ -8,8 +8,10 @@ import { Help } from "./components/help.js";
 import { KeyDialog, NeedsKey } from "./components/key.js";
 import { NoSuchClass, NoSuchGalaxy, NoSuchModel, NoSuchView } from "./components/lost.js";
 import { Tray } from "./components/tray.js";
-import { nameOf } from "./point.js";
-import { Page, useConnection, useLoaded } from "./page.js";
+import * as entries from "./entries.js";
+import { useArrival, useKeptFocus } from "./focus.js";
+import { formatPoint, moreLike, nameOf } from "./point.js";
+import { Page, referenceOf, useConnection, useLoaded } from "./page.js";
 import { Favourites } from "./views/favourites.js";
 import { Film } from "./views/film.js";
 import { Gallery } from "./views/gallery.js";
@@ -20,13 +22,14 @@ import { Similar } from "./views/similar.js";
 import { Sum } from "./views/sum.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
-/** @typedef {{title: string, show: any, ofOne?: boolean}} View ofOne: it shows the galaxy that the address names */
+/** @typedef {import("./point.js").Point} Point */
+/** @typedef {{title: string, show: any, ofOne?: (point: Point) => string}} View ofOne: its name, where it shows the galaxy of the address */
 
 /** A new view is one file and one line. @type {Record<string, View>} */
 const VIEWS = {
   gallery: { title: "Gallery", show: Gallery },
-  similar: { title: "More like this", show: Similar, ofOne: true },
-  galaxy: { title: "Galaxy", show: Galaxy, ofOne: true },
+  similar: { title: "More like this", show: Similar, ofOne: moreLike },
+  galaxy: { title: "Galaxy", show: Galaxy, ofOne: nameOf },
   film: { title: "Film", show: Film },
   mix: { title: "Mix", show: Mix },
   sum: { title: "Sum", show: Sum },
@@ -42,11 +45,12 @@ const INSTEAD = {
   galaxy: { title: "No such galaxy", show: NoSuchGalaxy },
   class: { title: "No such class", show: NoSuchClass },
 };
-const SAID_MS = 4000;
+const SAID_MS = 2000;
+const READ_MS = 60;
 
 /** The whole page. */
 export function App() {
-  const [state, go] = useAddress();
+  const { state, arrival, go } = useAddress();
   const [said, say] = useVoice();
   const [helping, setHelping] = useState(false);
   const key = useKeyDialog();
@@ -54,7 +58,8 @@ export function App() {
   useEffect(() => void (model && model !== state.model && go({ model }, { replace: true })), [model, state.model]);
   useRecovery();
   useWordOnLeftOut(say);
-  const main = useFocusOnNewView(state);
+  useKeptFocus();
+  useWordOnSlots(model, state.slots.length, say);
   const value = {
     state,
     go,
@@ -65,8 +70,10 @@ export function App() {
     say,
     askForKey: key.ask,
   };
-  const { title, show: Content } = key.needed ? INSTEAD.key : contentOf(state, list, model, card);
-  const name = Content === Galaxy ? nameOf(/** @type {import("./point.js").Point} */ (state.at)) : title;
+  const { title, show: Content, ofOne } = key.needed ? INSTEAD.key : contentOf(state, list, model, card);
+  const name = ofOne ? ofOne(/** @type {Point} */ (state.at)) : title;
+  const spot = Array.isArray(state.at) ? `${state.view} ${formatPoint(state.at)}` : state.view;
+  const { main, announced } = useArrival(arrival, spot, name, Content !== INSTEAD.nothing.show);
   useEffect(() => void (document.title = `${name} · galsynth`), [name]);
   return html`<${Page.Provider} value=${value}>
     <a class="skip" href="#main" onClick=${(event) => {
@@ -75,11 +82,12 @@ export function App() {
     }}>Skip to the galaxies</a>
     <${Header} onHelp=${() => setHelping(true)} />
     <${Banner} failed=${failed} retry=${retry} />
-    <main id="main" ref=${main} tabindex="-1" aria-label=${title}><${Content} key=${state.view} /></main>
+    <main id="main" ref=${main} tabindex="-1" aria-label=${name}><${Content} key=${state.view} /></main>
     <${Tray} />
     <${Help} open=${helping} close=${() => setHelping(false)} />
     <${KeyDialog} open=${key.open} close=${key.close} />
     <div class=${said ? "toast shown" : "toast"} role="status">${said}</div>
+    <div class="unseen" role="status">${announced}</div>
   <//>`;
 }
 
@@ -134,23 +142,20 @@ function useKeyDialog() {
   return { needed, open: needed && !closed, close: () => setClosed(true), ask: () => setClosed(false) };
 }
 
-/** @returns {[import("./address.js").State, import("./page.js").PageValue["go"]]} */
+/** @returns {{state: import("./address.js").State, arrival: import("./focus.js").Arrival, go: import("./page.js").PageValue["go"]}} */
 function useAddress() {
-  const [state, setState] = useState(() => read(location.search));
-  const latest = useRef(state);
-  latest.current = state;
-  useEffect(() => {
-    const listener = () => setState((latest.current = read(location.search)));
-    addEventListener("popstate", listener);
-    return () => removeEventListener("popstate", listener);
-  }, []);
-  const go = (patch, { replace = false } = {}) => {
-    const address = write(follow(latest.current, patch));
-    const next = read(address.slice(1)); // as a reload would find it
-    if (address !== location.pathname + location.search) history[replace ? "replaceState" : "pushState"](null, "", address);
-    setState((latest.current = next));
+  const [now, setNow] = useState(() => ({ state: read(location.search), arrival: { place: entries.placeHere() } }));
+  const latest = useRef(now);
+  latest.current = now;
+  const set = (/** @type {typeof now} */ next) => setNow((latest.current = next));
+  const moved = () => set({ state: read(location.search), arrival: { moved: true, place: entries.placeHere() } });
+  useEffect(() => entries.onMove(moved), []);
+  const go = (patch, { replace = false, stay = false } = {}) => {
+    const address = write(follow(latest.current.state, patch));
+    entries[replace ? "replace" : "push"](address);
+    set({ state: read(address.slice(1)), arrival: replace ? latest.current.arrival : { stay } }); // as a reload would find it
   };
-  return [state, go];
+  return { ...now, go };
 }
 
 /** @returns {[string, (text: string) => void]} */
@@ -160,7 +165,7 @@ function useVoice() {
   const say = (/** @type {string} */ text) => {
     clearTimeout(timer.current);
     setSaid(text);
-    timer.current = setTimeout(() => setSaid(""), SAID_MS);
+    timer.current = setTimeout(() => setSaid(""), SAID_MS + READ_MS * text.length);
   };
   return [said, say];
 }
@@ -172,6 +177,19 @@ function useWordOnLeftOut(say) {
   useEffect(() => {
     if (lost.length) say(`${named} ${lost.length > 1 ? "name no galaxies and are" : "names no galaxy and is"} left out`);
   }, []);
+}
+
+/**
+ * Slots are galaxies of the page's model: with another one they are other galaxies.
+ * @param {string | null} model @param {number} slots how many @param {(text: string) => void} say
+ */
+function useWordOnSlots(model, slots, say) {
+  const before = useRef({ model, slots });
+  useEffect(() => {
+    const { model: last, slots: had } = before.current;
+    before.current = { model, slots };
+    if (last && model && last !== model && had) say(`The galaxies in the slots are those of ${model} now`);
+  }, [model, slots]);
 }
 
 /** While the service is away: ask whether it is back, ever less often. */
@@ -193,22 +211,4 @@ function useRecovery() {
     }
     return () => clearTimeout(timer);
   }, [state]);
-}
-
-/** Another view begins at its top, and keyboard and screen reader begin there too. @param {import("./address.js").State} state */
-function useFocusOnNewView(state) {
-  const main = useRef(/** @type {any} */ (null));
-  const before = useRef(state.view);
-  useEffect(() => {
-    if (before.current === state.view) return;
-    before.current = state.view;
-    scrollTo(0, 0);
-    main.current.focus({ preventScroll: true });
-  }, [state.view]);
-  return main;
-}
-
-/** @param {{name: string, version: string}} model */
-function referenceOf({ name, version }) {
-  return `${name}@${version}`;
 }

@@ -134,6 +134,11 @@ export function nameOf(point) {
   return nameOfAtom(atom);
 }
 
+/** `More like galaxy 42`. @param {Point} point */
+export function moreLike(point) {
+  return `More like ${nameOf(point).replace(/^./, (first) => first.toLowerCase())}`;
+}
+
 /** The whole truth in words, for alternative texts. @param {Point} point @param {string} [drawnClass] class that the seed drew */
 export function describe(point, drawnClass) {
   const atom = atomOf(point);

@@ -13,9 +13,10 @@ from httpx import get
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.e2e.browser import Visit
+from tests.e2e.browser import Visit, until
 
 THREE = "slots=42,7~merger,3"
+STORE = "galsynth-favourites"
 
 
 def test_slots_fill_empty_and_follow_to_every_view(visit: Visit) -> None:
@@ -52,14 +53,12 @@ def test_a_film_is_scrubbed_frame_by_frame(visit: Visit) -> None:
         bar.fill(str(frame))
         expect(visit.page).to_have_url(re.compile(f"frame={frame}"))
         expect(bar).to_have_attribute("aria-valuetext", f"Frame {frame + 1} of 21: galaxy {'B' if frame == 10 else 'C'}")
-        visit.page.wait_for_timeout(150)
-        ends.append(visit.picture(".player canvas"))
+        ends.append(visit.changes(ends[-1], ".player canvas"))
     assert len(set(ends)) == 3
     visit.page.reload()
     visit.settle()
     expect(bar).to_have_value("20")
-    visit.page.wait_for_timeout(150)
-    assert visit.picture(".player canvas") == ends[2]
+    visit.shows(ends[2], ".player canvas")
 
 
 def test_a_film_plays_and_stops(visit: Visit) -> None:
@@ -195,6 +194,24 @@ def test_the_terms_of_a_sum_are_named_with_their_classes(visit: Visit) -> None:
     expect(names.nth(1)).to_have_text("Galaxy 7, merger")
 
 
+def test_a_slider_is_followed_though_the_browser_takes_few_addresses(visit: Visit) -> None:
+    visit.page.add_init_script("""window.refused = 0; let taken = 0; const replace = history.replaceState;
+        history.replaceState = function (...how) {
+            if ((taken += 1) > 40) { window.refused += 1; throw new DOMException("too many", "SecurityError"); }
+            return replace.apply(this, how);
+        };""")
+    visit.go(f"/?view=sum&model={visit.service.model}&{THREE}")
+    visit.page.get_by_label("Weight of B, Galaxy 7", exact=True).evaluate("""(slider) => {
+        for (let step = 0; step <= 300; step += 1) {
+            slider.value = (step % 80) / 20 - 2;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+    }""")
+    expect(visit.page.locator(".equation")).to_have_text("+1 A +1 B +1 C =")
+    expect(visit.page).to_have_url(re.compile("weights=1,1,1$"))
+    assert visit.page.evaluate("window.refused") == 0
+
+
 def test_the_result_of_a_sum_is_a_galaxy_to_go_on_with(visit: Visit) -> None:
     visit.go(f"/?view=sum&{THREE}&weights=1,-1,0")
     visit.button("Into the next slot")
@@ -202,6 +219,101 @@ def test_the_result_of_a_sum_is_a_galaxy_to_go_on_with(visit: Visit) -> None:
     visit.page.get_by_role("link", name="Open the result").click()
     visit.settle()
     expect(visit.page.get_by_role("heading", name="Blend of 2 galaxies")).to_be_visible()
+
+
+def store(visit: Visit, favourites: list[dict[str, object]]) -> None:
+    """Favourites of earlier visits."""
+    text = json.dumps(json.dumps(favourites))
+    visit.page.add_init_script(f"if (!localStorage.getItem('{STORE}')) localStorage.setItem('{STORE}', {text})")
+
+
+def test_a_favourite_of_another_model_takes_the_page_to_it_or_is_refused(visit: Visit) -> None:
+    model, plain = visit.service.model, visit.service.plain
+    store(visit, [{"model": plain, "psi": 0.5, "point": "3"}, {"model": "gz9-64@1", "psi": 1, "point": "4"}])
+    visit.page.route("**/v1/galaxies/gz9-64@1/**", lambda route: route.abort())
+    visit.page.goto(f"{visit.base}/?view=favourites&model={model}")
+    said = visit.page.locator(".toast")
+    visit.button("Put Galaxy 4 into a slot")
+    expect(said).to_have_text("Galaxy 4 is of gz9-64@1, which this service lacks.")
+    visit.button("Put Galaxy 3 into a slot")
+    expect(said).to_have_text(f"Galaxy 3 is in slot A; the page shows {plain} now")
+    expect(visit.page).to_have_url(f"{visit.base}/?view=favourites&model={plain}&psi=0.5&slots=3")
+    expect(visit.page.locator(".slot img")).to_be_visible()
+    picked = visit.page.locator(".tile").first.locator("img").get_attribute("src")
+    assert visit.page.locator(".slot img").get_attribute("src") == picked
+    visit.page.get_by_label("Model").select_option(model)
+    expect(said).to_have_text(f"The galaxies in the slots are those of {model} now")
+    visit.button("Put Galaxy 3 into a slot")
+    expect(said).to_contain_text(f"Galaxy 3 is of {plain}, the slots are of {model}. Choose that model above first")
+    expect(visit.page.locator(".slot")).to_have_count(1)
+
+
+def test_a_favourite_of_another_variety_stands_beside_none_of_this_one(visit: Visit) -> None:
+    usual = visit.service.card["truncation"]
+    store(visit, [{"model": visit.service.model, "psi": psi, "point": "3"} for psi in (1.2, usual)])
+    visit.go("/?view=favourites")
+    expect(visit.page.locator(".tile-name")).to_have_text(["3 ψ 1.2", re.compile("^3")])
+    put = visit.page.get_by_role("button", name="Put Galaxy 3 into a slot")
+    put.nth(1).click()
+    assert "psi=" not in visit.address
+    put.nth(0).click()
+    expect(visit.page.locator(".toast")).to_contain_text(
+        f"Galaxy 3 is at variety ψ 1.2, the slots are at ψ {usual}. Open it first"
+    )
+    expect(visit.page.locator(".slot")).to_have_count(1)
+    visit.page.locator(".tile-link").first.click()
+    visit.button("Into the next slot")
+    expect(visit.page).to_have_url(re.compile(r"psi=1\.2&slots=3,3&"))
+
+
+def test_many_favourites_are_looked_at_page_by_page_and_none_is_broken(visit: Visit) -> None:
+    store(visit, [{"model": visit.service.model, "psi": 0.7, "point": str(seed)} for seed in range(450)])
+    content = get(f"{visit.base}/v1/galaxies/{visit.service.model}/1.png?size=128").content
+    visit.page.route("**/v1/galaxies/**", lambda route: route.fulfill(body=content, content_type="image/png"))
+    visit.go("/?view=favourites")
+    pictures, pages = visit.page.locator(".tile img"), visit.page.get_by_role("navigation", name="Pages")
+    whole = "(images) => images.filter((image) => image.complete && image.naturalWidth === 128).length"
+    for first in (0, 96, 192, 288, 384):
+        count = min(96, 450 - first)
+        expect(pages.get_by_role("status")).to_have_text(f"{first + 1} to {first + count} of 450")
+        expect(pictures).to_have_count(count)
+        until(visit, lambda count=count: pictures.evaluate_all(whole) == count)
+        if count == 96:
+            pages.get_by_role("link", name="Older").click()
+            expect(visit.page.locator(".tile-link").first).to_be_focused()
+    assert "page=5" in visit.address
+    visit.page.go_back()
+    expect(pages.get_by_role("status")).to_have_text("289 to 384 of 450")
+
+
+def test_favourites_are_read_once_however_many_galaxies_are_shown(visit: Visit) -> None:
+    visit.page.add_init_script(f"""window.reads = 0; const get = Storage.prototype.getItem;
+        Storage.prototype.getItem = function (key) {{ window.reads += key === "{STORE}"; return get.call(this, key); }};""")
+    visit.go("/?count=48")
+    visit.page.get_by_label("Show").select_option("24")
+    visit.settle()
+    assert visit.page.evaluate("window.reads") == 1
+
+
+def test_favourites_of_another_tab_are_there_at_once(visit: Visit) -> None:
+    visit.go("/?view=favourites")
+    other = visit.context.new_page()
+    other.goto(f"{visit.base}/?view=galaxy&at=42")
+    other.get_by_role("button", name="Favourite", exact=True).click()
+    expect(visit.page.locator(".tile-name b")).to_have_text("42")
+    other.close()
+
+
+def test_an_import_takes_each_galaxy_once_and_says_what_it_leaves_out(visit: Visit, tmp_path: Path) -> None:
+    one = {"model": visit.service.model, "psi": 0.7, "point": "5"}
+    given = [one, one, {**one, "point": "(("}, {"psi": 1}, {**one, "point": "6"}]
+    (tmp_path / "galaxies.json").write_text(json.dumps({"format": "galsynth-favourites/1", "favourites": given}))
+    visit.go("/?view=favourites")
+    for said in ("2 new favourites", "0 new favourites"):
+        visit.page.get_by_label("Import").set_input_files(tmp_path / "galaxies.json")
+        expect(visit.page.locator(".toast")).to_have_text(said)
+        expect(visit.page.locator("main .error")).to_have_text("2 entries of this file name no galaxy and were left out.")
+        expect(visit.page.locator(".tile")).to_have_count(2)
 
 
 def test_favourites_stay_go_out_and_come_in(visit: Visit, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_dialogue_gives_the_focus_back(visit: Visit) -> None:
     expect(visit.page.get_by_role("button", name="Help")).to_be_focused()
 
 
-def test_everything_is_done_by_keyboard_alone(visit: Visit) -> None:
+def test_galaxies_are_chosen_and_a_film_is_made_by_keyboard_alone(visit: Visit) -> None:
     visit.go("/?count=12")
     keys = visit.page.keyboard
     keys.press("Tab")
@@ -173,8 +173,6 @@ def test_everything_is_done_by_keyboard_alone(visit: Visit) -> None:
     keys.press("ArrowDown")
     keys.press("+")
     assert re.search(r"slots=1,\d+", visit.address)
-    keys.press("*")
-    expect(visit.page.get_by_role("status").filter(has_text="is a favourite now")).to_be_visible()
     tab_to(visit, ".tray-acts a")
     keys.press("Enter")
     expect(visit.page.get_by_role("main", name="Film")).to_be_focused()
@@ -182,12 +180,112 @@ def test_everything_is_done_by_keyboard_alone(visit: Visit) -> None:
     tab_to(visit, ".scrub input")
     keys.press("End")
     expect(visit.page).to_have_url(re.compile("frame=59"))
-    keys.press("Alt+ArrowLeft")
-    keys.press("ArrowLeft")
+    download_by_key(visit, ".gif")
+
+
+def test_a_mix_is_made_by_keyboard_alone(visit: Visit) -> None:
+    visit.go(f"/?view=mix&{SLOTS}&across=8,22")
+    keys = visit.page.keyboard
+    first, *rest = [*visit.service.card["layers"]["middle"], *visit.service.card["layers"]["fine"]]
+    tab_to(visit, f"[aria-label^='Layer {first},']")
+    keys.press("Space")
+    expect(visit.page).to_have_url(re.compile(f"layers={','.join(map(str, rest))}$"))
+    tab_to(visit, "[aria-label='Remove column 2']")
+    keys.press("Enter")
+    expect(visit.page).to_have_url(re.compile("across=8&"))
+    expect(visit.page.locator("tbody td img")).to_have_count(3)
+    tab_to(visit, "tbody .tile-link")
+    keys.press("ArrowRight")
+    keys.press("ArrowDown")
+    keys.press("+")
+    expect(visit.page).to_have_url(re.compile("slots=42,7~merger,3,mix"))
+    download_by_key(visit, ".png")
+
+
+def test_a_sum_is_made_by_keyboard_alone(visit: Visit) -> None:
+    visit.go(f"/?view=sum&{SLOTS}")
+    keys = visit.page.keyboard
+    tab_to(visit, "[aria-label^='Weight of B'][type=range]")
+    for _ in range(5):
+        keys.press("ArrowRight")
+    expect(visit.page.locator(".equation")).to_have_text("+1 A −0.75 B +1 C =")
+    tab_to(visit, "[aria-label^='Weight of B'][type=number]")
+    keys.press("Control+a")
+    keys.type("0.5")
+    keys.press("Enter")
+    expect(visit.page).to_have_url(re.compile("weights=1,0.5,1"))
+    visit.settle()
+    download_by_key(visit, ".png")
+    tab_to(visit, ".slot-empty")
+    keys.press("Enter")
+    expect(visit.page.locator(".term")).to_have_count(2)
+
+
+def test_favourites_are_made_opened_and_left_by_keyboard_alone(visit: Visit) -> None:
+    visit.go("/?count=12")
+    keys = visit.page.keyboard
+    tab_to(visit, "main .tile-link")
+    keys.press("*")
+    expect(visit.page.get_by_role("status").filter(has_text="Galaxy 0 is a favourite now")).to_be_visible()
+    tab_to(visit, "[href*='view=favourites']", back=True)
+    keys.press("Enter")
+    expect(visit.page.get_by_role("main", name="Favourites")).to_be_focused()
+    tab_to(visit, ".tile-link")
+    keys.press("Enter")
+    expect(visit.page.get_by_role("main", name="Galaxy 0")).to_be_focused()
+    visit.page.go_back()
+    expect(visit.page.get_by_role("main", name="Favourites").locator(".tile-link")).to_be_focused()
+    keys.press("*")
+    expect(visit.page.get_by_text("Nothing here yet")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="To the gallery")).to_be_focused()
+
+
+def test_a_galaxy_is_looked_into_by_keyboard_alone(visit: Visit) -> None:
+    visit.go(f"/?view=galaxy&at=42&model={visit.service.model}")
+    keys = visit.page.keyboard
+    tab_to(visit, "[name=look]")
+    keys.press("ArrowRight")
+    tab_to(visit, "canvas")
+    keys.press("ArrowUp")
+    keys.press("Enter")
+    expect(visit.page).to_have_url(re.compile("pixel="))
+    tab_to(visit, "[name=stretch]")
+    keys.press("ArrowRight")
+    expect(visit.page).to_have_url(re.compile("stretch=log"))
+    tab_to(visit, "[aria-label='Next seed']")
+    keys.press("Enter")
+    expect(visit.page.get_by_role("heading", name="Galaxy 43")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Next seed")).to_be_focused()
+    expect(visit.page.get_by_role("status").filter(has_text="Galaxy 43")).to_have_count(1)
+    download_by_key(visit, ".png")
+
+
+def download_by_key(visit: Visit, suffix: str) -> None:
+    """Take home what is shown; the button keeps the focus."""
     tab_to(visit, ".takehome button")
     with visit.page.expect_download() as coming:
-        keys.press("Enter")
-    assert coming.value.suggested_filename.endswith(".gif")
+        visit.page.keyboard.press("Enter")
+    assert coming.value.suggested_filename.endswith(suffix)
+    assert visit.page.evaluate("document.activeElement.matches('.takehome button')")
+
+
+LOST = {
+    "slot": ("/?slots=1,2&count=12", "Empty slot A, Galaxy 1", "Empty slot A, Galaxy 2"),
+    "last slot": ("/?slots=1,2&count=12", "Empty slot B, Galaxy 2", "Empty slot A, Galaxy 1"),
+    "column": ("/?view=mix&slots=1&across=8,22,31", "Remove column 2", "Remove column 2"),
+    "last column": ("/?view=mix&slots=1&across=8,22,31", "Remove column 3", "Remove column 2"),
+    "other column": ("/?view=mix&slots=1&across=8,22", "Another galaxy for column 1", "Another galaxy for column 1"),
+    "pin": ("/?view=galaxy&at=42&look=pixels&pixel=10,20", "Unpin", "Pixels of galaxy 42"),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_the_focus_goes_on_beside_a_control_that_goes_away(visit: Visit, lost: str) -> None:
+    address, pressed, focused = LOST[lost]
+    visit.go(address)
+    visit.page.get_by_role("button", name=pressed).focus()
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_label(focused)).to_be_focused()
 
 
 def test_neighbours_by_key(visit: Visit) -> None:
@@ -204,6 +302,59 @@ def test_another_view_begins_at_its_top_with_its_title(visit: Visit) -> None:
     expect(visit.page).to_have_title("Models · galsynth")
     assert visit.page.evaluate("scrollY") == 0
     expect(visit.page.get_by_role("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("again", ["back", "back after a reload"])
+def test_going_back_leads_to_the_galaxy_that_one_came_from(visit: Visit, again: str) -> None:
+    visit.go(f"/?model={visit.service.model}&count=48")
+    tile = visit.page.locator(".tile-link").nth(40)
+    tile.focus()
+    visit.page.evaluate("scrollTo(0, 700)")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_role("main", name="Galaxy 40")).to_be_focused()
+    assert visit.page.evaluate("scrollY") == 0
+    if again != "back":
+        visit.page.reload()
+        visit.settle()
+    visit.page.go_back()
+    expect(tile).to_be_focused()
+    assert visit.page.evaluate("scrollY") == 700
+    expect(visit.page.get_by_role("status").filter(has_text="Gallery")).to_have_count(1)
+
+
+def test_another_galaxy_begins_at_its_top_and_back_leads_to_the_neighbour(small: Visit) -> None:
+    small.go("/?view=galaxy&at=42")
+    expect(small.page.locator(".one-row img")).to_have_count(6)
+    tile = small.page.locator(".one-row .tile-link").nth(2)
+    tile.scroll_into_view_if_needed()
+    there = small.page.evaluate("scrollY")
+    assert there > 0
+    tile.focus()
+    small.page.keyboard.press("Enter")
+    expect(small.page.get_by_role("main", name="Blend of 2 galaxies")).to_be_focused()
+    expect(small.page).to_have_title("Blend of 2 galaxies · galsynth")
+    assert small.page.evaluate("scrollY") == 0
+    small.page.go_back()
+    expect(tile).to_be_focused()
+    assert small.page.evaluate("scrollY") == there
+
+
+def test_a_browser_that_keeps_nothing_shows_the_page_too(visit: Visit) -> None:
+    blocked = "{ get() { throw new DOMException('denied', 'SecurityError'); } }"
+    visit.page.add_init_script(
+        f"for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {blocked});"
+    )
+    visit.go("/?count=12")
+    expect(visit.page.locator(".tile img")).to_have_count(12)
+    visit.page.get_by_label("Theme").select_option("light")
+    assert visit.page.evaluate(BACKGROUND) == LIGHT
+    visit.page.locator(".tile").first.hover()
+    visit.button("Favourite: Galaxy 0")
+    visit.page.get_by_role("link", name="Favourites").click()
+    expect(visit.page.get_by_text("This browser keeps nothing for the page")).to_be_visible()
+    expect(visit.page.locator(".tile img")).to_have_count(1)
+    visit.page.go_back()
+    expect(visit.page.locator(".tile")).to_have_count(12)
 
 
 @pytest.mark.parametrize("system", ["no-preference", "light", "dark"])
@@ -248,10 +399,10 @@ def test_the_page_loads_from_its_own_service_alone(visit: Visit) -> None:
     assert all(url.startswith((visit.base, f"blob:{visit.base}")) for url in loaded)
 
 
-def tab_to(visit: Visit, selector: str) -> None:
-    """Press Tab until the focus is on such an element."""
+def tab_to(visit: Visit, selector: str, *, back: bool = False) -> None:
+    """Press Tab (or Shift+Tab) until the focus is on such an element."""
     for _ in range(120):
-        visit.page.keyboard.press("Tab")
+        visit.page.keyboard.press("Shift+Tab" if back else "Tab")
         if visit.page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
             return
     raise AssertionError(f"Tab never reaches {selector}")

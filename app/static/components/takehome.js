@@ -26,6 +26,7 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
     return { operation, body: { ...body, ...(size && !NATIVE.includes(chosen) ? { size } : {}), ...extra(chosen), format: chosen } };
   };
   const download = async (/** @type {string} */ chosen) => {
+    if (status.running) return; // its button keeps the focus meanwhile, so it is not disabled
     choose(chosen);
     const blob = await start(whole(chosen));
     if (blob) save(blob, `${name}.${chosen}`);
@@ -35,7 +36,7 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
   return html`<section class="stack takehome" aria-label="Take it home">
     <div class="row">
       ${formats.map(([key, title]) => html`<button key=${key} class="button" onClick=${() => download(key)}
-        disabled=${status.running} aria-current=${key === state.format} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
+        aria-disabled=${status.running} aria-current=${key === state.format} aria-label=${`Download ${title}`}><${Icon} name="download" /> ${title}</button>`)}
       <label class="field inline"><span>Size</span>
         <select value=${String(size)} onChange=${(event) => go({ size: Number(event.target.value) }, { replace: true })}>
           <option value="0">${native} px (native)</option>

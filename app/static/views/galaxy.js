@@ -98,9 +98,9 @@ function Steps({ atom }) {
   return html`<nav class="crumb row" aria-label="Neighbouring seeds">
     <${Link} to=${{ view: "gallery", seed: start, class: atom.class ?? "" }}>Gallery<//>
     <span class="push"></span>
-    ${atom.seed > 0 ? html`<${Link} class="icon-button" to=${other(atom.seed - 1)} aria-label="Seed before"
+    ${atom.seed > 0 ? html`<${Link} class="icon-button" stay to=${other(atom.seed - 1)} aria-label="Seed before"
       title="Seed before"><${Icon} name="left" /><//>` : null}
-    ${atom.seed < MAX_SEED ? html`<${Link} class="icon-button" to=${other(atom.seed + 1)} aria-label="Next seed"
+    ${atom.seed < MAX_SEED ? html`<${Link} class="icon-button" stay to=${other(atom.seed + 1)} aria-label="Next seed"
       title="Next seed"><${Icon} name="right" /><//>` : null}
   </nav>`;
 }

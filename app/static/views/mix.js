@@ -119,9 +119,10 @@ function short(point) {
 /** @param {{columns: Point[], rows: Point[]}} props */
 function Corner({ columns, rows }) {
   const { go } = usePage();
+  const full = columns.length >= MAX_COLUMNS;
   return html`<div class="corner-acts">
-    <button class="button small" disabled=${columns.length >= MAX_COLUMNS}
-      onClick=${() => go({ across: [...columns, anyPoint()] })}><${Icon} name="plus" /> Column</button>
+    <button class="button small" aria-disabled=${full}
+      onClick=${() => full || go({ across: [...columns, anyPoint()] })}><${Icon} name="plus" /> Column</button>
     <button class="button small" onClick=${() => go({ across: columns.map(anyPoint) })}><${Icon} name="dice" /> Others</button>
     <button class="button small" onClick=${() => go({ across: rows, slots: columns })}><${Icon} name="swap" /> Swap</button>
   </div>`;

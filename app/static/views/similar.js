@@ -5,7 +5,7 @@ import { Grid } from "../components/grid.js";
 import { TILE_PIXELS, Tile } from "../components/tile.js";
 import { Link, useLoaded, usePage } from "../page.js";
 import { picture } from "../pictures.js";
-import { atomOf, blend, classLabel, formatPoint, mixPoint, nameOf, refusal, seedPoint } from "../point.js";
+import { atomOf, blend, classLabel, formatPoint, mixPoint, moreLike, nameOf, refusal, seedPoint } from "../point.js";
 import { html } from "../vendor/preact-htm.js";
 
 const COUNT = 20;
@@ -34,7 +34,7 @@ export function Similar() {
   return html`<div class="view">
     <div class="view-head">
       <p class="crumb"><${Link} to=${{ view: "galaxy", at: point }}>${nameOf(point)}<//></p>
-      <h1>More like ${nameOf(point).replace(/^./, (first) => first.toLowerCase())}</h1>
+      <h1>${moreLike(point)}</h1>
       <p class="lead">${explain(state, className)}</p>
     </div>
     <div class="toolbar">
