@@ -255,7 +255,7 @@ def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     made, pixels = max(side, card.resolution), pixel_count(request, card)
     if pixels > limits.pixels:
         raise BadInput(
-            f"{images} images of {made} × {made} pixels are {pixels} pixels; at most {limits.pixels} are allowed: "
+            f"{images} images of {made} × {made} pixels are {pixels:,} pixels; at most {limits.pixels:,} are allowed: "
             "ask for fewer or smaller images",
             field="/size",
         )

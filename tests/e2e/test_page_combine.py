@@ -187,11 +187,14 @@ def test_a_sum_shows_its_terms_and_follows_the_weights(visit: Visit, tmp_path: P
     assert len(json.loads(sheet.info["galaxy"])["request"]["terms"]) == 3
 
 
-def test_the_terms_of_a_sum_are_named_with_their_classes(visit: Visit) -> None:
+def test_slots_and_the_terms_of_a_sum_are_named_with_their_classes(visit: Visit) -> None:
     visit.go(f"/?view=sum&{THREE}")
     names = visit.page.locator(".term-name")
     expect(names.nth(0)).to_have_text("Galaxy 42, anticlockwise spiral")
     expect(names.nth(1)).to_have_text("Galaxy 7, merger")
+    slots = visit.page.locator(".slot a")
+    expect(slots.nth(0)).to_have_attribute("aria-label", "Slot A: galaxy 42, anticlockwise spiral")
+    expect(slots.nth(1)).to_have_attribute("title", "galaxy 7, merger")
 
 
 def test_a_slider_is_followed_though_the_browser_takes_few_addresses(visit: Visit) -> None:
