@@ -6,15 +6,21 @@
 const NAMES = { generate: "galaxy", interpolate: "film", mix: "mix", arithmetic: "sum" };
 
 /**
+ * Order, listen until it has ended, fetch: no job is too long for that, and what fails is never saved as the file.
  * @param {Request} request with its `format`
  * @param {string} base address of the service
  * @param {boolean} keyed whether it asks for a key
  */
 export function asCurl({ operation, body }, base, keyed) {
   const quoted = JSON.stringify(body).replaceAll("'", `'\\''`);
-  const headers = ["Prefer: wait=60", "Content-Type: application/json"].map((header) => `-H '${header}'`);
-  if (keyed) headers.push('-H "Authorization: Bearer $GALSYNTH_API_KEY"');
-  return [`curl -o ${fileOf(operation, body)} ${headers.join(" ")}`, `-d '${quoted}'`, `${base}/v1/${operation}`].join(" \\\n  ");
+  const curl = keyed ? 'curl -fsS -H "Authorization: Bearer $GALSYNTH_API_KEY"' : "curl -fsS";
+  return [
+    `job=$(${curl} -H 'Content-Type: application/json' \\`,
+    `  -d '${quoted}' \\`,
+    `  ${base}/v1/${operation} | sed -n 's/.*"id": *"\\([^"]*\\)".*/\\1/p') &&`,
+    `${curl} -N ${base}/v1/jobs/\${job:?none was made}/events >&2 &&`,
+    `${curl} -o ${fileOf(operation, body)} ${base}/v1/jobs/$job/result`,
+  ].join("\n");
 }
 
 /**

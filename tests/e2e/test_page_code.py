@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -35,14 +36,15 @@ def test_the_copied_commands_make_the_same_file(visit: Visit, tmp_path: Path, na
         visit.page.add_init_script(f"sessionStorage.setItem('galsynth-key', '{KEY}')")
     visit.go(ADDRESSES[name])
     visit.page.get_by_text("Copy as curl or Python").click()
-    expect(visit.page.get_by_label("curl command")).to_contain_text(f"curl -o {name}")
+    expect(visit.page.get_by_label("curl command")).to_contain_text(f"-o {name}")
     curl = visit.page.get_by_label("curl command").inner_text()
     visit.choose("Python")
     expect(visit.page.get_by_label("Python code")).to_contain_text("from galsynth import Client")
     python = visit.page.get_by_label("Python code").inner_text()
     assert ("GALSYNTH_API_KEY" in curl and "GALSYNTH_API_KEY" in python) == keyed
     found = []
-    for command in (["bash", "-c", curl], [sys.executable, "-c", python]):
+    slow = re.sub("wait=[0-9]+", "wait=0", curl)  # as where the job takes longer than the service lets anyone wait
+    for command in (["bash", "-c", slow], [sys.executable, "-c", python]):
         folder = tmp_path / Path(command[0]).name
         folder.mkdir()
         subprocess.run(command, cwd=folder, check=True, timeout=120, env=os.environ | {"GALSYNTH_API_KEY": KEY})
@@ -53,6 +55,17 @@ def test_the_copied_commands_make_the_same_file(visit: Visit, tmp_path: Path, na
         there = get(f"{visit.base}/v1/galaxies/{visit.service.model}/42.png?class=merger&truncation=1&size=128").content
         (tmp_path / "there.png").write_bytes(there)
         assert np.array_equal(found[0], pixels(tmp_path / "there.png"))
+
+
+def test_the_copied_command_saves_no_error_as_the_file(visit: Visit, tmp_path: Path) -> None:
+    visit.go("/?view=film&slots=1,2&frames=4")
+    visit.page.get_by_text("Copy as curl or Python").click()
+    expect(visit.page.get_by_label("curl command")).to_contain_text("-o film.gif")
+    curl = visit.page.get_by_label("curl command").inner_text().replace('"frames":4', '"frames":1')
+    done = subprocess.run(["bash", "-c", curl], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "422" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def pixels(path: Path) -> np.ndarray:

@@ -257,7 +257,8 @@ def test_every_code_is_python_and_shell(run: Run) -> None:
     assert "loop=False" in python
     import shlex
 
-    assert '"class":"it\'s"' in shlex.split(shell.replace("\\\n", ""))[8]
+    words = shlex.split(shell.replace("\\\n", ""))
+    assert '"class":"it\'s"' in words[words.index("-d") + 1]
 
 
 def encoded(hdus: fits.HDUList) -> str:
