@@ -31,10 +31,24 @@ export class Frames {
     for (const [oldest, bitmap] of this.decoded) {
       if (this.decoded.size <= KEPT) break;
       this.decoded.delete(oldest);
-      bitmap.then((one) => one.close());
+      close(bitmap);
     }
     return known;
   }
+
+  /** Give its memory back at once: the browser's collector does not know how much bitmaps hold. */
+  close() {
+    for (const bitmap of this.decoded.values()) close(bitmap);
+    this.decoded.clear();
+  }
+}
+
+/** @param {Promise<ImageBitmap>} bitmap */
+function close(bitmap) {
+  bitmap.then(
+    (one) => one.close(),
+    () => {}, // a damaged picture: whoever wanted to draw it has been told
+  );
 }
 
 /**

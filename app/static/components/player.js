@@ -12,11 +12,12 @@ export function Player({ frames, index, fps, stops, loop, size, describe, onInde
   const canvas = useRef(/** @type {any} */ (null));
   const [at, setAt] = useState(index);
   const [playing, setPlaying] = useState(false);
+  const [damaged, setDamaged] = useState(false);
   const last = frames ? frames.length - 1 : 0;
   const shown = Math.min(at, last);
   useEffect(() => setAt(index), [index]);
   useEffect(() => setPlaying(false), [frames]);
-  useEffect(() => draw(frames, shown, canvas), [frames, shown]);
+  useEffect(() => draw(frames, shown, canvas, setDamaged), [frames, shown]);
   useEffect(() => {
     if (!playing) return undefined;
     const timer = setInterval(() => setAt((now) => (now >= last ? 0 : now + 1)), 1000 / fps);
@@ -34,6 +35,7 @@ export function Player({ frames, index, fps, stops, loop, size, describe, onInde
   const marks = Array.from({ length: segments + 1 }, (_, i) => ({ name: letter(i % stops), left: `${(i / segments) * 100}%` }));
   return html`<div class="player">
     <div class=${frames ? "well" : "well loading"}>
+      ${damaged ? html`<p class="frame-damaged" role="alert">This frame's picture is damaged.</p>` : null}
       <canvas ref=${canvas} width=${size} height=${size} role="img"
         aria-label=${frames ? describe(shown) : "The film is being made"}></canvas></div>
     <div class="scrub">
@@ -50,16 +52,27 @@ export function Player({ frames, index, fps, stops, loop, size, describe, onInde
   </div>`;
 }
 
-/** @param {import("../film.js").Frames | null} frames @param {number} index @param {{current: HTMLCanvasElement}} canvas */
-function draw(frames, index, canvas) {
-  if (!frames) return undefined;
+/**
+ * @param {import("../film.js").Frames | null} frames @param {number} index @param {{current: HTMLCanvasElement}} canvas
+ * @param {(damaged: boolean) => void} tell whether the frame can be drawn
+ */
+function draw(frames, index, canvas, tell) {
+  if (!frames) return tell(false);
   let current = true;
-  frames.frame(index).then((bitmap) => {
-    if (!current) return;
-    canvas.current.width = bitmap.width;
-    canvas.current.height = bitmap.height;
-    canvas.current.getContext("2d")?.drawImage(bitmap, 0, 0);
-  });
-  if (index + 1 < frames.length) frames.frame(index + 1);
+  frames.frame(index).then(
+    (bitmap) => {
+      if (!current) return;
+      canvas.current.width = bitmap.width;
+      canvas.current.height = bitmap.height;
+      canvas.current.getContext("2d")?.drawImage(bitmap, 0, 0);
+      tell(false);
+    },
+    () => {
+      if (!current) return;
+      canvas.current.width = canvas.current.height; // empties it: another frame must not stand under this one's name
+      tell(true);
+    },
+  );
+  if (index + 1 < frames.length) frames.frame(index + 1).catch(() => {}); // told when it is shown
   return () => void (current = false);
 }
