@@ -108,7 +108,35 @@ function waited(seconds, why, signal) {
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
 export async function askJson(path, signal) {
-  return (await ask(path, { headers: { accept: "application/json" }, signal })).json();
+  return bodyOf(await ask(path, { headers: { accept: "application/json" }, signal }), "json");
+}
+
+/**
+ * The whole body of an answer. A connection that breaks within it is an outage like one that never came about.
+ * @param {Response} answer @param {"json" | "blob"} kind @returns {Promise<any>}
+ */
+export async function bodyOf(answer, kind) {
+  try {
+    return await answer[kind]();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw lost(error);
+    throw new ApiError(502, "No JSON", "What answered is not the service: it gave something else than JSON.");
+  }
+}
+
+/**
+ * `make`, and again after each outage that it meets, when that is over.
+ * @template T @param {() => Promise<T>} make @param {AbortSignal} signal @returns {Promise<T>}
+ */
+export async function throughOutages(make, signal) {
+  for (;;) {
+    try {
+      return await make();
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      await recovered(signal);
+    }
+  }
 }
 
 /**
@@ -126,7 +154,7 @@ export function post(path, body, { wait, signal, patience = signal } = {}) {
 /** What went wrong, in words for people. @param {unknown} error */
 export function inWords(error) {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
-  if (error.status === 0) return "The service does not answer. It may be restarting; this page keeps trying.";
+  if (isLost(error)) return "The service does not answer. It may be restarting.";
   if (error.status === 401) return "This service asks for an API key.";
   if (error.status === 429) return "That was more than your key allows for the moment. Wait a little and try again.";
   if (error.status === 503) return `The service cannot do this now: ${error.message}`;
@@ -137,6 +165,11 @@ export function inWords(error) {
 /** Whether the service has refused what was asked, so that it would refuse it again. @param {unknown} error */
 export function isRefusal(error) {
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![401, 408, 410, 429].includes(error.status);
+}
+
+/** Whether the service did not answer. @param {unknown} error */
+export function isLost(error) {
+  return error instanceof ApiError && error.status === 0;
 }
 
 /** @param {unknown} error */
@@ -154,10 +187,31 @@ async function once(path, options) {
     if (response.status === 401 && key === apiKey()) connection.become("key");
     return response;
   } catch (error) {
-    if (isAbort(error)) throw error;
-    connection.become("offline");
-    throw new ApiError(0, "No answer", "the service does not answer");
+    throw lost(error);
   }
+}
+
+/** What a request that came to nothing failed with: it was given up, or the service is away. @param {unknown} error */
+function lost(error) {
+  if (isAbort(error)) return error;
+  connection.become("offline");
+  return new ApiError(0, "No answer", "the service does not answer");
+}
+
+/** @param {AbortSignal} signal @returns {Promise<void>} resolved when the service is not away, rejected by the signal */
+function recovered(signal) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (connection.state === "offline" && !signal.aborted) return;
+      connection.listeners.delete(look);
+      signal.removeEventListener("abort", look);
+      if (signal.aborted) reject(signal.reason);
+      else resolve();
+    };
+    connection.listeners.add(look);
+    signal.addEventListener("abort", look);
+    look();
+  });
 }
 
 /** @param {Response} response */

@@ -1,6 +1,6 @@
 /** Jobs of the service: start, follow (server-sent events where there are any, else asking again), fetch; or delete. */
 
-import { ApiError, ask, askJson, isAbort, post } from "./api.js";
+import { ApiError, ask, askJson, bodyOf, post, throughOutages } from "./api.js";
 
 /**
  * @typedef {{id: string, phase: string, progress: {done: number, total: number}, queue_position: number | null, eta_seconds: number | null,
@@ -10,6 +10,7 @@ import { ApiError, ask, askJson, isAbort, post } from "./api.js";
 
 const ENDED = new Set(["COMPLETED", "ERROR", "ABORTED"]);
 const POLL_MS = 250;
+const SILENT_MS = 45_000; // three heartbeats of the service
 
 /**
  * Start a job and see it through.
@@ -20,7 +21,7 @@ const POLL_MS = 250;
 export function run(operation, body, onProgress, signal) {
   signal.throwIfAborted();
   // Not ended by the signal: the service may have begun, and only its answer names the job that is to be deleted.
-  const started = post(`/v1/${operation}`, body, { patience: signal }).then((answer) => answer.json());
+  const started = post(`/v1/${operation}`, body, { patience: signal }).then((answer) => bodyOf(answer, "json"));
   return followed(started, onProgress, signal);
 }
 
@@ -34,7 +35,7 @@ export function run(operation, body, onProgress, signal) {
  */
 export async function quick(operation, body, signal) {
   const answer = await post(`/v1/${operation}`, body, { wait: 30, signal });
-  return answer.status === 202 ? followed(answer.json(), () => {}, signal) : answer.blob();
+  return answer.status === 202 ? followed(bodyOf(answer, "json"), () => {}, signal) : bodyOf(answer, "blob");
 }
 
 /** @param {Promise<Job>} started @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
@@ -51,8 +52,9 @@ async function followed(started, onProgress, signal) {
 }
 
 /** @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} rejected as soon as `signal` is aborted */
-function unlessAborted(promise, signal) {
+export function unlessAborted(promise, signal) {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     promise.then(resolve, reject);
   });
@@ -61,7 +63,8 @@ function unlessAborted(promise, signal) {
 /** @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
 async function finish(job, onProgress, signal) {
   const ended = await settled(job, onProgress, signal);
-  if (ended.phase === "COMPLETED") return (await ask(ended.links.result, { signal })).blob();
+  const result = async () => bodyOf(await ask(ended.links.result, { signal }), "blob");
+  if (ended.phase === "COMPLETED") return throughOutages(result, signal);
   if (ended.phase === "ABORTED") throw new ApiError(409, "Cancelled", "This was cancelled.");
   throw new ApiError(ended.error?.status ?? 500, ended.error?.title ?? "Failed", ended.error?.detail ?? "the job failed");
 }
@@ -74,11 +77,11 @@ async function settled(job, onProgress, signal) {
       const ended = await listen(job.links.events, job, onProgress, signal);
       if (ended) return ended;
     } catch (error) {
-      if (isAbort(error)) throw error; // a broken stream is no failure of the job: go on asking
+      if (signal.aborted) throw error; // a stream that breaks or falls silent is no failure of the job: go on asking
     }
   }
   for (;;) {
-    const now = /** @type {Job} */ (await askJson(job.links.self, signal));
+    const now = await throughOutages(() => /** @type {Promise<Job>} */ (askJson(job.links.self, signal)), signal);
     onProgress(now);
     if (ENDED.has(now.phase)) return now;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -94,20 +97,31 @@ async function settled(job, onProgress, signal) {
  * @returns {Promise<Job | null>} the ended job
  */
 async function listen(address, job, onProgress, signal) {
-  const response = await ask(address, { headers: { accept: "text/event-stream" }, signal }, { retries: 0 });
-  if (!response.body) return null;
-  let left = "";
-  for await (const chunk of chunks(response.body)) {
-    const events = (left + chunk).split(/\r?\n\r?\n/);
-    left = events.pop() ?? "";
-    for (const [name, told] of events.map(parseEvent)) {
-      if (name === "end") return told.phase ? told : null;
-      if (name === "progress") job = { ...job, progress: { done: told.done, total: told.total }, eta_seconds: told.eta_seconds };
-      if (name === "phase") job = { ...job, ...told };
-      onProgress(job);
+  const stream = new AbortController();
+  const close = () => stream.abort();
+  signal.addEventListener("abort", close);
+  let silence = setTimeout(close, SILENT_MS);
+  try {
+    const response = await ask(address, { headers: { accept: "text/event-stream" }, signal: stream.signal }, { retries: 0 });
+    let left = "";
+    for await (const chunk of chunks(response.body)) {
+      clearTimeout(silence);
+      silence = setTimeout(close, SILENT_MS);
+      const events = (left + chunk).split(/\r?\n\r?\n/);
+      left = events.pop() ?? "";
+      for (const [name, told] of events.map(parseEvent)) {
+        if (name === "end") return told.phase ? told : null;
+        if (name === "progress") job = { ...job, progress: { done: told.done, total: told.total }, eta_seconds: told.eta_seconds };
+        if (name === "phase") job = { ...job, ...told };
+        onProgress(job);
+      }
     }
+    return null;
+  } finally {
+    clearTimeout(silence);
+    signal.removeEventListener("abort", close);
+    close();
   }
-  return null;
 }
 
 /** @param {string} event @returns {[string, any]} name and data; a comment has neither */
@@ -117,8 +131,9 @@ function parseEvent(event) {
   return [name, data ? JSON.parse(data) : null];
 }
 
-/** @param {ReadableStream} stream of bytes */
+/** @param {ReadableStream | null} stream of bytes */
 async function* chunks(stream) {
+  if (!stream) return;
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { done, value } = await reader.read();

@@ -52,9 +52,8 @@ export function useLoaded(make, dependencies) {
   const key = JSON.stringify(dependencies);
   const [loaded, setLoaded] = useState({ value: /** @type {T | null} */ (null), error: "", refused: false, key: "" });
   const [attempt, setAttempt] = useState(0);
-  const { recoveries } = useConnection();
   const failed = useRef(false);
-  const again = failed.current ? recoveries : 0;
+  const retry = () => setAttempt((count) => count + 1);
   useEffect(() => {
     const control = new AbortController();
     let current = true;
@@ -71,8 +70,15 @@ export function useLoaded(make, dependencies) {
       current = false;
       control.abort();
     };
-  }, [key, attempt, again]);
-  return { value: loaded.value, error: loaded.error, busy: loaded.key !== key, retry: loaded.refused ? null : () => setAttempt(attempt + 1) };
+  }, [key, attempt]);
+  useRecovered(failed, retry);
+  return { value: loaded.value, error: loaded.error, busy: loaded.key !== key, retry: loaded.refused ? null : retry };
+}
+
+/** Do `again` what has failed, once for each time that the service is back. @param {{current: boolean}} failed @param {() => void} again */
+export function useRecovered(failed, again) {
+  const { recoveries } = useConnection();
+  useEffect(() => void (failed.current && again()), [recoveries]);
 }
 
 /** State of the connection, live. */

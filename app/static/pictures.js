@@ -1,6 +1,6 @@
 /** Galaxies as pictures: each is asked for once, a few at a time, as long as somebody looks, and kept. */
 
-import { ask } from "./api.js";
+import { ask, bodyOf } from "./api.js";
 import { column, readFits } from "./formats/fits.js";
 import { provenance } from "./formats/png.js";
 import { quick } from "./jobs.js";
@@ -32,12 +32,12 @@ export function picture(setting, point, size, signal) {
 
 /**
  * The picture that a request makes, where no point names it.
- * @param {() => Promise<Request>} request @param {string} key of the request
+ * @param {(signal: AbortSignal) => Promise<Request>} request @param {string} key of the request
  * @param {number} size @param {AbortSignal} signal
  * @returns {Promise<Picture>}
  */
 export function pictureOf(request, key, size, signal) {
-  return drawn(`${key} ${size}`, async (until) => made(await request(), "png", size, until), signal);
+  return drawn(`${key} ${size}`, async (until) => made(await request(until), "png", size, until), signal);
 }
 
 /** The FITS file of a galaxy. @param {Setting} setting @param {Point} point @param {AbortSignal} signal @returns {Promise<Blob>} */
@@ -101,7 +101,7 @@ function drawn(key, fetched, signal) {
  */
 async function fetchGalaxy(setting, point, format, size, signal) {
   const atom = atomOf(point);
-  if (atom?.kind === "seed") return (await ask(galaxyAddress(setting, atom, format, size), { signal })).blob();
+  if (atom?.kind === "seed") return bodyOf(await ask(galaxyAddress(setting, atom, format, size), { signal }), "blob");
   return made(await galaxyRequest(setting, point, (one) => latentOf(setting, one, signal)), format, size, signal);
 }
 

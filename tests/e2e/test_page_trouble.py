@@ -1,44 +1,23 @@
-"""What the page does when the service is away, busy, closed or of another opinion."""
+"""What the page does when the service is busy, closed or of another opinion, and when what it gives is damaged."""
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
-from collections.abc import Callable
+import zipfile
 
 import pytest
 from httpx import get
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Route, expect
 
-from tests.e2e.browser import SECONDS, Visit
+from tests.e2e.browser import Visit, hold, until
 
 
 def problem(status: int, detail: str, **extra: object) -> dict[str, object]:
     body = {"type": "urn:galsynth:problem:x", "title": "No", "status": status, "detail": detail, **extra}
     return {"status": status, "content_type": "application/problem+json", "body": json.dumps(body)}
-
-
-def test_a_service_that_is_away_is_told_and_waited_for(visit: Visit) -> None:
-    visit.go("/?count=12")
-    visit.context.set_offline(True)
-    visit.page.get_by_role("link", name="More", exact=True).click()
-    expect(visit.page.get_by_role("alert").filter(has_text="The service does not answer")).to_be_visible()
-    visit.context.set_offline(False)
-    visit.settle()
-    expect(visit.page.locator(".banner")).to_have_count(0)
-    expect(visit.page.locator(".tile img")).to_have_count(12)
-
-
-def test_a_service_that_is_away_at_first_is_waited_for(visit: Visit) -> None:
-    visit.page.route("**/v1/**", lambda route: route.abort())
-    visit.page.route("**/readyz", lambda route: route.abort())
-    visit.page.goto(visit.base)
-    expect(visit.page.get_by_role("alert").filter(has_text="The service does not answer")).to_be_visible()
-    visit.page.unroute("**/v1/**")
-    visit.page.unroute("**/readyz")
-    visit.settle()
-    expect(visit.page.locator(".tile img")).to_have_count(24)
 
 
 def test_an_error_stands_where_its_galaxy_would_be_and_can_be_tried_again(visit: Visit) -> None:
@@ -129,6 +108,25 @@ def test_a_failed_job_is_told_and_can_be_made_again(visit: Visit) -> None:
     expect(visit.page.get_by_role("button", name="Play")).to_be_enabled()
 
 
+def test_a_frame_that_is_damaged_is_told_in_its_place(visit: Visit) -> None:
+    def damage(route: Route) -> None:
+        archive, damaged = zipfile.ZipFile(io.BytesIO(route.fetch().body())), io.BytesIO()
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        with zipfile.ZipFile(damaged, "w") as copy:
+            for name in names:
+                copy.writestr(name, b"no picture" if name == names[1] else archive.read(name))
+        route.fulfill(body=damaged.getvalue(), content_type="application/zip")
+
+    visit.page.route("**/result", damage)
+    visit.go("/?view=film&slots=1,2&frames=4")
+    told = visit.page.get_by_role("alert").filter(has_text="This frame's picture is damaged.")
+    bar = visit.page.get_by_label("Frame", exact=True)
+    expect(bar).to_be_enabled()
+    for frame, count in ((1, 1), (2, 0), (1, 1)):
+        bar.fill(str(frame))
+        expect(told).to_have_count(count)
+
+
 def test_a_service_with_keys_is_given_one_and_never_in_an_address(visit: Visit) -> None:
     keys: list[str | None] = []
 
@@ -211,6 +209,31 @@ def test_a_job_that_is_given_up_before_it_has_a_name_is_deleted_when_it_has(visi
     assert get(gone.value.url).status_code == 404
 
 
+def test_a_mix_that_another_took_the_place_of_leaves_that_ones_cells_alone(visit: Visit) -> None:
+    latents, ended = hold_latents(visit)
+    visit.page.goto(f"{visit.base}/?view=mix&slots=1,0.5*11;0.5*12&across=8,22")
+    until(visit, lambda: len(latents) == 1)
+    visit.button("Empty slot B, Blend of 2 galaxies")
+    expect(visit.page.locator("tbody td img")).to_have_count(2)
+    until(visit, lambda: len(ended) == 1)
+    latents[0].fulfill(**problem(500, "too late"))
+    visit.settle()
+    expect(visit.page.get_by_role("status").filter(has_text="The grid is ready")).to_have_count(1)
+    expect(visit.page.locator("tbody td img")).to_have_count(2)
+    expect(visit.page.get_by_text("too late")).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", ["film", "mix"])
+def test_what_is_cancelled_while_its_latents_are_fetched_ends_at_once(visit: Visit, view: str) -> None:
+    latents, ended = hold_latents(visit)
+    visit.page.goto(f"{visit.base}/?view={view}&slots=0.5*11;0.5*12,3&frames=4")
+    until(visit, lambda: len(latents) == 1)
+    visit.button("Cancel")
+    expect(visit.page.get_by_text("Cancelled.")).to_be_visible()
+    until(visit, lambda: len(ended) == 1)
+    expect(visit.page.locator("main .job progress")).to_have_count(0)
+
+
 def test_pictures_that_nobody_looks_at_any_more_are_given_up(visit: Visit) -> None:
     held = hold(visit, "**/v1/galaxies/**")
     ended: list[str] = []
@@ -233,20 +256,14 @@ def test_pictures_that_nobody_looks_at_any_more_are_given_up(visit: Visit) -> No
     assert len(held) == 18
 
 
-def hold(visit: Visit, address: str) -> list[Route]:
-    """Requests to such an address, which are kept waiting."""
+def hold_latents(visit: Visit) -> tuple[list[Route], list[str]]:
+    """Requests for the latents of blends, which are kept waiting, and those among them that the page has given up."""
     held: list[Route] = []
+    ended: list[str] = []
 
-    def keep(route: Route) -> None:
-        held.append(route)
+    def fits(request: Request) -> bool:
+        return '"format":"fits"' in (request.post_data or "")
 
-    visit.page.route(address, keep)
-    return held
-
-
-def until(visit: Visit, holds: Callable[[], bool]) -> None:
-    """Let the browser go on until something holds."""
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        visit.page.wait_for_timeout(50)
+    visit.page.route("**/v1/arithmetic", lambda route: held.append(route) if fits(route.request) else route.continue_())
+    visit.page.on("requestfailed", lambda request: ended.append(request.url) if fits(request) else None)
+    return held, ended

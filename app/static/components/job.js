@@ -1,42 +1,75 @@
 /** A job with its progress, its cancel button and its error. */
 
-import { connection, inWords, isAbort } from "../api.js";
-import { run } from "../jobs.js";
-import { useConnection } from "../page.js";
+import { connection, inWords, isAbort, isLost } from "../api.js";
+import { run, unlessAborted } from "../jobs.js";
+import { useConnection, useRecovered, useSettled } from "../page.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 
 /**
  * @typedef {{running: boolean, job: import("../jobs.js").Job | null, error: string, done: boolean}} JobState
- * @typedef {import("../requests.js").Request} Request
+ * @typedef {(signal: AbortSignal) => Promise<import("../requests.js").Request>} MakeRequest
  */
 
 /** @type {JobState} */
 const IDLE = { running: false, job: null, error: "", done: false };
+const SETTLED_MS = 250;
 
 /**
- * @returns {{status: JobState, start: (request: Promise<Request>) => Promise<Blob | null>, cancel: () => void}} start gives null where it was cancelled or failed
+ * One job at a time: starting another gives up the one before, from the making of its request to the reading of its result.
+ * `start` gives null where that happened, or where it was cancelled or failed; `unanswered`: it failed for want of an answer.
+ * @param {string} [lost] what to say then, where nothing tries again
  */
-export function useJob() {
+export function useJob(lost) {
   const [status, setStatus] = useState(IDLE);
   const control = useRef(/** @type {AbortController | null} */ (null));
+  const unanswered = useRef(false);
   useEffect(() => () => control.current?.abort(), []);
-  const start = async (/** @type {Promise<Request>} */ request) => {
+  /** @template T @param {MakeRequest} request @param {(result: Blob) => T | Promise<T>} read @returns {Promise<T | null>} */
+  const start = async (request, read) => {
     control.current?.abort();
     const mine = (control.current = new AbortController());
     const show = (/** @type {Partial<JobState>} */ change) =>
       mine === control.current && setStatus((before) => ({ ...before, ...change }));
+    unanswered.current = false;
     show({ ...IDLE, running: true });
     try {
-      const { operation, body } = await request;
-      const blob = await run(operation, body, (job) => show({ job }), mine.signal);
+      const { operation, body } = await unlessAborted(request(mine.signal), mine.signal);
+      const made = await read(await run(operation, body, (job) => show({ job }), mine.signal));
+      mine.signal.throwIfAborted();
       show({ ...IDLE, done: true });
-      return mine === control.current ? blob : null;
+      return made;
     } catch (error) {
-      show({ ...IDLE, error: isAbort(error) ? "Cancelled." : inWords(error) });
+      if (mine !== control.current) return null;
+      unanswered.current = isLost(error);
+      show({ ...IDLE, error: isAbort(error) ? "Cancelled." : (unanswered.current && lost) || inWords(error) });
       return null;
     }
   };
-  return { status, start, cancel: () => control.current?.abort() };
+  return { status, start, unanswered, cancel: () => control.current?.abort() };
+}
+
+/**
+ * What a job makes of the page as it is: made when `now` has stood still for a moment, and again when the service is back.
+ * @template T
+ * @param {string} now names all that it depends on; "" where there is nothing to make yet
+ * @param {MakeRequest} request
+ * @param {(result: Blob) => Promise<T>} read
+ * @returns {{value: T | null, before: T | null, working: boolean, status: JobState, cancel: () => void, make: () => void}} value: what
+ *   was made for `now`; before: as long as that is on its way, what was made last
+ */
+export function useMade(now, request, read) {
+  const settled = useSettled(now, SETTLED_MS);
+  const [made, setMade] = useState({ of: "", value: /** @type {T | null} */ (null) });
+  const { status, start, unanswered, cancel } = useJob();
+  const make = async () => {
+    const value = await start(request, read);
+    if (value) setMade({ of: now, value });
+  };
+  useEffect(() => void (settled && make()), [settled]);
+  useRecovered(unanswered, make);
+  const working = status.running || settled !== now;
+  const value = made.of === now ? made.value : null;
+  return { value, before: working ? made.value : value, working, status, cancel, make };
 }
 
 /** @param {{status: JobState, cancel: () => void, what: string, retry?: () => void}} props what: "The film" */
@@ -60,6 +93,7 @@ export function JobStatus({ status, cancel, what, retry }) {
 
 /** @param {import("../jobs.js").Job | null} job */
 function inProgress(job) {
+  if (connection.state === "offline") return "Waiting for the service …";
   if (!job) return connection.waits.size ? "The service is busy …" : "Asking …";
   if (job.phase === "QUEUED" || job.phase === "PENDING")
     return job.queue_position && job.queue_position > 1

@@ -1,6 +1,6 @@
 /** Files of the service beside galaxies. A link cannot send a key, so where there is one they are fetched. */
 
-import { apiKey, ask, inWords } from "../api.js";
+import { apiKey, ask, bodyOf, inWords } from "../api.js";
 import { useLoaded, usePage } from "../page.js";
 import { html, useEffect } from "../vendor/preact-htm.js";
 import { save } from "./takehome.js";
@@ -10,16 +10,16 @@ export function ServiceLink({ href, name, accept, children }) {
   const { say } = usePage();
   if (!apiKey()) return html`<a href=${href}>${children}</a>`;
   const fetched = () =>
-    ask(href, { headers: { accept } }).then(
-      async (answer) => save(await answer.blob(), name),
-      (error) => say(inWords(error)),
-    );
+    ask(href, { headers: { accept } })
+      .then((answer) => bodyOf(answer, "blob"))
+      .then((file) => save(file, name))
+      .catch((error) => say(inWords(error)));
   return html`<button class="button small" onClick=${fetched}>${children}</button>`;
 }
 
 /** @param {{src: string, alt: string}} props */
 export function ServiceImage({ src, alt }) {
-  const { value } = useLoaded(async (signal) => URL.createObjectURL(await (await ask(src, { signal })).blob()), [src]);
+  const { value } = useLoaded(async (signal) => URL.createObjectURL(await bodyOf(await ask(src, { signal }), "blob")), [src]);
   useEffect(() => () => void (value && URL.revokeObjectURL(value)), [value]);
   return html`<span class=${value ? "samples" : "samples loading"}>${value ? html`<img src=${value} alt=${alt} />`
     : null}</span>`;

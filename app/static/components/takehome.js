@@ -12,24 +12,26 @@ import { JobStatus, useJob } from "./job.js";
 const NATIVE = ["fits", "npz"];
 
 /**
- * @param {{formats: [string, string][], request: () => Promise<import("../requests.js").Request>, extra?: (format: string) => object, name: string, remake: (string | number | null)[]}} props
+ * @param {{formats: [string, string][], request: import("./job.js").MakeRequest, extra?: (format: string) => object, name: string, remake: (string | number | null)[]}} props
  *   formats: key and title; extra: fields that a format adds; remake: what the request depends on
  */
 export function TakeHome({ formats, request, extra = () => ({}), name, remake }) {
   const { card, state, go } = usePage();
   const { size } = state;
   const format = formats.some(([key]) => key === state.format) ? state.format : formats[0][0];
-  const { status, start, cancel } = useJob();
+  const { status, start, cancel } = useJob("The service does not answer. Start the download again once it does.");
   const choose = (/** @type {string} */ chosen) => go({ format: chosen === formats[0][0] ? "" : chosen }, { replace: true });
-  const whole = async (/** @type {string} */ chosen) => {
-    const { operation, body } = await request();
+  const whole = async (/** @type {string} */ chosen, /** @type {AbortSignal} */ signal) => {
+    const { operation, body } = await request(signal);
     return { operation, body: { ...body, ...(size && !NATIVE.includes(chosen) ? { size } : {}), ...extra(chosen), format: chosen } };
   };
-  const download = async (/** @type {string} */ chosen) => {
+  const download = (/** @type {string} */ chosen) => {
     if (status.running) return; // its button keeps the focus meanwhile, so it is not disabled
     choose(chosen);
-    const blob = await start(whole(chosen));
-    if (blob) save(blob, `${name}.${chosen}`);
+    start(
+      (signal) => whole(chosen, signal),
+      (blob) => save(blob, `${name}.${chosen}`),
+    );
   };
   const native = card?.resolution ?? 64;
   const sizes = [128, 256, 512, 1024, size].filter((one, i, all) => (one > native || one === size) && one && all.indexOf(one) === i);
@@ -47,12 +49,12 @@ export function TakeHome({ formats, request, extra = () => ({}), name, remake })
     ${size && formats.some(([key]) => NATIVE.includes(key)) ? html`<p class="small-print">FITS keeps the model's own
       ${` ${native} × ${native} `}pixels.</p>` : null}
     <${JobStatus} status=${status} cancel=${cancel} what="The download" />
-    <${Code} make=${() => whole(format)} remake=${[...remake, format, size]}>
+    <${Code} make=${(/** @type {AbortSignal} */ signal) => whole(format, signal)} remake=${[...remake, format, size]}>
       <${Chips} label="Format" name="format" value=${format} options=${formats} onChange=${choose} /><//>
   </section>`;
 }
 
-/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[], children: any}} props */
+/** @param {{make: import("./job.js").MakeRequest, remake: (string | number | null)[], children: any}} props */
 function Code({ make, remake, children }) {
   const [open, setOpen] = useState(false);
   return html`<details class="code-details" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
@@ -61,7 +63,7 @@ function Code({ make, remake, children }) {
   </details>`;
 }
 
-/** @param {{make: () => Promise<import("../requests.js").Request>, remake: (string | number | null)[], children: any}} props */
+/** @param {{make: import("./job.js").MakeRequest, remake: (string | number | null)[], children: any}} props */
 function CodeText({ make, remake, children }) {
   const { say } = usePage();
   const [language, setLanguage] = useState("curl");

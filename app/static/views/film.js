@@ -3,16 +3,16 @@
 import { Chips, NumberField, Variety } from "../components/controls.js";
 import { NeedsSlots } from "../components/empty.js";
 import { Icon } from "../components/icons.js";
-import { JobStatus, useJob } from "../components/job.js";
+import { JobStatus, useMade } from "../components/job.js";
 import { Player } from "../components/player.js";
 import { TakeHome } from "../components/takehome.js";
 import { letter, useActs } from "../components/tile.js";
 import { Frames, placeOf } from "../film.js";
-import { Link, useSettled, usePage } from "../page.js";
+import { Link, usePage } from "../page.js";
 import { latentOf } from "../pictures.js";
 import { blend, formatPoints } from "../point.js";
 import { filmRequest } from "../requests.js";
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect } from "../vendor/preact-htm.js";
 
 /** @type {[string, string][]} */
 const FORMATS = [
@@ -39,27 +39,22 @@ function FilmOfSlots() {
   const { state, setting, card, go } = usePage();
   const { slots, frames: count, curve, loop, fps } = state;
   const space = card?.num_ws ? state.space : "";
-  const request = () =>
-    filmRequest(setting, slots, { frames: count, curve, space, loop, fps }, (point) => latentOf(setting, point));
+  const request = (/** @type {AbortSignal} */ signal) =>
+    filmRequest(setting, slots, { frames: count, curve, space, loop, fps }, (point) => latentOf(setting, point, signal));
   const size = Math.max(PREVIEW, Math.min(256, card?.resolution ?? 0));
-  const key = useSettled(
-    [setting.model, setting.psi, formatPoints(slots), count, curve, space, loop, size, card !== null].join(" "),
-    250,
-  );
-  const [frames, setFrames] = useState(/** @type {Frames | null} */ (null));
-  const { status, start, cancel } = useJob();
-  const make = async () => {
-    setFrames(null);
-    const archive = await start(request().then(({ operation, body }) => ({ operation, body: { ...body, format: "zip", size } })));
-    if (archive) setFrames(await Frames.of(archive));
+  const key = [setting.model, setting.psi, formatPoints(slots), count, curve, space, loop].join(" ");
+  const preview = async (/** @type {AbortSignal} */ signal) => {
+    const { operation, body } = await request(signal);
+    return { operation, body: { ...body, format: "zip", size } };
   };
-  useEffect(() => void (card && make()), [key]);
+  const film = useMade(card ? `${key} ${size}` : "", preview, Frames.of);
+  useEffect(() => () => film.value?.close(), [film.value]);
   const describe = (/** @type {number} */ frame) => inWords(placeOf(frame, count, slots.length, loop), frame, count);
   return html`<div class="film">
     <div class="stack film-side">
-      <${Player} frames=${frames} index=${state.frame} fps=${fps} stops=${slots.length} loop=${loop} size=${size}
+      <${Player} frames=${film.value} index=${state.frame} fps=${fps} stops=${slots.length} loop=${loop} size=${size}
         describe=${describe} onIndex=${(frame) => go({ frame }, { replace: true })} />
-      <${JobStatus} status=${status} cancel=${cancel} what="The film" retry=${make} />
+      <${JobStatus} status=${film.status} cancel=${film.cancel} what="The film" retry=${film.make} />
     </div>
     <div class="stack film-side">
       <${FrameActs} />

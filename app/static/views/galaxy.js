@@ -36,7 +36,7 @@ export function Galaxy() {
   const drawn = useMemo(() => fits.value && latentsOfFits(fits.value).className, [fits.value]);
   const className = classOf(point, fits.error ? undefined : drawn);
   const near = neighbours(point, className, 0, NEIGHBOURS, NEIGHBOUR_STEP, "near", card);
-  const request = () => galaxyRequest(setting, point, (one) => latentOf(setting, one));
+  const request = (/** @type {AbortSignal} */ signal) => galaxyRequest(setting, point, (one) => latentOf(setting, one, signal));
   return html`<div class="view">
     <div class="galaxy-page">
       <${Figure} point=${point} fits=${fits} />

@@ -4,16 +4,16 @@ import { Variety } from "../components/controls.js";
 import { NeedsSlots } from "../components/empty.js";
 import { move } from "../components/grid.js";
 import { Icon } from "../components/icons.js";
-import { JobStatus, useJob } from "../components/job.js";
+import { JobStatus, useMade } from "../components/job.js";
 import { Layers } from "../components/layers.js";
 import { TakeHome } from "../components/takehome.js";
 import { Tile, letter } from "../components/tile.js";
 import { unzip } from "../formats/zip.js";
-import { Link, useSettled, usePage } from "../page.js";
+import { Link, usePage } from "../page.js";
 import { latentOf } from "../pictures.js";
 import { anySeed, formatPoint, formatPoints, mixPoint, nameOf, seedPoint } from "../point.js";
 import { mixRequest } from "../requests.js";
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useMemo } from "../vendor/preact-htm.js";
 
 /** @typedef {import("../point.js").Point} Point */
 
@@ -53,34 +53,50 @@ function MixOfSlots() {
   const layers = state.layers.length
     ? state.layers.filter((layer) => layer < card.num_ws)
     : [...card.layers.middle, ...card.layers.fine];
-  const request = () => mixRequest(setting, rows, columns, layers, (point) => latentOf(setting, point));
-  const key = useSettled([setting.model, setting.psi, formatPoints(rows), formatPoints(columns), layers].join(" "), 250);
-  const { status, start, cancel } = useJob();
-  const [cells, setCells] = useState(/** @type {Map<string, string>} */ (new Map()));
-  const make = async () => {
-    const archive = await start(
-      request().then(({ operation, body }) => ({ operation, body: { ...body, headers: false, format: "zip", size: CELL } })),
-    );
-    // Without an archive no cells: those of the grid before must not stay under the new names.
-    const files = archive ? [...(await unzip(archive))] : [];
-    const pictures = files.filter(([name]) => name.startsWith("cell-"));
-    setCells(new Map(pictures.map(([name, blob]) => [name, URL.createObjectURL(blob)])));
+  const request = (/** @type {AbortSignal} */ signal) =>
+    mixRequest(setting, rows, columns, layers, (point) => latentOf(setting, point, signal));
+  const key = [setting.model, setting.psi, formatPoints(rows), formatPoints(columns), layers].join(" ");
+  const preview = async (/** @type {AbortSignal} */ signal) => {
+    const { operation, body } = await request(signal);
+    return { operation, body: { ...body, headers: false, format: "zip", size: CELL } };
   };
-  useEffect(() => void make(), [key]);
-  useEffect(() => () => cells.forEach((url) => URL.revokeObjectURL(url)), [cells]);
+  // Each under the name of its galaxy: one that the grid has already is shown until its new picture is there, any other is not.
+  const name = (/** @type {Point} */ row, /** @type {Point} */ column) =>
+    `${setting.model} ${formatPoint(mixPoint(row, column, layers))}`;
+  const read = async (/** @type {Blob} */ archive) => {
+    const files = await unzip(archive);
+    const cells = rows.flatMap((row, r) => columns.map((column, c) => ({ of: name(row, column), file: files.get(fileOf(r, c)) })));
+    return new Map(cells.flatMap(({ of, file }) => (file ? [[of, file]] : [])));
+  };
+  const grid = useMade(key, preview, read);
+  const cells = useAddresses(grid.before);
   return html`<div class="stack wide-stack">
     <div class="toolbar"><${Layers} card=${card} chosen=${layers}
       onChange=${(chosen) => chosen.length && go({ layers: chosen })} /><${Variety} /></div>
-    <${MixTable} busy=${status.running} status=${html`<${JobStatus} status=${status} cancel=${cancel} what="The grid"
-      retry=${make} />`} rows=${rows} columns=${columns} layers=${layers} cells=${cells} />
+    <${MixTable} busy=${grid.working} status=${html`<${JobStatus} status=${grid.status} cancel=${grid.cancel} what="The grid"
+      retry=${grid.make} />`} rows=${rows} columns=${columns} layers=${layers}
+        picture=${(row, column) => cells.get(name(row, column)) ?? null} />
     <${TakeHome} formats=${FORMATS} request=${request} name=${`${setting.model.replace("@", "-")}-mix`} remake=${[key]} />
   </div>`;
 }
 
-/**
- * @param {{rows: Point[], columns: Point[], layers: number[], cells: Map<string, string>, busy: boolean, status: any}} props
- */
-function MixTable({ rows, columns, layers, cells, busy, status }) {
+/** In the archive of a grid. @param {number} row @param {number} column */
+function fileOf(row, column) {
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  return `cell-${two(row)}-${two(column)}.png`;
+}
+
+/** Addresses of files, for as long as these are shown. @param {Map<string, Blob> | null} files @returns {Map<string, string>} */
+function useAddresses(files) {
+  const found = useMemo(() => new Map([...(files ?? [])].map(([name, file]) => [name, URL.createObjectURL(file)])), [files]);
+  useEffect(() => () => found.forEach((address) => URL.revokeObjectURL(address)), [found]);
+  return found;
+}
+
+/** @typedef {(row: Point, column: Point) => string | null} Picture address of a cell's picture, null where it is not there yet */
+
+/** @param {{rows: Point[], columns: Point[], layers: number[], picture: Picture, busy: boolean, status: any}} props */
+function MixTable({ rows, columns, layers, picture, busy, status }) {
   return html`<div class="mix-scroll" tabindex="0" role="region" aria-label="Grid of mixes">
     <table class=${busy ? "mix-table busy" : "mix-table"} onKeyDown=${move}
       style=${{ "--columns": columns.length }}>
@@ -91,22 +107,21 @@ function MixTable({ rows, columns, layers, cells, busy, status }) {
         </th>`)}
       </tr></thead>
       <tbody>${rows.map((row, r) => html`<${MixRow} key=${`${r} ${formatPoint(row)}`} row=${row} index=${r}
-        columns=${columns} layers=${layers} cells=${cells} />`)}</tbody>
+        columns=${columns} layers=${layers} picture=${picture} />`)}</tbody>
     </table>
   </div>`;
 }
 
-/** @param {{row: Point, index: number, columns: Point[], layers: number[], cells: Map<string, string>}} props */
-function MixRow({ row, index, columns, layers, cells }) {
-  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const cell = (/** @type {number} */ c) => {
-    const url = cells.get(`cell-${two(index)}-${two(c)}.png`) ?? null;
+/** @param {{row: Point, index: number, columns: Point[], layers: number[], picture: Picture}} props */
+function MixRow({ row, index, columns, layers, picture }) {
+  const source = (/** @type {Point} */ column) => {
+    const url = picture(row, column);
     return { key: url ?? "", load: () => Promise.resolve({ url }) };
   };
   return html`<tr>
     <th scope="row"><${Tile} point=${row} name=${`${letter(index)} · ${short(row)}`} /></th>
     ${columns.map((column, c) => html`<td key=${c}>
-      <${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(index)} × ${c + 1}`} source=${cell(c)} />
+      <${Tile} point=${mixPoint(row, column, layers)} name=${`${letter(index)} × ${c + 1}`} source=${source(column)} />
     </td>`)}
   </tr>`;
 }

@@ -48,7 +48,8 @@ function SumOfSlots() {
   const key = [setting.model, setting.psi, formatPoints(slots), weights.join(), space].join(" ");
   const weigh = (/** @type {number} */ index, /** @type {number} */ weight) =>
     go({ weights: weights.map((one, i) => (i === index ? weight : one)) }, { replace: true });
-  const request = () => sumRequest(setting, slots, weights, inZ ? "z" : "", (one) => latentOf(setting, one));
+  const request = (/** @type {AbortSignal} */ signal) =>
+    sumRequest(setting, slots, weights, inZ ? "z" : "", (one) => latentOf(setting, one, signal));
   const result = useRest({ key, point, alt: `Synthetic galaxy: ${describe(point)}${inZ ? ", added in z" : ""}`,
     source: inZ ? { key, load: (/** @type {AbortSignal} */ signal) => pictureOf(request, key, LARGE, signal) } : undefined });
   return html`<div class="sum">
