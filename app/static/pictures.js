@@ -1,8 +1,8 @@
 /** Galaxies as pictures: each is asked for once, a few at a time, as long as somebody looks, and kept. */
 
 import { ask, bodyOf } from "./api.js";
-import { column, readFits } from "./formats/fits.js";
 import { provenance } from "./formats/png.js";
+import { latentFrom, readGalaxy } from "./galaxyfile.js";
 import { quick } from "./jobs.js";
 import { atomOf, formatPoint } from "./point.js";
 import { galaxyRequest, plainLatent } from "./requests.js";
@@ -40,9 +40,12 @@ export function pictureOf(request, key, size, signal) {
   return drawn(`${key} ${size}`, async (until) => made(await request(until), "png", size, until), signal);
 }
 
-/** The FITS file of a galaxy. @param {Setting} setting @param {Point} point @param {AbortSignal} signal @returns {Promise<Blob>} */
-export function fitsOf(setting, point, signal) {
-  return fetchGalaxy(setting, point, "fits", null, signal);
+/**
+ * The FITS file of a galaxy.
+ * @param {Setting} setting @param {Point} point @param {AbortSignal} signal @returns {Promise<import("./galaxyfile.js").GalaxyFile>}
+ */
+export async function fileOf(setting, point, signal) {
+  return readGalaxy(await fetchGalaxy(setting, point, "fits", null, signal));
 }
 
 /**
@@ -53,32 +56,8 @@ export function fitsOf(setting, point, signal) {
  * @returns {Promise<import("./requests.js").Latent>}
  */
 export async function latentOf(setting, point, signal) {
-  const read = async (/** @type {AbortSignal} */ until) => latentIn(await (await fitsOf(setting, point, until)).arrayBuffer());
+  const read = async (/** @type {AbortSignal} */ until) => latentFrom(await fileOf(setting, point, until));
   return plainLatent(point) ?? latents.get(`${setting.model} ${formatPoint(point)}`, read, signal);
-}
-
-/**
- * What latents a FITS file of one galaxy holds.
- * @param {ArrayBuffer} bytes
- * @returns {{z?: number[], w?: number[][], className?: string}}
- */
-export function latentsOfFits(bytes) {
-  const table = readFits(bytes).find((hdu) => hdu.value("EXTNAME") === "LATENTS");
-  if (!table) return {};
-  const [z, w] = ["Z", "W"].map((name) => /** @type {number[] | undefined} */ (column(table, name)?.[0]));
-  const field = Array.from({ length: table.value("TFIELDS") }, (_, i) => i + 1).find((i) => table.value(`TTYPE${i}`) === "W");
-  const dims = /\((\d+),(\d+)\)/.exec(field ? (table.value(`TDIM${field}`) ?? "") : "");
-  const width = dims ? Number(dims[1]) : (w?.length ?? 0);
-  const className = /** @type {string | undefined} */ (column(table, "CLASS")?.[0]) || undefined;
-  return { z, className, w: w && Array.from({ length: w.length / width }, (_, i) => w.slice(i * width, (i + 1) * width)) };
-}
-
-/** @param {ArrayBuffer} bytes @returns {import("./requests.js").Latent} */
-function latentIn(bytes) {
-  const { z, w } = latentsOfFits(bytes);
-  if (w) return { w: w.every((row) => row.every((value, i) => value === w[0][i])) ? w[0] : w };
-  if (z) return { z };
-  throw new Error("the service gave no latents with this galaxy");
 }
 
 /** @param {string} key @param {(signal: AbortSignal) => Promise<Blob>} fetched @param {AbortSignal} signal @returns {Promise<Picture>} */

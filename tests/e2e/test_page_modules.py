@@ -121,7 +121,7 @@ def test_fits_tables_are_read_as_astropy_reads_them(run: Run) -> None:
 
 def test_what_is_no_fits_is_refused(run: Run) -> None:
     body = f"try {{ m.readFits({BYTES}); }} catch (e) {{ return e.message; }}"
-    assert run("formats/fits.js", body, base64.b64encode(b"x" * 4000).decode()) == "this is no FITS file"
+    assert run("formats/fits.js", body, base64.b64encode(b"x" * 4000).decode()) == "it is no FITS file"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -127,6 +127,23 @@ def test_a_frame_that_is_damaged_is_told_in_its_place(visit: Visit) -> None:
         expect(told).to_have_count(count)
 
 
+@pytest.mark.parametrize("blocks", [0, 3])
+def test_a_damaged_fits_file_is_told_in_words(visit: Visit, blocks: int) -> None:
+    """One that is none, and one that ends early."""
+    whole = get(f"{visit.base}/v1/galaxies/{visit.service.model}/42.fits").content
+    damaged = whole[: blocks * 2880] or b"x" * 9000
+    visit.page.route("**/42.fits*", lambda route: route.fulfill(body=damaged, content_type="application/fits"))
+    visit.page.goto(f"{visit.base}/?view=galaxy&at=42&look=pixels")
+    told = visit.page.get_by_text("The FITS file of this galaxy is damaged: it ")
+    expect(told).to_have_count(2)
+    expect(visit.page.get_by_role("heading", name="Galaxy 42", level=1)).to_be_visible()
+    expect(visit.page.locator(".one-row img")).to_have_count(6)
+    visit.page.unroute("**/42.fits*")
+    visit.button("Try again")
+    expect(visit.page.locator(".pixel-well canvas")).to_be_visible()
+    expect(told).to_have_count(0)
+
+
 def test_a_service_with_keys_is_given_one_and_never_in_an_address(visit: Visit) -> None:
     keys: list[str | None] = []
 

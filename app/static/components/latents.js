@@ -1,19 +1,18 @@
 /** The numbers behind a galaxy: drawn, copied, saved. */
 
 import { usePage } from "../page.js";
-import { latentsOfFits } from "../pictures.js";
+import { latentFrom, sameForAll } from "../galaxyfile.js";
 import { formatPoint } from "../point.js";
-import { html, useMemo } from "../vendor/preact-htm.js";
+import { html } from "../vendor/preact-htm.js";
 import { save } from "./takehome.js";
 
-/** @param {{fits: {value: ArrayBuffer | null, error: string}, point: import("../point.js").Point}} props */
+/** @param {{fits: {value: import("../galaxyfile.js").GalaxyFile | null, error: string}, point: import("../point.js").Point}} props */
 export function Latents({ fits, point }) {
   const { say, setting } = usePage();
-  const found = useMemo(() => (fits.value ? latentsOfFits(fits.value) : null), [fits.value]);
+  const found = fits.value;
   if (fits.error) return html`<p class="error">${fits.error}</p>`;
   if (!found) return html`<p class="soft latents-space">…</p>`;
-  const same = found.w?.every((row) => row.every((value, i) => value === found.w?.[0][i]));
-  const json = () => JSON.stringify(found.w ? { w: same ? found.w[0] : found.w } : { z: found.z });
+  const json = () => JSON.stringify(latentFrom(found));
   const copy = () =>
     navigator.clipboard.writeText(json()).then(
       () => say("Copied"),
@@ -22,7 +21,7 @@ export function Latents({ fits, point }) {
   return html`<div class="stack latents-space">
     ${found.z ? html`<${Bars} name="z" values=${found.z} says="drawn from the seed" />` : null}
     ${found.w ? html`<${Bars} name="w" values=${found.w[0]}
-      says=${same ? `the same for all ${found.w.length} layers` : `layer 0 of ${found.w.length}`} />` : null}
+      says=${sameForAll(found.w) ? `the same for all ${found.w.length} layers` : `layer 0 of ${found.w.length}`} />` : null}
     <div class="row"><button class="button small" onClick=${copy}>Copy as a latent</button>
       <button class="button small" onClick=${() => save(new Blob([JSON.stringify({ model: setting.model,
         point: formatPoint(point), z: found.z, w: found.w })]), "latents.json")}>Download JSON</button></div>

@@ -1,36 +1,33 @@
 /** The pixels of a FITS file: bands, stretch, colour map, read-out. */
 
 import { MAPS, STRETCHES, channels, levels, paint } from "../colour.js";
-import { images, readFits } from "../formats/fits.js";
 import { usePage } from "../page.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { Chips, Slider } from "./controls.js";
 
 /** @typedef {import("../formats/fits.js").FitsImage} FitsImage */
 
-/** The picture, with a read-out below. @param {{bytes: ArrayBuffer, label: string}} props */
-export function Pixels({ bytes, label }) {
-  const { all, shown } = useBands(bytes);
-  return html`<${Canvas} bands=${all} shown=${shown} label=${label} />`;
+/** The picture, with a read-out below. @param {{file: import("../galaxyfile.js").GalaxyFile, label: string}} props */
+export function Pixels({ file, label }) {
+  const shown = useBands(file.bands);
+  return html`<${Canvas} bands=${file.bands} shown=${shown} label=${label} />`;
 }
 
-/** How the picture is shown, and the file's header. @param {{bytes: ArrayBuffer}} props */
-export function PixelLook({ bytes }) {
-  const { all, shown, hdus } = useBands(bytes);
-  return html`<${Look} bands=${all} shown=${shown} />
+/** How the picture is shown, and the file's header. @param {{file: import("../galaxyfile.js").GalaxyFile}} props */
+export function PixelLook({ file }) {
+  const shown = useBands(file.bands);
+  return html`<${Look} bands=${file.bands} shown=${shown} />
     <details><summary>FITS header</summary><pre class="fits-header" tabindex="0"
-      aria-label="FITS header">${headerText(hdus)}</pre></details>`;
+      aria-label="FITS header">${headerText(file.hdus)}</pre></details>`;
 }
 
-/** @param {ArrayBuffer} bytes */
-function useBands(bytes) {
+/** Those that are shown. @param {FitsImage[]} all */
+function useBands(all) {
   const { state, card } = usePage();
-  const hdus = useMemo(() => readFits(bytes), [bytes]);
-  const all = useMemo(() => images(hdus), [hdus]);
   const display = card ? card.display : true;
   const colour = useMemo(() => channels(all, display), [all, display]);
   const chosen = all.filter((band) => band.name === state.band);
-  return { hdus, all, shown: chosen.length ? chosen : colour };
+  return chosen.length ? chosen : colour;
 }
 
 /** @param {{bands: FitsImage[], shown: FitsImage[], label: string}} props */

@@ -11,14 +11,15 @@ const CARD = 80;
 
 /** @param {ArrayBuffer} bytes @returns {Hdu[]} */
 export function readFits(bytes) {
-  if (bytes.byteLength < BLOCK || !text(bytes, 0, 6).startsWith("SIMPLE")) throw new Error("this is no FITS file");
+  if (bytes.byteLength < BLOCK || !text(bytes, 0, 6).startsWith("SIMPLE")) throw new Error("it is no FITS file");
   const found = [];
   for (let at = 0; at + BLOCK <= bytes.byteLength;) {
     const cards = header(bytes, at);
     const value = lookup(cards);
     const start = at + Math.ceil((cards.length + 1) / (BLOCK / CARD)) * BLOCK;
     const size = dataSize(value);
-    found.push({ cards, value, data: new DataView(bytes, start, Math.min(size, bytes.byteLength - start)) });
+    if (!(start + size <= bytes.byteLength)) throw new Error("it ends before its data do");
+    found.push({ cards, value, data: new DataView(bytes, start, size) });
     at = start + Math.ceil(size / BLOCK) * BLOCK;
   }
   return found;
@@ -102,7 +103,7 @@ function header(bytes, at) {
         : { keyword, value: null, comment: line.slice(8).trimEnd() },
     );
   }
-  throw new Error("a header of this FITS file has no END");
+  throw new Error("a header has no END");
 }
 
 /** @param {string} field what follows "= " */

@@ -8,10 +8,10 @@ import { ModelFiles } from "../components/servicefile.js";
 import { TakeHome } from "../components/takehome.js";
 import { GalaxyImage, useActs } from "../components/tile.js";
 import { Link, useLoaded, usePage } from "../page.js";
-import { fitsOf, latentOf, latentsOfFits } from "../pictures.js";
+import { fileOf, latentOf } from "../pictures.js";
 import { MAX_SEED, NEIGHBOUR_STEP, atomOf, classLabel, describe, formatPoint, nameOf, seedPoint } from "../point.js";
 import { galaxyRequest } from "../requests.js";
-import { html, useMemo } from "../vendor/preact-htm.js";
+import { html } from "../vendor/preact-htm.js";
 import { Neighbours, classOf, neighbours } from "./similar.js";
 
 const LARGE = 512;
@@ -28,19 +28,19 @@ export function Galaxy() {
   const text = formatPoint(point);
   const atom = atomOf(point);
   const loaded = useLoaded(
-    async (signal) => ({ of: text, bytes: await (await fitsOf(setting, point, signal)).arrayBuffer() }),
+    async (signal) => ({ of: text, file: await fileOf(setting, point, signal) }),
     [setting.model, setting.psi, text],
   );
   // Another galaxy's pixels and latents never stand under this one's name.
-  const fits = { ...loaded, value: loaded.value?.of === text ? loaded.value.bytes : null };
-  const drawn = useMemo(() => fits.value && latentsOfFits(fits.value).className, [fits.value]);
+  const fits = { ...loaded, value: loaded.value?.of === text ? loaded.value.file : null };
+  const drawn = fits.value && fits.value.className;
   const className = classOf(point, fits.error ? undefined : drawn);
   const near = neighbours(point, className, 0, NEIGHBOURS, NEIGHBOUR_STEP, "near", card);
   const request = (/** @type {AbortSignal} */ signal) => galaxyRequest(setting, point, (one) => latentOf(setting, one, signal));
   return html`<div class="view">
     <div class="galaxy-page">
       <${Figure} point=${point} fits=${fits} />
-      ${state.look === "pixels" && fits.value ? html`<div class="panel galaxy-look"><${PixelLook} bytes=${fits.value} />
+      ${state.look === "pixels" && fits.value ? html`<div class="panel galaxy-look"><${PixelLook} file=${fits.value} />
         </div>` : null}
       <div class="view-head galaxy-head">
           <${Steps} atom=${atom} />
@@ -86,7 +86,7 @@ function PixelsOf({ fits, point }) {
   if (fits.error)
     return html`<span class="well failed"><span class="failed-text">${fits.error}</span>
       ${fits.retry ? html`<button class="button small" onClick=${fits.retry}>Try again</button>` : null}</span>`;
-  return fits.value ? html`<${Pixels} bytes=${fits.value} label=${describe(point)} />` : html`<span class="well loading"></span>`;
+  return fits.value ? html`<${Pixels} file=${fits.value} label=${describe(point)} />` : html`<span class="well loading"></span>`;
 }
 
 /** Earlier and later seed, where the galaxy is a seed's. */
