@@ -81,7 +81,7 @@ def _planes(product: Product, band: int) -> Iterator[bytes]:
 
 
 def _latents_dtype(product: Product) -> np.dtype[Any]:
-    """Columns of LATENTS: NAME and SEED, CLASS where the model has classes, SCORE and SCORE_SD, Z and W where the product has them.
+    """Columns of LATENTS: NAME, SEED, CLASS where the model has classes, SCORE and SCORE_SD, Z and W where the product has them.
 
     CLASS is as wide as the model's longest, so that tables of one model can be put together.
     """
