@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from galaxies.errors import BadInput
-from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, client_of, deliver, interruptible, say
+from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, check_output, client_of, deliver, interruptible, say
 from galsynth.client.options import check_suffix, format_of, formats
 
 NATIVE = ("fits", "npz")
@@ -27,7 +27,13 @@ class Asked:
 
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; its suffix is the format; - is standard output."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write; its suffix is the format; - is standard output.",
+            dir_okay=False,
+            readable=False,
+        ),
     ] = None
     format: Annotated[str | None, typer.Option(metavar="FORMAT")] = None
     model: Annotated[str | None, typer.Option(help="NAME or NAME@VERSION. [default: the service's]", metavar="MODEL")] = None
@@ -115,6 +121,8 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
     if output is None and not asked.no_wait:
         endings = ", ".join(f".{each}" for each in formats(name))
         raise BadInput(f"where to? name a file, -o FILE ({endings}), or -o - for standard output, or --no-wait", field="output")
+    if not asked.no_wait:
+        check_output(output)
     format_ = body.pop("format", None)
     if output is not None and output != STDOUT:
         format_ = format_ or format_of(name, output)

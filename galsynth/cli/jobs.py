@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from galsynth.cli.service import AsJson, Quiet, Url, client_of, deliver, interruptible, say
+from galsynth.cli.service import AsJson, Quiet, Url, check_output, client_of, deliver, interruptible, say
 from galsynth.cli.tables import job_view, jobs_table
 from galsynth.client.blocking import Job
 
 app = typer.Typer(no_args_is_help=True, help="Jobs of a running service: look, wait, fetch, cancel.")
 Id = Annotated[str, typer.Argument(help="Id of the job.", metavar="ID")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="File to write; - is standard output.", dir_okay=False, readable=False)
+]
 
 
 @app.command("list")
@@ -47,12 +50,13 @@ def show_job(job_id: Id, url: Url = None, as_json: AsJson = False) -> None:
 @app.command("fetch")
 def fetch_job(
     job_id: Id,
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - is standard output.")],
+    output: Output,
     url: Url = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Wait for a job and write its result. Ctrl-C, SIGTERM or SIGHUP ends the waiting, not the job."""
+    check_output(output)
     with interruptible():
         deliver(client_of(url, progress=not quiet).job(job_id), output, as_json=as_json)
 

@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from galaxies.errors import BadInput
 from galsynth.cli.streams import writing
 from galsynth.cli.tables import made
 from galsynth.client.blocking import Client, Job
@@ -58,6 +59,17 @@ def interruptible() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse to write the bytes of a result into a terminal.
+
+    Raises
+    ------
+    BadInput : ``output`` is standard output, and that is a terminal.
+    """
+    if output == STDOUT and sys.stdout.isatty():
+        raise BadInput("a result is no text for a terminal: name a file, -o FILE, or send it on, -o - | PROGRAM", field="output")
 
 
 def deliver(job: Job, output: Path, *, as_json: bool) -> None:

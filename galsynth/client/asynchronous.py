@@ -283,4 +283,5 @@ class AsyncOrder:
     async def save(self, path: str | Path) -> Path:
         """Write a file in the format of its suffix."""
         path = Path(path)
-        return await (await self.submit(self._wanted.format_for(path))).save(path)
+        async with await self.submit(self._wanted.format_for(path)) as job:
+            return await job.save(path)

@@ -310,4 +310,5 @@ class Order:
         WrongFormat : the operation has no such format.
         """
         path = Path(path)
-        return self.submit(self._wanted.format_for(path)).save(path)
+        with self.submit(self._wanted.format_for(path)) as job:
+            return job.save(path)

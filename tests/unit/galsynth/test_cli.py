@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -188,6 +189,25 @@ def test_a_job_whose_file_cannot_be_written_is_cancelled(monkeypatch: pytest.Mon
     done = asking(service, monkeypatch, "generate", "42", "-o", str(tmp_path / "missing" / "x.png"))
     assert isinstance(done.exception, BadInput)
     assert service.asked == [SENT, CANCELLED]
+
+
+@pytest.mark.parametrize("command", [["generate", "42"], ["jobs", "fetch", JOB["id"]]])
+@pytest.mark.parametrize("folder", [".", "/tmp"])
+def test_a_folder_is_no_file_and_is_named(command: list[str], folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    done = asking(service, monkeypatch, *command, "-o", folder)
+    assert (done.exit_code, service.asked) == (2, [])
+    assert f"'{folder}' is a directory" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["generate", "42"], ["jobs", "fetch", JOB["id"]]])
+def test_no_result_is_written_into_a_terminal(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    monkeypatch.setattr("galsynth.cli.service.sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    done = asking(service, monkeypatch, *command, "-o", "-")
+    assert isinstance(done.exception, BadInput)
+    assert "terminal" in str(done.exception)
+    assert service.asked == []
 
 
 def test_a_suffix_of_another_format_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

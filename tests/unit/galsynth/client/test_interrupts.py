@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import traceback
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -90,6 +93,26 @@ def test_an_error_of_the_service_cancels_nothing(asynchronous: bool) -> None:
         service.waited_for(asynchronous=asynchronous)
     assert service.asked == [SENT, WAITED]
     assert caught.value.job_id == JOB["id"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_nobody_who_cannot_reach_the_service_reads_the_insides_of_http(asynchronous: bool) -> None:
+    with pytest.raises(Unreachable) as caught:
+        Service(interrupt=httpx.ConnectError("gone")).waited_for(asynchronous=asynchronous)
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback (most recent call last)") == 1
+
+
+@pytest.mark.parametrize("path", [".", "folder", "missing/x.png"])
+def test_a_file_that_cannot_be_written_is_named_as_given_and_its_job_cancelled(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    service = Service()
+    with pytest.raises(OSError, match=f": {re.escape(repr(path))}\n") as caught:
+        service.client().generate(seeds=[1]).save(path)
+    assert caught.value.filename == path
+    assert service.asked == [SENT, CANCELLED]
 
 
 def interrupted(*_: object) -> None:

@@ -131,9 +131,28 @@ def test_a_damaged_model_is_no_reason_to_try_again() -> None:
 
 
 def test_who_was_never_reached_is_given_up_soon_and_the_message_says_what_to_do() -> None:
-    flow = protocol().submit("generate", {})
+    flow = Protocol("http://127.0.0.1:8000", Retry()).submit("generate", {})
     with pytest.raises(Unreachable, match="galsynth up"):
         drive(flow, httpx.ConnectError("refused"), httpx.ConnectError("refused"))
+
+
+@pytest.mark.parametrize(
+    ("base", "reason", "end"),
+    [
+        ("http://127.0.0.1:8000", "refused", "(refused); start one on this machine: galsynth up"),
+        ("http://[::1]", "refused", "(refused); start one on this machine: galsynth up"),
+        ("http://localhost:8000/galaxies", "refused", "(refused); start one on this machine: galsynth up"),
+        ("http://galaxies.example", "no such name", "(no such name)"),
+        ("http://192.0.2.1", "refused", "(refused)"),
+        ("https://127.0.0.1:8000", "refused", "(refused)"),
+        ("https://s:8000/x", "[SSL: WRONG_VERSION_NUMBER]", "; what answers there speaks no TLS: try http://s:8000/x"),
+    ],
+)
+def test_the_message_says_what_to_do_where_that_can_be_known(base: str, reason: str, end: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        drive(Protocol(base, Retry(tries=1)).models(), httpx.ConnectError(reason))
+    assert str(caught.value).startswith(f"no galsynth service answers at {base} ({reason})")
+    assert str(caught.value).endswith(end)
 
 
 def test_a_service_that_restarts_is_waited_for() -> None:
