@@ -15,6 +15,7 @@ from galaxies.errors import BadInput
 from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, check_output, client_of, deliver, interruptible, say
 from galsynth.client.options import check_suffix, format_of, formats
 
+NOISES = ("const", "none")
 NATIVE = ("fits", "npz")
 """Formats that hold the network's own pixels."""
 DISPLAY = ("size", "resample", "stretch")
@@ -68,11 +69,16 @@ class Asked:
     as_json: AsJson = False
 
     def fields(self) -> dict[str, Any]:
-        """The options that are fields of the request, as the contract has them."""
+        """The options that are fields of the request, as the contract has them.
+
+        Raises
+        ------
+        BadInput : a noise that is none.
+        """
         found: dict[str, Any] = {name: getattr(self, name) for name in ("model", "truncation", "size", "format")}
         found["score"] = self.score or None
         if self.noise is not None:
-            found["noise"] = {"seed": int(self.noise)} if self.noise.isdecimal() else self.noise
+            found["noise"] = _noise(self.noise)
         if self.stretch is not None:
             found["stretch"] = {"kind": self.stretch}
         return {name: value for name, value in found.items() if value is not None}
@@ -136,6 +142,14 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
             say(job, as_json=asked.as_json)
         else:
             deliver(job, output or STDOUT, as_json=asked.as_json)
+
+
+def _noise(text: str) -> str | dict[str, int]:
+    if text.isdecimal():
+        return {"seed": int(text)}
+    if text not in NOISES:
+        raise BadInput(f"--noise {text!r} is neither {' nor '.join(NOISES)} nor a seed such as 7", field="noise")
+    return text
 
 
 def with_others(said: dict[str, Any], others: list[str]) -> dict[str, Any]:

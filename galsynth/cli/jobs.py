@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from galaxies.jobs import Phase
 from galsynth.cli.service import AsJson, Quiet, Url, check_output, client_of, deliver, interruptible, say
 from galsynth.cli.tables import job_view, jobs_table
 from galsynth.client.blocking import Job
@@ -23,7 +24,7 @@ Output = Annotated[
 
 @app.command("list")
 def list_jobs(
-    phase: Annotated[str | None, typer.Option(help="Only QUEUED, EXECUTING, COMPLETED, ERROR or ABORTED jobs.")] = None,
+    phase: Annotated[str | None, typer.Option(help=f"Only jobs in this phase: {', '.join(Phase)}.")] = None,
     operation: Annotated[str | None, typer.Option(help="Only jobs of this operation.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most jobs to list.")] = 50,
     url: Url = None,

@@ -36,12 +36,14 @@ def layers(text: str) -> str | list[int]:
 def _numbers(text: str, what: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:\s*-\s*(\d{1,10}))?\s*", part)
+        match = re.fullmatch(r"\s*(\d{1,20})(?:\s*-\s*(\d{1,20}))?\s*", part)
         if match is None:
             raise BadInput(f"{part.strip()!r} is no {what} and no range of {what}s such as 0-9", field=f"{what}s")
         first, last = int(match[1]), int(match[2] or match[1])
-        if first > last or last > MAX_SEED:
-            raise BadInput(f"{what}s {part.strip()} must rise within 0 … {MAX_SEED}", field=f"{what}s")
+        if last > MAX_SEED:
+            raise BadInput(f"{what} {last} is too large: {MAX_SEED} is the last", field=f"{what}s")
+        if first > last:
+            raise BadInput(f"{what}s {part.strip()} fall; a range rises, such as 0-9", field=f"{what}s")
         if last - first >= 100_000:
             raise BadInput(
                 f"{what}s {part.strip()} are {last - first + 1:,}; the service takes 10,000 at a time", field=f"{what}s"
@@ -72,7 +74,7 @@ def latent(text: str) -> dict[str, Any]:
 
 
 def latents(text: str) -> list[dict[str, Any]]:
-    """Several of `latent` with commas between (JSON ones: a JSON list).
+    """Several of `latent`, and ranges of seeds such as ``0-9``, with commas between (JSON ones: a JSON list).
 
     Raises
     ------
@@ -83,7 +85,14 @@ def latents(text: str) -> list[dict[str, Any]]:
             return [latent(json.dumps(each) if isinstance(each, dict) else str(each)) for each in json.loads(text)]
         except ValueError as error:
             raise BadInput(f"{text[:60]!r} is no JSON: {error}", field="latents") from None
-    return [latent(text)] if text.strip().startswith("{") else [latent(part) for part in text.split(",")]
+    if text.strip().startswith("{"):
+        return [latent(text)]
+    return [each for part in text.split(",") for each in _latents(part)]
+
+
+def _latents(part: str) -> list[dict[str, Any]]:
+    is_range = re.fullmatch(r"\s*\d+\s*-\s*\d+\s*", part)
+    return [{"seed": seed} for seed in seeds(part)] if is_range else [latent(part)]
 
 
 def terms(text: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import Annotated, Any
 
@@ -55,20 +56,23 @@ def verify_models(
     references: Annotated[list[str] | None, typer.Argument(help="NAME or NAME@VERSION …; everything without it.")] = None,
 ) -> None:
     """Check every file's digest and, where ONNX Runtime is installed, run each model once."""
-    process = subprocess.run([*python_module("models"), "verify", *(references or [])], env=_environ(), check=False)
+    process = _models("verify", *(references or []))
     raise typer.Exit(process.returncode if process.returncode >= 0 else 1)
 
 
-def _environ() -> dict[str, str]:
+def _models(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m models``; its messages are said in the name of this command."""
     settings = Settings.read()
-    return dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or str(settings.data_dir / "models")}
+    environ = dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or str(settings.data_dir / "models")}
+    command = [*python_module("models"), *arguments]
+    process = subprocess.run(command, env=environ, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    typer.echo(re.sub("^models: ", "galsynth: ", process.stderr, flags=re.MULTILINE), err=True, nl=False)
+    return process
 
 
 def _from_store(*arguments: str) -> tuple[dict[str, Any], int]:
-    """What ``python -m models`` answers, and its exit status; its own messages go to standard error."""
-    process = subprocess.run(
-        [*python_module("models"), *arguments], env=_environ(), stdout=subprocess.PIPE, text=True, check=False
-    )
+    """What ``python -m models`` answers, and its exit status."""
+    process = _models(*arguments, stdout=subprocess.PIPE)
     if not process.stdout:
         raise typer.Exit(process.returncode or 1)
     document: dict[str, Any] = json.loads(process.stdout)

@@ -58,8 +58,8 @@ def interpolate(
 
 @operation
 def mix(
-    rows: Annotated[str, typer.Option(help="Latents with commas between: 1,2,3:merger.", metavar="LATENTS")],
-    columns: Annotated[str, typer.Option(help="Latents with commas between.", metavar="LATENTS")],
+    rows: Annotated[str, typer.Option(help="Latents with commas between, and ranges of seeds: 1-3,7:merger.", metavar="LATENTS")],
+    columns: Annotated[str, typer.Option(help="As --rows.", metavar="LATENTS")],
     layers: Annotated[str, typer.Option(help="Layers of the columns: coarse, middle, fine, or 0,1,2 or 0-2.")] = "coarse",
     headers: Annotated[bool, typer.Option(help="The sources along the edges.")] = True,
 ) -> dict[str, Any]:
@@ -83,7 +83,11 @@ class SumCommand(typer.core.TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; what begins as a negative term does gets a space before its minus, which sums may have."""
-        return super().parse_args(ctx, [f" {each}" if re.match(r"-\s*(\d|mean)", each) else each for each in args])
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, [f" {each}" if re.match(r"-\s*(\d|mean)", each) else each for each in args])
+        if rest and not ctx.resilient_parsing:
+            ctx.fail(f"{' '.join(rest)!r} is beyond the sum: put all of it in quotes, such as '42 - 1234'")
+        return rest
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 
 from app.documents import ModelList
 from galaxies.errors import BadInput, BadModel, GalaxyError
+from galaxies.jobs import Phase
 from galsynth.cli import app
 from galsynth.cli.outcome import lines_of, status_of
 from galsynth.cli.service import interruptible
@@ -121,7 +122,7 @@ def test_a_damaged_model_fails_verification_and_is_named(tmp_path: Path) -> None
 def test_an_unknown_model_is_exit_status_3_and_the_others_are_listed(command: str) -> None:
     done = run("models", command, "no-such-model")
     assert done.returncode == 3
-    assert "there are" in done.stderr
+    assert re.match("galsynth: .*there are", done.stderr)
 
 
 TOLD = dict(re.findall(r"^\| (\d+) \| (.+) \|$", CLI_REFERENCE.read_text(), re.MULTILINE))
@@ -301,6 +302,30 @@ def test_options_of_pictures_are_refused_where_there_is_none(name: str, option: 
     result = CliRunner().invoke(app, ["generate", "42", *option, "-o", name])
     assert isinstance(result.exception, BadInput)
     assert "own pixels" in str(result.exception)
+
+
+def test_a_sum_without_quotes_is_told_to_have_them() -> None:
+    done = CliRunner().invoke(app, ["arithmetic", "42", "-", "1234", "-o", "x.png"], env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert "'- 1234' is beyond the sum: put all of it in quotes" in done.stderr
+
+
+def test_a_noise_that_is_none_is_told_what_there_is() -> None:
+    done = CliRunner().invoke(app, ["generate", "42", "--noise", "foo", "-o", "x.png"])
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception) == "--noise 'foo' is neither const nor none nor a seed such as 7"
+
+
+@pytest.mark.parametrize(("said", "noise"), [("const", "const"), ("none", "none"), ("7", {"seed": 7})])
+def test_noise_is_a_word_or_a_seed(said: str, noise: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    asking(service, monkeypatch, "generate", "42", "--no-wait", "--noise", said)
+    assert service.ordered["noise"] == noise
+
+
+def test_every_phase_that_jobs_can_be_listed_by_is_told() -> None:
+    shown = CliRunner().invoke(app, ["jobs", "list", "--help"], env={"COLUMNS": "200"}).output
+    assert all(phase in shown for phase in Phase)
 
 
 MIX = ["mix", "--rows", "1", "--columns", "2"]

@@ -32,6 +32,28 @@ def test_what_is_no_seed_is_refused(text: str) -> None:
         latents.seeds(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (str(MAX_SEED + 1), f"seed {MAX_SEED + 1} is too large: {MAX_SEED} is the last"),
+        ("99999999999", f"seed 99999999999 is too large: {MAX_SEED} is the last"),
+        ("7,3-1", "seeds 3-1 fall; a range rises, such as 0-9"),
+    ],
+)
+def test_a_seed_out_of_range_is_told_the_range(text: str, message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        latents.seeds(text)
+    assert str(caught.value) == message
+
+
+def test_latents_may_be_ranges_of_seeds() -> None:
+    assert latents.latents("1-3, 7:merger,mean") == [
+        *({"seed": seed} for seed in (1, 2, 3)),
+        {"seed": 7, "class": "merger"},
+        {"mean": True},
+    ]
+
+
 def test_layers_are_numbers_or_the_name_of_a_group() -> None:
     assert latents.layers("0,2-4") == [0, 2, 3, 4]
     assert latents.layers("fine") == "fine"
