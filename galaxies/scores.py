@@ -1,8 +1,4 @@
-"""Similarity scores: which scorer fits a model, what a scorer sees of an image, and what it says.
-
-A scorer sees the mean of an image's bands as whole grey levels at its own side. Images of another side are averaged down over
-areas or enlarged (bicubic); fluxes are brought from the model's normalisation to the scorer's first.
-"""
+"""Similarity scores: which scorer fits a model, and what it says of images; `galaxies.seen` is what it sees of them."""
 
 from __future__ import annotations
 
@@ -11,12 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from galaxies.area import area_average
 from galaxies.cards import BEST_SCORE, LOWEST_SCORE, ModelCard, ScorerCard
 from galaxies.errors import Unsupported
-from galaxies.pixels import physical, signed_from_physical, signed_from_uint8, uint8_from_signed
 
 Floats = NDArray[np.float32]
 
@@ -66,28 +59,3 @@ def choose(scorers: Sequence[ScorerCard], wanted: str | None, card: ModelCard) -
     there = ", ".join(one.reference for one in scorers) or "none"
     what = "no scorer is published" if wanted is None else f"scorer {wanted!r} is unknown; there are {there}"
     raise Unsupported(f"{what}; {need}. Leave score out, or publish one with `python -m training publish`", field="/score")
-
-
-def seen(images: Floats, card: ModelCard, scorer: ScorerCard) -> Floats:
-    """Images (N, bands, H, W) of ``card`` (network output, about -1 … 1) as ``scorer`` sees them: (N, 1, side, side), -1 … 1."""
-    if not card.display and card.normalisation != scorer.normalisation:
-        images = signed_from_physical(physical(images, card.normalisation), scorer.normalisation)
-    return as_seen(np.stack([whole(grey_levels(image, scorer.side)) for image in images])[:, None])
-
-
-def grey_levels(signed: Floats, side: int) -> Floats:
-    """An image (bands, S, S) in -1 … 1 as the mean of its bands: (side, side) levels 0 … 255, not yet whole."""
-    levels = uint8_from_signed(signed).mean(axis=0, dtype=np.float32)
-    if levels.shape[-1] < side:
-        return np.asarray(Image.fromarray(levels).resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
-    return levels if levels.shape[-1] == side else area_average(levels, side).astype(np.float32)
-
-
-def whole(levels: Floats) -> NDArray[np.uint8]:
-    """Levels rounded to whole ones within 0 … 255."""
-    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-
-
-def as_seen(levels: NDArray[np.uint8]) -> Floats:
-    """Whole levels → what scorers see, -1 … 1."""
-    return signed_from_uint8(levels)

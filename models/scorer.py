@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadModel
-from galaxies.scores import Scores, seen
+from galaxies.scores import Scores
+from galaxies.seen import seen
 from models.generator import Device, open_session
 from models.versions import ScorerVersion, verify
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from galaxies.errors import BadModel, NotFound
 from galaxies.jobs import ModelRef
 from galaxies.product import Product
-from galaxies.scores import Scores, seen
+from galaxies.scores import Scores
+from galaxies.seen import seen
 from models.generator import Device
 from models.scorer import OnnxScorer
 from models.store import ModelStore

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from galaxies.cards import CardFile, ScorerCard
 from galaxies.errors import BadInput
-from galaxies.scores import as_seen
+from galaxies.seen import as_seen
 from models.scorer import OnnxScorer
 from models.versions import ScorerVersion, describe
 from training.data.describe import describe as describe_data

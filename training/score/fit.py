@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from galaxies.cards import BEST_SCORE, LOWEST_SCORE
-from galaxies.scores import as_seen
+from galaxies.seen import as_seen
 from training.score.regression import Examples
 
 CUT, PATIENCE = 0.3, 2

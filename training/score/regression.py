@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 
 from galaxies.cards import BEST_SCORE
 from galaxies.errors import BadInput
-from galaxies.scores import grey_levels, whole
+from galaxies.seen import grey_levels, whole
 from training.data.archive import Archive
 
 MEANING = (

@@ -87,6 +87,32 @@ def test_every_build_names_a_target_and_an_extra_that_exist(name: str) -> None:
     assert (build["target"] == "api") == ("onnxruntime" not in done.stdout)
 
 
+BLOCKING = """
+import importlib, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[2:]:
+            raise ModuleNotFoundError(f"the image holds no {name}")
+
+sys.meta_path.insert(0, Absent())
+importlib.import_module(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, service in SERVICES.items() if "WITHOUT" in service.get("build", {}).get("args", {})]
+)
+def test_a_program_imports_nothing_that_its_image_leaves_out(name: str) -> None:
+    args = SERVICES[name]["build"]["args"]
+    left_out = set(args["WITHOUT"].split())
+    modules = [module for module, owners in metadata.packages_distributions().items() if left_out & set(map(str.lower, owners))]
+    assert len(modules) >= len(left_out)
+    command = [sys.executable, "-c", BLOCKING, args["PROGRAM"], *modules]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_build_context_holds_every_package_and_nothing_else() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     admitted = {line.removeprefix("!") for line in lines if line.startswith("!")}

@@ -11,7 +11,8 @@ import pytest
 from galaxies.cards import AsinhNormalisation, Band, ModelCard
 from galaxies.errors import BadInput, BadModel, NotFound, Unsupported
 from galaxies.pixels import physical, signed_from_physical
-from galaxies.scores import Scores, choose, grey_levels, seen
+from galaxies.scores import Scores, choose
+from galaxies.seen import grey_levels, seen
 from models.__main__ import main
 from models.scorer import ROWS, OnnxScorer
 from models.store import ModelStore

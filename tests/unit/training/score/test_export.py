@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
-from galaxies.scores import seen
+from galaxies.seen import seen
 from models.scorer import OnnxScorer
 from models.store import ModelStore
 from tests.strategies import style_card
