@@ -181,15 +181,15 @@ if "--json" in sys.argv:
 # %% [markdown]
 # ## A run that was kept
 #
-# `python docs/tutorial.py 5` (torch 2.13, one thread) printed:
+# `python docs/tutorial.py 5` (sdss-gz1-64@1, torch 2.13, one thread) printed:
 #
 #     real                     AUC 0.600   difference -0.143 ± 0.074
 #     real, mergers repeated   AUC 0.743   difference +0.000 ± 0.000
-#     + synthetic mergers      AUC 0.712   difference -0.031 ± 0.066
-#     + synthetic of both      AUC 0.750   difference +0.007 ± 0.082
+#     + synthetic mergers      AUC 0.718   difference -0.025 ± 0.064
+#     + synthetic of both      AUC 0.760   difference +0.017 ± 0.079
 #
 # What helps is to balance the batches, and that costs nothing: repeat the real mergers. On top of it the synthetic ones of
-# this small model (FID 50) show no difference that five repeats could tell from chance; mergers alone look rather worse, as
+# this small model (FID 45.9) show no difference that five repeats could tell from chance; mergers alone may even do harm, as
 # one would fear where "synthetic" becomes a sign of "merger". So: measure on real galaxies before you rely on synthetic
 # ones, and compare with the cheap remedy, not with none. A better generator, or fewer real mergers, may end otherwise:
 # change `MODEL` and `MERGERS` and see.

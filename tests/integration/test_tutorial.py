@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from models.store import ModelStore
 from training.data.prepare import is_held_out
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,6 +37,18 @@ def test_the_tutorial_runs(service: str) -> None:
     assert told["cases"]["real, mergers repeated"]["auc"] > 0.6  # the classifier has learnt something
     assert all(0.4 < case["auc"] < 1 for case in told["cases"].values())
     assert all(case["half"] > 0 for name, case in told["cases"].items() if name != "real, mergers repeated")
+
+
+def test_the_run_that_was_kept_is_of_the_model_that_is_used() -> None:
+    text = (DOCS / "tutorial.py").read_text()
+    model = re.search('^MODEL = "(.+)"$', text, re.MULTILINE)
+    kept = re.search(r"^# `python docs/tutorial.py 5` \((\S+), .*\) printed:$", text, re.MULTILINE)
+    quoted = re.search(r"\(FID ([\d.]+)\)", text)
+    assert model
+    assert kept
+    assert quoted
+    assert kept[1] == model[1]
+    assert float(quoted[1]) == round(ModelStore().get(model[1]).card.metrics["fid5k_train"]["value"], 1)
 
 
 def test_the_models_have_never_seen_the_tutorials_test_galaxies() -> None:
