@@ -197,16 +197,17 @@ def test_without_events_the_job_is_asked_for(visit: Visit) -> None:
 
 
 def test_leaving_a_film_cancels_it(visit: Visit) -> None:
-    visit.go("/?count=12&slots=1,2")
-    with visit.page.expect_response(lambda answer: answer.request.method == "POST" and "interpolate" in answer.url) as first:
+    visit.go(f"/?count=12&slots=1,{int(time.time())}")
+    with visit.page.expect_response(lambda answer: '"frames":600' in (answer.request.post_data or "")) as first:
         visit.page.get_by_role("link", name="Film of the slots").click()
         visit.page.get_by_label("Frames", exact=True).fill("600")
         visit.page.get_by_label("Frames", exact=True).press("Enter")
     expect(visit.page.get_by_label("Progress: The film")).to_be_visible()
-    with visit.page.expect_response(lambda answer: answer.request.method == "DELETE") as gone:
+    address = visit.base + first.value.json()["links"]["self"]
+    with visit.page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.url == address) as gone:
         visit.page.get_by_role("navigation", name="Views").get_by_role("link", name="Gallery").click()
     assert gone.value.status == 204
-    assert get(f"{visit.base}{first.value.json()['links']['self']}").status_code == 404
+    assert get(address).status_code == 404
 
 
 @pytest.mark.parametrize("how", ["Cancel", "leave"])

@@ -6,12 +6,19 @@ import { Icon } from "./icons.js";
 /** @param {{open: boolean, close: () => void, title: string, children?: any, wide?: boolean}} props */
 export function Dialog({ open, close, title, children, wide = false }) {
   const element = useRef(/** @type {any} */ (null));
+  const closing = useRef(false); // by the page: the browser tells it later, when the dialogue may be open again
   useEffect(() => {
     if (open && !element.current.open) element.current.showModal();
-    if (!open && element.current.open) element.current.close();
+    if (open || !element.current.open) return;
+    closing.current = true;
+    element.current.close();
   }, [open]);
+  const closed = () => {
+    if (!closing.current) close();
+    closing.current = false;
+  };
   const outside = (event) => event.target === element.current && close();
-  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${() => open && close()} onClick=${outside}
+  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${closed} onClick=${outside}
     aria-label=${title}>
     ${
       open
