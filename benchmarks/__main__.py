@@ -19,6 +19,7 @@ from benchmarks.options import Options
 from benchmarks.page import page
 from benchmarks.requests import heavy, latency, saturation
 from benchmarks.soak import soak
+from benchmarks.steps import steps
 from benchmarks.sweep import sweep
 from benchmarks.training import training
 from benchmarks.way import way
@@ -36,15 +37,16 @@ BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "sweep": sweep,
     "soak": soak,
     "training": training,
+    "steps": steps,
     "page": page,
 }
-NAMED_ONLY = {"sweep", "soak", "page"}
-"""They take long or need chromium, so they run only where they are asked for."""
+NAMED_ONLY = ("sweep", "soak", "steps", "page")
+"""They take long, much memory or chromium, so they run only where they are asked for."""
 
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(help=f"any of {', '.join(BENCHMARKS)}; default all but sweep, soak and page")
+        list[str] | None, typer.Argument(help=f"any of {', '.join(BENCHMARKS)}; default all but {', '.join(NAMED_ONLY)}")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="worker processes of one ONNX Runtime thread each")] = 2,
     seconds: Annotated[float, typer.Option(min=0.5, help="seconds of load for each figure")] = 8.0,
