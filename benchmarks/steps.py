@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,13 @@ def _measured(preset: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         noise = np.random.default_rng(0).integers(0, 256, (2 * config.batch, side, side, 1), np.uint8)
         np.savez(Path(folder) / "noise.npz", images=noise)
-        archive = str(Path(folder) / "archive")
-        _run("training", "prepare", f"{folder}/noise.npz", "--resolution", str(side), "--held-out", "0", "--out", archive)
-        measured: dict[str, Any] = json.loads(_run("benchmarks.steps", preset, archive))
-    return measured
-
-
-def _run(module: str, *words: str) -> str:
-    return subprocess.run([sys.executable, "-m", module, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+        archive = Path(folder) / "archive"
+        words = ["--resolution", str(side), "--held-out", "0", "--out", str(archive)]
+        subprocess.run(
+            [sys.executable, "-m", "training", "prepare", f"{folder}/noise.npz", *words], check=True, stdout=sys.stderr
+        )
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+            return alone.submit(_step, preset, archive).result()
 
 
 def _step(preset: str, archive: Path) -> dict[str, Any]:
@@ -55,7 +55,3 @@ def _step(preset: str, archive: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"batch": config.batch, "gigabytes": round(1024 * kilobytes / GIGABYTE, 1), "seconds": round(seconds, 1)}
-
-
-if __name__ == "__main__":
-    print(json.dumps(_step(sys.argv[1], Path(sys.argv[2]))))
