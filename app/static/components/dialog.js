@@ -1,13 +1,13 @@
-/** A modal dialogue: the browser's own, which keeps the focus inside and gives it back. */
+/** A modal dialogue: the browser's own, which keeps the focus inside and gives it back. It is there before the next key is pressed. */
 
-import { html, useEffect, useRef } from "../vendor/preact-htm.js";
+import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
 
 /** @param {{open: boolean, close: () => void, title: string, children?: any, wide?: boolean}} props */
 export function Dialog({ open, close, title, children, wide = false }) {
   const element = useRef(/** @type {any} */ (null));
   const closing = useRef(false); // by the page: the browser tells it later, when the dialogue may be open again
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open && !element.current.open) element.current.showModal();
     if (open || !element.current.open) return;
     closing.current = true;
