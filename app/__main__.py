@@ -75,7 +75,7 @@ class Server(uvicorn.Server):
 def leave(status: int) -> NoReturn:
     """End the process at once: all is closed, and an interpreter that frees all it holds needs many seconds on a busy machine."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # nobody reads it any more
+        with contextlib.suppress(OSError, AttributeError):  # nobody reads it any more, or it was closed from the start
             stream.flush()
     os._exit(status)
 

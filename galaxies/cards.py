@@ -149,7 +149,7 @@ class ScorerCard(Card):
     ----------
     side : of the images that it sees, in pixels.
     bands, normalisation, display : of the images that it was trained on. It sees the mean of their bands; other models' fluxes
-        are brought to its constants first. See `galaxies.scores`.
+        are brought to its constants first. See `galaxies.seen`.
     members : networks of the ensemble; the score is their mean, the spread their standard deviation.
     meaning : what the score measures, in a sentence or two.
     """

@@ -86,15 +86,14 @@ def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Sa
     generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
     generator.advance(state["images_seen"] / 1000)
     generator.eval().requires_grad_(False)
+    brought = _write_discriminator(checkpoint, config, folder, options) if options.discriminator else {}
     say("exporting the graphs …")
     roles = _write(generator, state, folder)
     if options.half:
         for name in roles:
             if name.endswith(".onnx"):
                 store_half(folder / name)
-    if options.discriminator:
-        roles |= _write_discriminator(checkpoint, folder, torch.float16 if options.half else torch.float32)
-    files = {name: describe(folder / name, role) for name, role in roles.items()}
+    files = {name: describe(folder / name, role) for name, role in (roles | brought).items()}
     card = _card(config, state, options, files)
     say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
     measured = parity(Version(card, folder), generator) | {"weights": "float16" if options.half else "float32"}
@@ -156,12 +155,16 @@ def _write_plain(generator: Generator, folder: Path) -> dict[str, str]:
     return {"generator.onnx": "generator"}
 
 
-def _write_discriminator(checkpoint: Path, folder: Path, dtype: torch.dtype) -> dict[str, str]:
+def _write_discriminator(checkpoint: Path, config: TrainConfig, folder: Path, options: ExportOptions) -> dict[str, str]:
     weights = checkpoints.load_networks(checkpoint).get("discriminator")
     if weights is None:
-        raise BadInput(f"{checkpoint} holds no discriminator: old checkpoints keep the EMA weights alone, see the newest one")
+        raise BadInput(
+            f"{checkpoint} holds no discriminator to bring: an older checkpoint keeps the EMA weights alone, and not every "
+            f"architecture has one (this is {config.architecture})"
+        )
     file = "discriminator.safetensors"
-    save_torch({name: weight.to(dtype) for name, weight in weights.items()}, folder / file)
+    stored = {name: weight.half() if options.half and weight.is_floating_point() else weight for name, weight in weights.items()}
+    save_torch(stored, folder / file)
     return {file: "discriminator"}
 
 

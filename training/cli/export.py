@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from galaxies.errors import BadInput
 from training import checkpoints
 from training.publishing import publish as publish_version
 
@@ -35,6 +36,8 @@ def export(
     from training.score.export import export_scorer, is_score_folder
 
     options = ExportOptions(name, version, title or name, description, licence, truncation, half, discriminator)
+    if discriminator and is_score_folder(run):
+        raise BadInput(f"--discriminator is for a model's checkpoint, and {run} is a scorer", field="discriminator")
     card = export_scorer(run, out, options) if is_score_folder(run) else export_model(checkpoints.newest(run), out, options)
     print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
 

@@ -1,4 +1,4 @@
-"""A finished ``score`` folder → one ONNX graph of the whole ensemble with a card, which `models.store` publishes as a scorer."""
+"""A finished ``score`` folder → one ONNX graph of the whole ensemble with a card, which is published as a scorer."""
 
 from __future__ import annotations
 

@@ -102,12 +102,13 @@ def test_nobody_who_cannot_reach_the_service_reads_the_insides_of_http(asynchron
     assert "".join(traceback.format_exception(caught.value)).count("Traceback (most recent call last)") == 1
 
 
-@pytest.mark.parametrize("path", [".", "folder", "missing/x.png"])
+@pytest.mark.parametrize("path", [".", "folder", "missing/x.png", "file/x.png", 250 * "x" + ".png"])
 def test_a_file_that_cannot_be_written_is_named_as_given_and_its_job_cancelled(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
+    Path("file").touch()
     service = Service()
     with pytest.raises(OSError, match=f": {re.escape(repr(path))}\n") as caught:
         service.client().generate(seeds=[1]).save(path)
