@@ -4,6 +4,7 @@ import { forget, keep, recall } from "./storage.js";
 
 const KEY = "galsynth-key";
 const RETRIES = 3;
+const LOSSES = 3; // of one thing in a row; after that it is no outage but an answer that always breaks
 const MOST_SECONDS = 86_400; // timers end early beyond 24 days; nobody waits that long
 
 /** An answer that is an error, or none at all (`status` 0). */
@@ -62,7 +63,7 @@ export function setApiKey(key, remember) {
 }
 
 /**
- * One request; 429 and 503 are tried again when the service says so.
+ * One request; 429 and 503 are tried again when the service says so. What a proxy says of a service that is away is no answer.
  * @param {string} path @param {RequestInit & {headers?: Record<string, string>}} [options]
  * @param {{retries?: number, patience?: AbortSignal | null}} [how] patience: its abort ends the waiting between two tries
  * @returns {Promise<Response>} whose status is below 400
@@ -71,9 +72,11 @@ export async function ask(path, options = {}, { retries = RETRIES, patience = op
   for (let attempt = 0; ; attempt += 1) {
     const response = await once(path, options);
     if (response.ok) {
-      connection.become("ok");
+      // Of an outage it does not tell the end: it may come from the browser's cache, or have been on its way.
+      if (connection.state === "key") connection.become("ok");
       return response;
     }
+    if (isOfProxy(response)) throw lost();
     const error = await errorOf(response);
     const busy = response.status === 429 || response.status === 503;
     if (!busy || attempt >= retries || Date.now() < connection.impatientUntil) throw error;
@@ -125,15 +128,21 @@ export async function bodyOf(answer, kind) {
 }
 
 /**
- * `make`, and again after each outage that it meets, when that is over.
- * @template T @param {() => Promise<T>} make @param {AbortSignal} signal @returns {Promise<T>}
+ * `make`, and again after each outage that it meets, when that is over; but what is lost time after time is given up.
+ * @template T
+ * @param {() => Promise<T>} make
+ * @param {AbortSignal} signal
+ * @param {(error: unknown) => void} [told] of each loss after which it is tried again
+ * @returns {Promise<T>}
  */
-export async function throughOutages(make, signal) {
-  for (;;) {
+export async function throughOutages(make, signal, told = () => {}) {
+  for (let losses = 1; ; losses += 1) {
     try {
       return await make();
     } catch (error) {
       if (!isLost(error)) throw error;
+      if (losses === LOSSES) throw new ApiError(504, "Broken off", `The connection to the service broke off ${LOSSES} times over this.`);
+      told(error);
       await recovered(signal);
     }
   }
@@ -162,9 +171,14 @@ export function inWords(error) {
   return error.errors.length ? error.errors.map((one) => one.detail).join("; ") : error.message;
 }
 
-/** Whether the service has refused what was asked, so that it would refuse it again. @param {unknown} error */
+/** Whether the service has refused what was asked, so that it would refuse it again. 409: not in the state of its job. @param {unknown} error */
 export function isRefusal(error) {
-  return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![401, 408, 410, 429].includes(error.status);
+  return error instanceof ApiError && error.status >= 400 && error.status < 500 && ![401, 408, 409, 410, 429].includes(error.status);
+}
+
+/** Whether it may go well with another key, or when a service that was away is back. @param {unknown} error */
+export function isPassing(error) {
+  return error instanceof ApiError && [401, 429, 503].includes(error.status);
 }
 
 /** Whether the service did not answer. @param {unknown} error */
@@ -191,7 +205,12 @@ async function once(path, options) {
   }
 }
 
-/** What a request that came to nothing failed with: it was given up, or the service is away. @param {unknown} error */
+/** Whether a proxy speaks here for a service that it does not reach: the service itself sends problem documents. @param {Response} response */
+function isOfProxy({ status, headers }) {
+  return [502, 503, 504].includes(status) && !headers.get("content-type")?.startsWith("application/problem+json");
+}
+
+/** What a request that came to nothing failed with: it was given up, or the service is away. @param {unknown} [error] */
 function lost(error) {
   if (isAbort(error)) return error;
   connection.become("offline");

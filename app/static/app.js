@@ -47,6 +47,8 @@ const INSTEAD = {
 };
 const SAID_MS = 2000;
 const READ_MS = 60;
+/** How soon and how late it is asked whether the service is back; soon again after it was there that long. */
+const [SOON_MS, LATE_MS, CALM_MS] = [1000, 10_000, 30_000];
 
 /** The whole page. */
 export function App() {
@@ -116,7 +118,8 @@ function contentOf(state, list, model, card) {
  */
 function useModel(wanted) {
   const { recoveries } = useConnection();
-  const models = useLoaded((signal) => askJson("/v1/models", signal), [recoveries]);
+  const models = useLoaded((signal) => askJson("/v1/models", signal), []);
+  useEffect(() => void (models.value && models.retry?.()), [recoveries]); // another service may be back
   const last = useRef(/** @type {any} */ (null));
   last.current = models.value ?? last.current;
   /** @type {any[] | null} */
@@ -192,23 +195,28 @@ function useWordOnSlots(model, slots, say) {
   }, [model, slots]);
 }
 
-/** While the service is away: ask whether it is back, ever less often. */
+/** While the service is away: ask whether it is back, ever less often; also where it goes away again at once. */
 function useRecovery() {
   const { state } = useConnection();
+  const pace = useRef({ wait: SOON_MS, back: 0 });
   useEffect(() => {
-    if (state !== "offline") return undefined;
-    let wait = 1000;
-    let timer = setTimeout(check, wait);
+    const { current } = pace;
+    if (state !== "offline") return void (current.back = Date.now());
+    if (Date.now() - current.back > CALM_MS) current.wait = SOON_MS;
+    let timer = 0;
+    const later = () => {
+      timer = setTimeout(check, current.wait);
+      current.wait = Math.min(LATE_MS, 1.5 * current.wait);
+    };
     async function check() {
       const back = await fetch("/readyz").then(
-        (answer) => answer.ok,
+        (answer) => answer.status < 500, // a proxy may keep it to itself: that is an answer too
         () => false,
       );
-      if (back) return connection.become("ok");
-      wait = Math.min(10_000, wait * 1.5);
-      timer = setTimeout(check, wait);
-      return undefined;
+      if (back) connection.become("ok");
+      else later();
     }
+    later();
     return () => clearTimeout(timer);
   }, [state]);
 }

@@ -1,7 +1,7 @@
 /** What every view and component needs of the page: its address, the model, and a voice for screen readers. */
 
 import { createContext, html, useContext, useEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { connection, inWords, isAbort, isRefusal } from "./api.js";
+import { connection, inWords, isAbort, isPassing, isRefusal, throughOutages } from "./api.js";
 
 /** @typedef {import("./address.js").State} State */
 /**
@@ -42,7 +42,7 @@ export function Link({ to, replace = false, stay = false, children, ...rest }) {
 }
 
 /**
- * Value of a promise, remade when `dependencies` change or the service is back. Until then the old value stays, and `busy` is true.
+ * Value of a promise, remade when `dependencies` change, and after an outage that it met. Until then the old value stays, and `busy` is true.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} make
  * @param {(string | number | boolean | null | undefined)[]} dependencies
@@ -52,33 +52,29 @@ export function useLoaded(make, dependencies) {
   const key = JSON.stringify(dependencies);
   const [loaded, setLoaded] = useState({ value: /** @type {T | null} */ (null), error: "", refused: false, key: "" });
   const [attempt, setAttempt] = useState(0);
-  const failed = useRef(false);
+  const passing = useRef(false);
+  const { recoveries } = useConnection();
   const retry = () => setAttempt((count) => count + 1);
   useEffect(() => {
     const control = new AbortController();
     let current = true;
-    failed.current = false;
-    make(control.signal).then(
+    passing.current = false;
+    const fail = (/** @type {unknown} */ error) => {
+      if (!current || isAbort(error)) return;
+      passing.current = isPassing(error);
+      setLoaded({ value: null, error: inWords(error), refused: isRefusal(error), key });
+    };
+    throughOutages(() => make(control.signal), control.signal, fail).then(
       (value) => current && setLoaded({ value, error: "", refused: false, key }),
-      (error) => {
-        if (!current || isAbort(error)) return;
-        failed.current = true;
-        setLoaded({ value: null, error: inWords(error), refused: isRefusal(error), key });
-      },
+      fail,
     );
     return () => {
       current = false;
       control.abort();
     };
   }, [key, attempt]);
-  useRecovered(failed, retry);
+  useEffect(() => void (passing.current && retry()), [recoveries]);
   return { value: loaded.value, error: loaded.error, busy: loaded.key !== key, retry: loaded.refused ? null : retry };
-}
-
-/** Do `again` what has failed, once for each time that the service is back. @param {{current: boolean}} failed @param {() => void} again */
-export function useRecovered(failed, again) {
-  const { recoveries } = useConnection();
-  useEffect(() => void (failed.current && again()), [recoveries]);
 }
 
 /** State of the connection, live. */

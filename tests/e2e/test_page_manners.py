@@ -100,8 +100,8 @@ def progress(visit: Visit) -> None:
 
 
 def busy(visit: Visit) -> None:
-    full = {"title": "No", "detail": "the queue is full"}
-    visit.page.route("**/v1/galaxies/**", lambda route: route.fulfill(status=503, json=full, headers={"retry-after": "900"}))
+    full = {"body": '{"title": "No", "detail": "the queue is full"}', "content_type": "application/problem+json"}
+    visit.page.route("**/v1/galaxies/**", lambda route: route.fulfill(status=503, **full, headers={"retry-after": "900"}))
     visit.page.goto(f"{visit.base}/?count=12")
     expect(visit.page.get_by_text("The service is busy")).to_be_visible()
 

@@ -18,6 +18,9 @@ from playwright.sync_api import Page, Route, expect
 from tests.e2e.browser import Visit, until
 
 AWAY = "The service does not answer"
+LISTEN = """const ask = fetch; window.probes = [];
+    window.fetch = (...all) => (all[0] === "/readyz" && probes.push(performance.now()), ask(...all));"""
+HALF = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9000\r\n\r\nhalf"
 MADE = re.compile("/v1/(galaxies|generate|interpolate|mix|arithmetic)")
 
 
@@ -53,6 +56,38 @@ WAYS = {
     "similar": Way(lambda page: page.get_by_role("button", name="More like Galaxy 3").click(), ".tile img", 1 + 20),
     "models": Way(by_name("Models"), ".samples img, article .facts", 2 * 2),
 }
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_a_proxy_says_of_a_service_that_is_away_is_an_outage(visit: Visit, status: int) -> None:
+    visit.page.route("**/5.png*", lambda route: route.fulfill(status=status, content_type="text/html", body="<h1>Away</h1>"))
+    visit.page.route("**/readyz", lambda route: route.fulfill(status=status))
+    visit.page.goto(f"{visit.base}/?count=12")
+    expect(visit.page.get_by_role("alert").filter(has_text=AWAY)).to_be_visible()
+    expect(visit.page.locator(".well.failed")).to_contain_text(AWAY)
+    visit.page.unroute("**/5.png*")
+    visit.page.unroute("**/readyz")
+    expect(visit.page.locator(".tile img")).to_have_count(12)
+    expect(visit.page.locator(".banner")).to_have_count(0)
+
+
+def test_what_is_refused_is_not_asked_again_after_an_outage(visit: Visit) -> None:
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=422, content_type="application/problem+json", body='{"title": "No", "detail": "not this one"}')
+
+    visit.page.route("**/5.png*", refuse)
+    visit.page.route("**/6.png*", lambda route: route.abort())
+    visit.page.route("**/readyz", lambda route: route.abort())
+    visit.page.goto(f"{visit.base}/?count=12")
+    expect(visit.page.locator(".well.failed")).to_have_count(2)
+    visit.page.unroute("**/6.png*")
+    visit.page.unroute("**/readyz")
+    expect(visit.page.locator(".tile img")).to_have_count(11)
+    visit.settle()
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("view", WAYS)
@@ -95,11 +130,13 @@ def test_a_service_that_is_away_at_first_is_waited_for(visit: Visit) -> None:
     expect(visit.page.locator(".tile img")).to_have_count(24)
 
 
-def test_a_film_on_its_way_outlives_an_outage(visit: Visit) -> None:
+@pytest.mark.parametrize("status", [None, 502])
+def test_a_film_on_its_way_outlives_an_outage(visit: Visit, status: int | None) -> None:
+    """None: nothing answers at all."""
     ordered: list[str] = []
     visit.page.on("request", lambda request: ordered.append(request.url) if request.url.endswith("/interpolate") else None)
     for address in ("**/v1/jobs/**", "**/readyz"):
-        visit.page.route(address, lambda route: route.abort())
+        visit.page.route(address, lambda route: route.fulfill(status=status) if status else route.abort())
     visit.page.goto(f"{visit.base}/?view=film&slots=1,2&frames=4")
     expect(visit.page.get_by_role("alert").filter(has_text=AWAY)).to_be_visible()
     expect(visit.page.get_by_text("Waiting for the service …")).to_be_visible()
@@ -110,7 +147,7 @@ def test_a_film_on_its_way_outlives_an_outage(visit: Visit) -> None:
 
 
 def test_a_connection_that_breaks_within_an_answer_is_an_outage(visit: Visit) -> None:
-    with speaking(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9000\r\n\r\nhalf", stay=False) as broken:
+    with speaking(HALF, stay=False) as broken:
         visit.page.route("**/5.png*", lambda route: route.continue_(url=broken))
         visit.page.route("**/readyz", lambda route: route.abort())
         visit.page.goto(f"{visit.base}/?count=12")
@@ -121,6 +158,44 @@ def test_a_connection_that_breaks_within_an_answer_is_an_outage(visit: Visit) ->
         visit.page.unroute("**/readyz")
         expect(visit.page.locator(".tile img")).to_have_count(12)
         expect(visit.page.locator(".banner")).to_have_count(0)
+
+
+def test_an_answer_that_always_breaks_is_given_up_and_can_be_tried_again(visit: Visit) -> None:
+    asked: list[str] = []
+
+    def halve(route: Route) -> None:
+        asked.append(route.request.url)
+        route.continue_(url=broken)
+
+    with speaking(HALF, stay=False) as broken:
+        visit.page.route("**/5.png*", halve)
+        visit.page.add_init_script(LISTEN)
+        visit.page.goto(f"{visit.base}/?count=12")
+        expect(visit.page.locator(".well.failed")).to_contain_text("broke off 3 times")
+        expect(visit.page.locator(".banner")).to_have_count(0)
+        visit.settle()
+        assert len(asked) == 3
+        first, second, third = visit.page.evaluate("probes")
+        assert third - second > second - first > 1400, "it is asked ever less often whether a service that comes and goes is back"
+        visit.page.unroute("**/5.png*")
+    visit.button("Try again")
+    expect(visit.page.locator(".tile img")).to_have_count(12)
+
+
+@pytest.mark.parametrize("broken", ["result", "order"])
+def test_a_film_whose_answers_always_break_is_given_up(visit: Visit, broken: str) -> None:
+    asked: list[str] = []
+
+    def halve(route: Route) -> None:
+        asked.append(route.request.url)
+        route.continue_(url=half, method="GET")
+
+    with speaking(HALF, stay=False) as half:
+        visit.page.route("**/result" if broken == "result" else "**/interpolate", halve)
+        visit.page.goto(f"{visit.base}/?view=film&slots=1,2&frames=4")
+        expect(visit.page.locator(".job .error")).to_contain_text("broke off 3 times")
+        expect(visit.page.locator(".banner")).to_have_count(0)
+        assert len(asked) == 3
 
 
 def test_a_stream_of_events_that_falls_silent_is_not_waited_on_for_ever(visit: Visit) -> None:
@@ -159,6 +234,8 @@ def speaking(answer: bytes, *, stay: bool) -> Iterator[str]:
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Speaker) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        over.set()
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            over.set()
+            server.shutdown()

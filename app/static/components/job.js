@@ -1,8 +1,8 @@
 /** A job with its progress, its cancel button and its error. */
 
-import { connection, inWords, isAbort, isLost } from "../api.js";
+import { connection, inWords, isAbort, isLost, throughOutages } from "../api.js";
 import { run, unlessAborted } from "../jobs.js";
-import { useConnection, useRecovered, useSettled } from "../page.js";
+import { useConnection, useSettled } from "../page.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 
 /**
@@ -16,13 +16,12 @@ const SETTLED_MS = 250;
 
 /**
  * One job at a time: starting another gives up the one before, from the making of its request to the reading of its result.
- * `start` gives null where that happened, or where it was cancelled or failed; `unanswered`: it failed for want of an answer.
- * @param {string} [lost] what to say then, where nothing tries again
+ * `start` gives null where that happened, or where it was cancelled or failed.
+ * @param {string} [lost] what to say when the service is away, where nothing is to be tried again after an outage
  */
 export function useJob(lost) {
   const [status, setStatus] = useState(IDLE);
   const control = useRef(/** @type {AbortController | null} */ (null));
-  const unanswered = useRef(false);
   useEffect(() => () => control.current?.abort(), []);
   /** @template T @param {MakeRequest} request @param {(result: Blob) => T | Promise<T>} read @returns {Promise<T | null>} */
   const start = async (request, read) => {
@@ -30,26 +29,28 @@ export function useJob(lost) {
     const mine = (control.current = new AbortController());
     const show = (/** @type {Partial<JobState>} */ change) =>
       mine === control.current && setStatus((before) => ({ ...before, ...change }));
-    unanswered.current = false;
-    show({ ...IDLE, running: true });
-    try {
+    const fail = (/** @type {unknown} */ error) =>
+      show({ ...IDLE, error: isAbort(error) ? "Cancelled." : (isLost(error) && lost) || inWords(error) });
+    const once = async () => {
+      show({ ...IDLE, running: true });
       const { operation, body } = await unlessAborted(request(mine.signal), mine.signal);
-      const made = await read(await run(operation, body, (job) => show({ job }), mine.signal));
+      return read(await run(operation, body, (job) => show({ job }), mine.signal));
+    };
+    try {
+      const made = await (lost ? once() : throughOutages(once, mine.signal, fail));
       mine.signal.throwIfAborted();
       show({ ...IDLE, done: true });
       return made;
     } catch (error) {
-      if (mine !== control.current) return null;
-      unanswered.current = isLost(error);
-      show({ ...IDLE, error: isAbort(error) ? "Cancelled." : (unanswered.current && lost) || inWords(error) });
+      fail(error);
       return null;
     }
   };
-  return { status, start, unanswered, cancel: () => control.current?.abort() };
+  return { status, start, cancel: () => control.current?.abort() };
 }
 
 /**
- * What a job makes of the page as it is: made when `now` has stood still for a moment, and again when the service is back.
+ * What a job makes of the page as it is: made when `now` has stood still for a moment.
  * @template T
  * @param {string} now names all that it depends on; "" where there is nothing to make yet
  * @param {MakeRequest} request
@@ -60,13 +61,12 @@ export function useJob(lost) {
 export function useMade(now, request, read) {
   const settled = useSettled(now, SETTLED_MS);
   const [made, setMade] = useState({ of: "", value: /** @type {T | null} */ (null) });
-  const { status, start, unanswered, cancel } = useJob();
+  const { status, start, cancel } = useJob();
   const make = async () => {
     const value = await start(request, read);
     if (value) setMade({ of: now, value });
   };
   useEffect(() => void (settled && make()), [settled]);
-  useRecovered(unanswered, make);
   const working = status.running || settled !== now;
   const value = made.of === now ? made.value : null;
   return { value, before: working ? made.value : value, working, status, cancel, make };
