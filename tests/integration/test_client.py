@@ -157,7 +157,8 @@ def test_an_interrupted_command_leaves_no_job_running(
     service: str, client: galsynth.Client, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     known = {job.id for job in client.jobs(operation="interpolate")}
-    arguments = ["interpolate", "42", "1234", "--frames", "2000", "--size", "256", "-o", "film.gif", "--url", service]
+    seeds = [str(1000 + number), str(2000 + number)]  # of its own, as the same film again would be there at once
+    arguments = ["interpolate", *seeds, "--frames", "2000", "--size", "256", "-o", "film.gif", "--url", service]
     with subprocess.Popen([sys.executable, "-m", "galsynth", *arguments], cwd=tmp_path) as process:
         while not (new := [job for job in client.jobs(operation="interpolate") if job.id not in known]):
             assert process.poll() is None

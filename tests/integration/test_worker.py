@@ -143,7 +143,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
     publish_style(folder / "models")
     publish_z(folder / "models")
-    publish_style(folder / "models", "slow", cost=1000)
+    publish_style(folder / "models", "slow", cost=2500)
     return folder
 
 
