@@ -40,7 +40,11 @@ export async function quick(operation, body, signal) {
 
 /** @param {Promise<Job>} started @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
 async function followed(started, onProgress, signal) {
-  const forget = () => void started.then((job) => ask(job.links.self, { method: "DELETE" })).catch(() => {});
+  const remove = async () => {
+    const job = await started;
+    await throughOutages(() => ask(job.links.self, { method: "DELETE" }), new AbortController().signal);
+  };
+  const forget = () => void remove().catch(() => {});
   signal.addEventListener("abort", forget);
   try {
     const job = await unlessAborted(started, signal);
@@ -63,10 +67,15 @@ export function unlessAborted(promise, signal) {
 /** @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Blob>} */
 async function finish(job, onProgress, signal) {
   const ended = await settled(job, onProgress, signal);
-  const result = async () => bodyOf(await ask(ended.links.result, { signal }), "blob");
+  const result = async () => bodyOf(await ask(ended.links.result, { signal }).catch(gone), "blob");
   if (ended.phase === "COMPLETED") return throughOutages(result, signal);
   if (ended.phase === "ABORTED") throw new ApiError(409, "Cancelled", "This was cancelled.");
   throw new ApiError(ended.error?.status ?? 500, ended.error?.title ?? "Failed", ended.error?.detail ?? "the job failed");
+}
+
+/** A job that somebody else has deleted can be made again. @param {unknown} error @returns {never} */
+function gone(error) {
+  throw error instanceof ApiError && error.status === 404 ? new ApiError(410, "Gone", error.message) : error;
 }
 
 /** @param {Job} job @param {(job: Job) => void} onProgress @param {AbortSignal} signal @returns {Promise<Job>} ended */
@@ -81,7 +90,7 @@ async function settled(job, onProgress, signal) {
     }
   }
   for (;;) {
-    const now = await throughOutages(() => /** @type {Promise<Job>} */ (askJson(job.links.self, signal)), signal);
+    const now = await throughOutages(() => /** @type {Promise<Job>} */ (askJson(job.links.self, signal).catch(gone)), signal);
     onProgress(now);
     if (ENDED.has(now.phase)) return now;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

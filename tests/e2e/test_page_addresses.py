@@ -141,13 +141,13 @@ def test_format_and_size_of_downloads_are_in_the_address(visit: Visit) -> None:
     expect(visit.page.get_by_text("FITS keeps the model's own 64 × 64 pixels.")).to_be_visible()
     visit.choose("PNG")
     expect(visit.page.get_by_label("curl command")).to_contain_text('"size":256')
+    visit.go("/?view=galaxy&at=42&size=300")
+    expect(visit.page.get_by_label("Size")).to_have_value("300")
 
 
 def test_a_film_too_large_as_pictures_is_no_hindrance_to_its_fits_cube(visit: Visit, tmp_path: Path) -> None:
     visit.go("/?view=film&frames=600&size=2048&slots=11,12")
     assert fits.getdata(visit.download("FITS cube", tmp_path)).shape == (600, 64, 64), "frames of the first band"
-    visit.go("/?view=galaxy&at=42&size=300")
-    expect(visit.page.get_by_label("Size")).to_have_value("300")
 
 
 def test_a_pinned_pixel_is_in_the_address(visit: Visit) -> None:

@@ -146,6 +146,24 @@ def test_a_film_on_its_way_outlives_an_outage(visit: Visit, status: int | None) 
     assert len(ordered) == 1
 
 
+def test_a_film_cancelled_in_an_outage_is_deleted_after_it(visit: Visit) -> None:
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.method)
+        route.abort()
+
+    for address in ("**/v1/jobs/**", "**/readyz"):
+        visit.page.route(address, lose)
+    visit.page.goto(f"{visit.base}/?view=film&slots=1,2&frames=4")
+    expect(visit.page.get_by_text("Waiting for the service …")).to_be_visible()
+    visit.button("Cancel")
+    until(visit, lambda: "DELETE" in lost)
+    with visit.page.expect_request(lambda request: request.method == "DELETE"):
+        for address in ("**/v1/jobs/**", "**/readyz"):
+            visit.page.unroute(address)
+
+
 def test_a_connection_that_breaks_within_an_answer_is_an_outage(visit: Visit) -> None:
     with speaking(HALF, stay=False) as broken:
         visit.page.route("**/5.png*", lambda route: route.continue_(url=broken))

@@ -20,6 +20,21 @@ def problem(status: int, detail: str, **extra: object) -> dict[str, object]:
     return {"status": status, "content_type": "application/problem+json", "body": json.dumps(body)}
 
 
+@pytest.mark.parametrize(("phase", "said"), [("ABORTED", "This was cancelled."), ("QUEUED", "This result is no longer kept.")])
+def test_a_picture_whose_job_somebody_else_has_ended_can_be_tried_again(visit: Visit, phase: str, said: str) -> None:
+    """QUEUED: and deleted."""
+    links = dict.fromkeys(("self", "result", "cancel"), "/v1/jobs/x") | {"events": None}
+    job = {"id": "x", "phase": phase, "progress": {"done": 0, "total": 1}, "links": links}
+    visit.page.route("**/v1/mix", lambda route: route.fulfill(status=202, json=job))
+    visit.page.route("**/v1/jobs/x", lambda route: route.fulfill(**problem(404, "there is no job x")))
+    visit.page.goto(f"{visit.base}/?view=galaxy&at=mix(42:7:3.4)&count=12")
+    failed = visit.page.locator(".galaxy-figure .well.failed")
+    expect(failed).to_contain_text(said)
+    visit.page.unroute("**/v1/mix")
+    failed.get_by_role("button", name="Try again").click()
+    expect(visit.page.locator(".galaxy-figure img")).to_be_visible()
+
+
 def test_an_error_stands_where_its_galaxy_would_be_and_can_be_tried_again(visit: Visit) -> None:
     detail = "the network has had enough"
     visit.page.route("**/5.png*", lambda route: route.fulfill(**problem(500, detail)))
