@@ -52,7 +52,7 @@ export async function fileOf(setting, point, signal) {
  * The latent of a point: as it is named where that is possible, else its w (or z) from its FITS file.
  * @param {Setting} setting
  * @param {Point} point
- * @param {AbortSignal} [signal]
+ * @param {AbortSignal} signal
  * @returns {Promise<import("./requests.js").Latent>}
  */
 export async function latentOf(setting, point, signal) {

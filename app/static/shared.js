@@ -18,12 +18,12 @@ export class Shared {
   /**
    * @param {string} key
    * @param {(signal: AbortSignal) => Promise<T>} make
-   * @param {AbortSignal} [signal] of the one who asks, aborted when the result is of no use any more (without one: as soon as it
-   *   is there); when all who asked have aborted theirs before it is there, the work is
+   * @param {AbortSignal} signal of the one who asks, aborted when the result is of no use any more; when all who asked have aborted
+   *   theirs before it is there, the work is
    * @returns {Promise<T>}
    */
   get(key, make, signal) {
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal.aborted) return Promise.reject(signal.reason);
     const entry = this.entries.get(key) ?? this.begin(key, make);
     this.entries.delete(key);
     this.entries.set(key, entry);
@@ -36,8 +36,7 @@ export class Shared {
       }
       this.trim();
     };
-    if (signal) signal.addEventListener("abort", leave, { once: true });
-    else entry.value.then(leave, leave);
+    signal.addEventListener("abort", leave, { once: true });
     this.trim();
     return entry.value;
   }
