@@ -6,14 +6,15 @@
 const NAMES = { generate: "galaxy", interpolate: "film", mix: "mix", arithmetic: "sum" };
 
 /**
- * Order, listen until it has ended, fetch: no job is too long for that, and what fails is never saved as the file.
+ * Order, listen until it has ended, fetch: no job is too long for that, a busy service is waited for, and what fails is never saved as
+ * the file.
  * @param {Request} request with its `format`
  * @param {string} base address of the service
  * @param {boolean} keyed whether it asks for a key
  */
 export function asCurl({ operation, body }, base, keyed) {
   const quoted = JSON.stringify(body).replaceAll("'", `'\\''`);
-  const curl = keyed ? 'curl -fsS -H "Authorization: Bearer $GALSYNTH_API_KEY"' : "curl -fsS";
+  const curl = keyed ? 'curl -fsS --retry 5 -H "Authorization: Bearer $GALSYNTH_API_KEY"' : "curl -fsS --retry 5";
   return [
     `job=$(${curl} -H 'Content-Type: application/json' \\`,
     `  -d '${quoted}' \\`,

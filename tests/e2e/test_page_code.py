@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,29 @@ def test_the_copied_command_saves_no_error_as_the_file(visit: Visit, tmp_path: P
     assert done.returncode != 0
     assert "422" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_copied_command_waits_for_a_busy_service(visit: Visit, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.send_response(503 if len(asked) == 1 else 422)
+            self.send_header("retry-after", "1")
+            self.end_headers()
+
+    visit.go("/?view=galaxy&at=42")
+    visit.page.get_by_text("Copy as curl or Python").click()
+    expect(visit.page.get_by_label("curl command")).to_contain_text("-o galaxy.png")
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        curl = visit.page.get_by_label("curl command").inner_text()
+        curl = curl.replace(visit.base, f"http://127.0.0.1:{server.server_port}")
+        done = subprocess.run(["bash", "-c", curl], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=120)
+        server.shutdown()
+    assert asked == ["/v1/generate"] * 2
+    assert "422" in done.stderr
 
 
 def pixels(path: Path) -> np.ndarray:
