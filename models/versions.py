@@ -68,13 +68,18 @@ def read_scorer(folder: Path) -> ScorerVersion:
     return ScorerVersion(_card(folder, ScorerCard), folder)
 
 
-def read_exported_scorer(folder: Path) -> ScorerVersion:
-    """The scorer in ``folder``, published or only exported.
+def read_exported(folder: Path) -> Version:
+    """The model in ``folder``, published or only exported.
 
     Raises
     ------
     BadModel : there is none.
     """
+    return Version(parsed(folder / "card.json", ModelCard), folder)
+
+
+def read_exported_scorer(folder: Path) -> ScorerVersion:
+    """The same of a scorer."""
     return ScorerVersion(parsed(folder / "card.json", ScorerCard), folder)
 
 
@@ -89,7 +94,12 @@ def _card(folder: Path, kind: type[AnyCard]) -> AnyCard:
 
 
 def parsed(path: Path, kind: type[AnyCard]) -> AnyCard:
-    """The card in the file ``path``; whether its digest is right is not looked at."""
+    """The card in the file ``path``; whether its digest is right is not looked at.
+
+    Raises
+    ------
+    BadModel : there is no such file, or it holds no such card.
+    """
     try:
         return kind.model_validate_json(_regular(path).read_bytes())
     except OSError as error:

@@ -24,7 +24,7 @@ from galaxies.errors import BadInput
 from models.generator import OnnxGenerator, choose_device
 from models.settings import extra_roots
 from models.store import BUNDLED, ModelStore
-from models.versions import Version, describe
+from models.versions import describe, read_exported
 from training.data.archive import Archive
 from training.metrics import memorisation, physical
 from training.metrics.chunks import Chunks, Progress
@@ -92,7 +92,8 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
 
     Raises
     ------
-    BadInput : the folder holds no exported model, or the archive is not the one that the model was trained on.
+    BadModel : the folder holds no exported model.
+    BadInput : the archive is not the one that the model was trained on.
     """
     subject = _subject(folder, archive, options)
     if options.run is not None:
@@ -126,17 +127,15 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
 
 
 def _subject(folder: Path, archive: Archive, options: EvaluateOptions) -> Subject:
-    try:
-        card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{folder} is not an exported model: {error}") from None
+    version = read_exported(folder)
+    card = version.card
     if card.training.get("dataset_digest") != archive.manifest["digest"]:
         raise BadInput(
             f"{folder} was trained on {card.training.get('dataset_digest')}, the archive is {archive.manifest['digest']}; "
             "give the archive of its training"
         )
     device = choose_device("cuda" if options.device == "cuda" else "cpu", options.threads)
-    generator = OnnxGenerator(Version(card, folder), device)
+    generator = OnnxGenerator(version, device)
     return Subject(
         card,
         generator,

@@ -9,7 +9,7 @@ from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
 from models.publish import publish as publish_version
 from models.publish import publish_scorer
-from models.versions import ScorerVersion, Version
+from models.versions import ScorerVersion, Version, read_exported
 
 
 def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevaluated: bool = False) -> Version | ScorerVersion:
@@ -23,9 +23,7 @@ def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevalu
     """
     if is_scorer(folder):
         return publish_scorer(folder, store)
-    card = _card(folder)
-    if card is not None:
-        check(card, allow_memorised=allow_memorised, unevaluated=unevaluated)
+    check(read_exported(folder).card, allow_memorised=allow_memorised, unevaluated=unevaluated)
     return publish_version(folder, store)
 
 
@@ -52,11 +50,3 @@ def is_scorer(folder: Path) -> bool:
         return bool(json.loads((folder / "card.json").read_bytes())["kind"] == "scorer")
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _card(folder: Path) -> ModelCard | None:
-    """The card; None where it cannot be read, which the store reports in its own words."""
-    try:
-        return ModelCard.model_validate_json((folder / "card.json").read_bytes())
-    except (OSError, ValueError):
-        return None

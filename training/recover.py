@@ -18,10 +18,9 @@ from onnx.reference import ReferenceEvaluator
 from safetensors.numpy import load_file
 from torch import nn
 
-from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
-from models.versions import Version
+from models.versions import Version, read_exported
 from training.architectures import Generator, build, stylegan2
 from training.architectures.layers import EqualLinear
 from training.config import TrainConfig
@@ -40,10 +39,12 @@ def recover(folder: Path) -> Generator:
 
     Raises
     ------
-    BadInput : the folder holds no StyleGAN2 of this project, its graphs are not as this program exports them, or the weights
+    BadModel : the folder holds no model.
+    BadInput : it is no StyleGAN2 of this project, its graphs are not as this program exports them, or the weights
         found make other pixels than the graphs.
     """
-    card = read_card(folder)
+    version = read_exported(folder)
+    card = version.card
     if card.architecture != "stylegan2" or "config" not in card.training:
         raise BadInput(f"{folder} holds a {card.architecture}; weights can be recovered from a published stylegan2 only")
     generator, _ = build(TrainConfig.from_json(card.training["config"]).network)
@@ -55,26 +56,13 @@ def recover(folder: Path) -> Generator:
         generator.synthesis.noise_const.copy_(torch.from_numpy(buffers["noise_const"]))
     except (KeyError, ValueError, IndexError, RuntimeError, OSError) as error:
         raise BadInput(f"{folder}: its graphs are not laid out as this program exports them ({error})") from None
-    difference = _difference(generator.eval(), Version(card, folder))
+    difference = _difference(generator.eval(), version)
     if not difference <= TOLERANCE:
         raise BadInput(
             f"{folder}: the recovered weights make pixels that differ by {difference:.1e} from the graphs'; at most "
             f"{TOLERANCE:.0e} is allowed, so they are not used"
         )
     return generator
-
-
-def read_card(folder: Path) -> ModelCard:
-    """The card of the exported or published model in ``folder``.
-
-    Raises
-    ------
-    BadInput : there is none, or it cannot be read.
-    """
-    try:
-        return ModelCard.model_validate_json((folder / "card.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{folder} is not an exported model: {error}") from None
 
 
 def _fill_mapping(generator: stylegan2.Generator, model: onnx.ModelProto) -> None:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from galaxies.errors import BadInput
+from models.versions import read_exported
 from training import checkpoints
 from training.architectures import Discriminator, Generator
 from training.config import TrainConfig
-from training.recover import read_card, recover
+from training.recover import recover
 
 CLASS_LAYERS = ("mapping.embed.", "embed.")
 
@@ -64,7 +65,7 @@ def _read_model(folder: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
     recovered = recover(folder)
     state = recovered.state_dict()
     found = {"generator": state, "ema": state}
-    file = read_card(folder).file("discriminator")
+    file = read_exported(folder).card.file("discriminator")
     if file is not None:
         found["discriminator"] = checkpoints.read_tensors(folder / file)
     return found, recovered.config.bands
