@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from torch import Tensor, nn
 
-from galaxies.cards import CardFile, GalaxyClass, ModelCard
+from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, CardFile, GalaxyClass, ModelCard
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
 from models.versions import Version, describe
@@ -54,6 +55,15 @@ class ExportOptions:
     """Weights stored as float16 (`training.half`)."""
     discriminator: bool = False
     """The discriminator's weights as a file beside the graphs; serving never reads it, ``--transfer`` does."""
+
+    def __post_init__(self) -> None:
+        for field, pattern, longest in (("name", NAME_PATTERN, 64), ("version", VERSION_PATTERN, 32)):
+            if not re.fullmatch(pattern, getattr(self, field)):
+                raise BadInput(
+                    f"{field} {getattr(self, field)!r}: {longest} characters at most, small letters, digits, '.', '_' and '-', "
+                    "of which the first is a letter or a digit",
+                    field=field,
+                )
 
 
 class _Mapping(nn.Module):

@@ -68,6 +68,15 @@ def test_export_refuses_an_existing_folder(exported: Path) -> None:
         export(exported, exported, OPTIONS)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", "Mergers"), ("name", "a" * 65), ("name", "-a"), ("version", ""), ("version", "1/2")]
+)
+def test_names_that_no_request_could_use_are_refused_before_any_work(field: str, value: str) -> None:
+    with pytest.raises(BadInput, match=field) as refused:
+        replace(OPTIONS, **{field: value})
+    assert repr(value) in str(refused.value)
+
+
 def test_every_layer_belongs_to_exactly_one_group() -> None:
     for resolution in (16, 64, 256):
         config = replace(tiny_config("stylegan2").network, resolution=resolution)
