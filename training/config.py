@@ -11,32 +11,46 @@ from galaxies.errors import BadInput
 from training.architectures import NetworkConfig, find
 from training.augment import PRESETS as AUGMENTATIONS
 from training.augment.controller import SIGNALS
+from training.bounds import ABOVE_ZERO, ANY, COUNT, SHARE, SIZE, ZERO_OR_MORE, Bounds, Range, check
 from training.losses import LOSSES
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 FIXED = ("preset", "architecture", "network")
-POSITIVE = (
-    "batch",
-    "processes",
-    "threads",
-    "r1_interval",
-    "pl_interval",
-    "augment_interval",
-    "kimg",
-    "snapshot_kimg",
-    "critic_steps",
-    "metrics_images",
-)
-NOT_NEGATIVE = (
-    "freeze_generator",
-    "freeze_discriminator",
-    "generator_from_kimg",
-    "lr_decay_kimg",
-    "lr_halving_kimg",
-    "lr_halving_from_kimg",
-    "metrics_kimg",
-    "pl_weight",
-)
+MOMENT = Range(0, 1, open_=(1,))
+PROCESSES = Range(1, 1024)
+BOUNDS: Bounds = {
+    "kimg": ABOVE_ZERO,
+    "batch": SIZE,
+    "lr_generator": ZERO_OR_MORE,
+    "lr_discriminator": ZERO_OR_MORE,
+    "lr_decay_kimg": ZERO_OR_MORE,
+    "lr_halving_kimg": ZERO_OR_MORE,
+    "lr_halving_from_kimg": ZERO_OR_MORE,
+    "beta1": MOMENT,
+    "beta2": MOMENT,
+    "critic_steps": COUNT,
+    "r1_gamma": ZERO_OR_MORE,
+    "r1_interval": COUNT,
+    "pl_weight": ZERO_OR_MORE,
+    "pl_interval": COUNT,
+    "ema_kimg": ZERO_OR_MORE,
+    "ema_rampup": ZERO_OR_MORE,
+    "augment_p": SHARE,
+    "augment_target": ANY,
+    "augment_interval": COUNT,
+    "augment_cap": SHARE,
+    "augment_speed_kimg": ABOVE_ZERO,
+    "freeze_generator": ZERO_OR_MORE,
+    "freeze_discriminator": ZERO_OR_MORE,
+    "generator_from_kimg": ZERO_OR_MORE,
+    "processes": PROCESSES,
+    "threads": PROCESSES,
+    "snapshot_kimg": Range(0.001),
+    "metrics_kimg": ZERO_OR_MORE,
+    "metrics_images": Range(2, 1_000_000),
+    "seed": Range(0, 2**32 - 1),
+}
+"""What numbers the fields of `TrainConfig` may be; those of networks are in their own classes."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +129,7 @@ class TrainConfig:
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} {getattr(self, name)!r}: one of {', '.join(allowed)} is allowed")
-        for name in POSITIVE:
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} {getattr(self, name)}: more than 0 is needed")
-        for name in NOT_NEGATIVE:
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} {getattr(self, name)}: 0 or more is needed")
+        check(self, BOUNDS)
         if self.batch % self.processes:
             raise ValueError(f"batch {self.batch} is not a multiple of processes {self.processes}")
 
@@ -159,37 +168,51 @@ def fit(
     ----------
     config : what to start from.
     overrides : ``"kimg=50"`` or ``"network.width=32"``; values are JSON, or text where JSON fails.
-    bands, resolution, classes : of the data set; ``classes`` 0 trains without classes.
+    bands, resolution, classes : of the data set; ``classes`` 0 trains without classes. A network may be of a side that the data
+        set's is a multiple of, and without classes.
     floats : whether it holds physical values, which ``prepare`` has stretched, so that networks need no ``softening``.
 
     Raises
     ------
     BadInput : a key is unknown, or a value has the wrong type or is not allowed.
     """
-    fitted: dict[str, Any] = {"bands": bands, "resolution": resolution}
+    own, of_network = _parsed(config, overrides)
+    sides = [resolution // k for k in range(1, resolution + 1) if resolution % k == 0]
+    for key, allowed in (("bands", [bands]), ("resolution", sides), ("classes", sorted({0, classes}))):
+        if of_network.get(key, allowed[0]) not in allowed:
+            choice = ", ".join(map(str, allowed))
+            raise BadInput(
+                f"network.{key} {of_network[key]}: the data set decides it and allows {choice}", field=f"network.{key}"
+            )
+    takes_classes = config.network.conditional and own.get("use_classes", config.use_classes)
+    fitted: dict[str, Any] = {"bands": bands, "resolution": resolution, "classes": classes if takes_classes else 0}
     if floats and hasattr(config.network, "softening"):
         fitted["softening"] = 0.0
+    try:
+        network = replace(config.network, **fitted | of_network)
+    except ValueError as error:
+        raise BadInput(f"network.{error}") from None
+    try:
+        return replace(config, network=network, **own)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def _parsed(config: TrainConfig, overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values that ``overrides`` give to fields of the run and of its network; their types are right."""
     own: dict[str, Any] = {}
+    of_network: dict[str, Any] = {}
     for override in overrides:
         key, _, text = override.partition("=")
         try:
             value = json.loads(text)
-        except json.JSONDecodeError:
+        except ValueError:
             value = text
         inner = key.removeprefix("network.")
-        if inner != key:
-            _check_type(type(config.network), inner, value)
-            fitted[inner] = value
-        else:
-            _check_type(TrainConfig, key, value)
-            own[key] = value
-    takes_classes = config.network.conditional and own.get("use_classes", config.use_classes)
-    fitted.setdefault("classes", classes if takes_classes else 0)
-    try:
-        network = replace(config.network, **fitted)
-        return replace(config, network=network, **own)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+        owner, values = (TrainConfig, own) if inner == key else (type(config.network), of_network)
+        _check_type(owner, inner, value)
+        values[inner] = value
+    return own, of_network
 
 
 def _check_type(owner: type, key: str, value: object) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from training.architectures.layers import EqualLinear, lrelu, normalise_2nd_moment
+from training.bounds import COUNT, SHARE, SIZE, ZERO_OR_MORE, Bounds, check
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class NetworkConfig:
 
     conditional: ClassVar[bool] = False
     """Whether the networks can take classes; where not, the labels of a data set are not used."""
+    bounds: ClassVar[Bounds] = {"resolution": SIZE, "bands": SIZE, "z_dim": SIZE, "classes": ZERO_OR_MORE}
+    """What the numbers among the fields may be; each architecture adds its own."""
+
+    def __post_init__(self) -> None:
+        check(self, self.bounds)
+        if self.classes and not self.conditional:
+            raise ValueError(f"classes {self.classes}: this architecture has no class input, 0 is allowed")
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class StyleConfig(NetworkConfig):
     """Share of training images whose later layers take the style of a second latent."""
 
     conditional: ClassVar[bool] = True
+    bounds: ClassVar[Bounds] = NetworkConfig.bounds | {"w_dim": SIZE, "mapping_depth": COUNT, "style_mixing": SHARE}
 
     @property
     def num_ws(self) -> int:

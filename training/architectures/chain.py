@@ -7,11 +7,12 @@ as two runs and then joined (`training.chaining`); trained as one network, both 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 from torch import Tensor
 
 from training.architectures import base, dcgan, stackgan
+from training.bounds import SIZE, ZERO_OR_MORE, Bounds
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,15 @@ class ChainConfig(base.NetworkConfig):
     blocks: int = 6
     discriminator_width: int = 32
 
+    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {
+        "width": SIZE,
+        "channels": SIZE,
+        "blocks": ZERO_OR_MORE,
+        "discriminator_width": SIZE,
+    }
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.first()
         self.second()
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from training.architectures import base
+from training.bounds import SHARE, SIZE, ZERO_OR_MORE, Bounds
 
 KERNELS = (4, 6)
 PLACES = ("none", "generator", "discriminator", "both")
@@ -46,11 +47,18 @@ class DCGANConfig(base.NetworkConfig):
     last_dropout: float = 0.0
     last_dropout_kimg: float = 0.0
 
+    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {
+        "width": SIZE,
+        "discriminator_width": ZERO_OR_MORE,
+        "dropout": SHARE,
+        "last_dropout": SHARE,
+        "last_dropout_kimg": ZERO_OR_MORE,
+    }
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.resolution < 16 or self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution {self.resolution}: a power of two, 16 or more, is needed")
-        if self.classes:
-            raise ValueError(f"classes {self.classes}: the DCGAN has no class input")
         if self.kernel not in KERNELS:
             raise ValueError(f"kernel {self.kernel}: one of {', '.join(map(str, KERNELS))} is allowed")
         if self.dropout_in not in PLACES:

@@ -13,7 +13,7 @@ Zhang et al. (2017), whom the work takes the stage from. `training.architectures
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from galaxies.errors import BadInput
 from training.architectures import base, dcgan
+from training.bounds import SIZE, ZERO_OR_MORE, Bounds
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,18 @@ class StackGANConfig(base.NetworkConfig):
     adversarial_weight: float = 0.001
     pixel_weight: float = 1.0
 
+    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {
+        "channels": SIZE,
+        "blocks": ZERO_OR_MORE,
+        "discriminator_width": SIZE,
+        "adversarial_weight": ZERO_OR_MORE,
+        "pixel_weight": ZERO_OR_MORE,
+    }
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.resolution < 32 or self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution {self.resolution}: a power of two, 32 or more, is needed")
-        if self.classes:
-            raise ValueError(f"classes {self.classes}: the second stage has no class input")
 
 
 def _hidden(a: int, b: int) -> nn.Sequential:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from training.architectures import base
 from training.architectures.layers import EqualConv, EqualLinear, equal_conv_weight, lrelu, minibatch_std, normalise_2nd_moment
+from training.bounds import SIZE, ZERO_OR_MORE, Bounds
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,26 @@ class StyleGANConfig(base.StyleConfig):
     stable_kimg: float = 600.0
     fade_kimg: float = 600.0
 
+    bounds: ClassVar[Bounds] = base.StyleConfig.bounds | {
+        "channel_base": SIZE,
+        "channel_max": SIZE,
+        "grow_from": SIZE,
+        "stable_kimg": ZERO_OR_MORE,
+        "fade_kimg": ZERO_OR_MORE,
+    }
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("resolution", "grow_from"):
             side = getattr(self, name)
             if side < 4 or side & (side - 1):
                 raise ValueError(f"{name} {side}: a power of two, 4 or more, is needed")
         if self.grow_from > self.resolution:
             raise ValueError(f"grow_from {self.grow_from} is above the resolution {self.resolution}")
-        if self.stable_kimg < 0 or self.fade_kimg < 0:
-            raise ValueError(f"stable_kimg {self.stable_kimg} and fade_kimg {self.fade_kimg}: 0 or more are needed")
 
     def channels(self, resolution: int) -> int:
-        """Feature maps at ``resolution``."""
-        return min(self.channel_base // resolution, self.channel_max)
+        """Feature maps at ``resolution``, one at least."""
+        return max(1, min(self.channel_base // resolution, self.channel_max))
 
     @property
     def resolutions(self) -> list[int]:

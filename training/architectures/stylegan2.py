@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,7 @@ from training.architectures.layers import (
     minibatch_std,
     normalise_2nd_moment,
 )
+from training.bounds import SHARE, SIZE, Bounds
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,12 @@ class StyleGAN2Config(base.StyleConfig):
     softening: float = 0.0
     """More than 0: both networks see 8-bit pixels through `stretched` with this softening, so that faint sky counts."""
 
+    bounds: ClassVar[Bounds] = base.StyleConfig.bounds | {"channel_base": SIZE, "channel_max": SIZE, "softening": SHARE}
+
     def __post_init__(self) -> None:
-        if not 0 <= self.softening <= 1:
-            raise ValueError(f"softening {self.softening}: 0 (no stretch) … 1 is allowed, a share of the range of pixels")
+        super().__post_init__()
         if self.first_side > 7 or self.first_side == self.resolution:
             raise ValueError(f"resolution {self.resolution}: 4, 5, 6 or 7 times a power of two (8, 10, 12, 14, 16, …) is needed")
-        if self.mapping_depth < 1:
-            raise ValueError(f"mapping_depth {self.mapping_depth}: 1 or more is needed")
 
     @property
     def first_side(self) -> int:

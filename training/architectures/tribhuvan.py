@@ -14,13 +14,14 @@ hidden layer of the generator, LeakyReLU 0.2 in the discriminator, N(0, 0.02) we
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from training.architectures import base
 from training.architectures.dcgan import initialise
+from training.bounds import SIZE, Bounds
 
 KERNEL = 5
 
@@ -57,11 +58,12 @@ class TribhuvanConfig(base.NetworkConfig):
     z_dim: int = 100
     width: int = 64
 
+    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {"width": SIZE}
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.resolution not in TABLES:
             raise ValueError(f"resolution {self.resolution}: one of {', '.join(map(str, TABLES))} is printed in the review")
-        if self.classes:
-            raise ValueError(f"classes {self.classes}: the DCGAN has no class input")
 
     @property
     def table(self) -> Table:

@@ -9,12 +9,13 @@ divergence, divided by the number of pixels. There it gave only black images.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from training.architectures import base, wgan
+from training.bounds import ZERO_OR_MORE, Bounds
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class VAEConfig(wgan.WGANConfig):
     """Sizes of one autoencoder; ``kl_weight`` scales the divergence (1 as published). ``critic_width`` is not used."""
 
     kl_weight: float = 1.0
+
+    bounds: ClassVar[Bounds] = wgan.WGANConfig.bounds | {"kl_weight": ZERO_OR_MORE}
 
 
 class Encoder(nn.Module):

@@ -18,13 +18,14 @@ doublings, and a critic of fewer blocks judges small images. ``batch_norm`` in t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.architectures import base
+from training.bounds import SIZE, Bounds, Range
 
 MIXED = ((2, 4, 2), (4, 8, 4), (8, 16, 16))
 """A, B and the channels of the first large convolution of every block, in units of the critic's width."""
@@ -42,18 +43,21 @@ class WGANConfig(base.NetworkConfig):
     blocks: int = 3
     batch_norm: bool = False
 
+    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {
+        "width": SIZE,
+        "critic_width": SIZE,
+        "blocks": Range(1, len(MIXED)),
+    }
+
     def __post_init__(self) -> None:
-        if not 1 <= self.blocks <= len(MIXED):
-            raise ValueError(f"blocks {self.blocks}: 1 to {len(MIXED)} are possible")
+        super().__post_init__()
         least: int = 2 * 4**self.blocks
         if self.resolution < least or self.resolution % 8:
             raise ValueError(
                 f"resolution {self.resolution}: a multiple of 8, {least} or more for {self.blocks} blocks, is needed"
             )
-        if self.width < 16 or self.width % 16:
+        if self.width % 16:
             raise ValueError(f"width {self.width}: a multiple of 16 is needed")
-        if self.classes:
-            raise ValueError(f"classes {self.classes}: the WGAN has no class input")
 
     @property
     def crop(self) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import get_args, get_type_hints
+
 import pytest
 
 from galaxies.errors import BadInput
-from training.architectures import ARCHITECTURES
+from training.architectures import ARCHITECTURES, NetworkConfig
 from training.architectures.stylegan2 import StyleGAN2Config
-from training.config import TrainConfig
+from training.config import BOUNDS, TrainConfig
 from training.presets import PRESETS, resolve
 
 
@@ -47,6 +50,22 @@ def test_overrides_reach_run_and_network() -> None:
 def test_bad_settings_name_the_value_and_what_is_allowed(preset: str, override: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         resolve(preset, [override], bands=3, resolution=64, classes=6)
+
+
+@pytest.mark.parametrize(
+    "owner", [TrainConfig, *(entry.config for entry in ARCHITECTURES.values())], ids=lambda owner: owner.__name__
+)
+def test_every_number_has_bounds(owner: type[TrainConfig | NetworkConfig]) -> None:
+    """`kernel` is a choice of two."""
+    kinds = get_type_hints(owner)
+    numbers = {f.name for f in fields(owner) if {int, float} & {kinds[f.name], *get_args(kinds[f.name])}}
+    assert numbers - {"kernel"} == (BOUNDS if owner is TrainConfig else owner.bounds).keys()  # type: ignore[union-attr]
+
+
+def test_a_network_of_half_the_side_and_without_classes_is_allowed() -> None:
+    settings = ["network.resolution=32", "network.bands=3", "network.classes=0"]
+    network = resolve("stylegan2-64-cpu", settings, bands=3, resolution=64, classes=6).network
+    assert (network.resolution, network.bands, network.classes) == (32, 3, 0)
 
 
 def test_physical_values_are_not_stretched_twice() -> None:

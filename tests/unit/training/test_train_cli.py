@@ -1,0 +1,74 @@
+"""``train`` as a command: what it refuses is one clear error, before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from galaxies.errors import BadInput
+from training.cli import app
+
+
+def train(run: Path, data: Path, *arguments: str) -> None:
+    CliRunner().invoke(app, ["train", str(run), "--data", str(data), *arguments], catch_exceptions=False)
+
+
+STYLE, STYLEGAN, DCGAN, CHAIN = "stylegan2-64-cpu", "stylegan-c1-cpu", "dcgan-f1-cpu", "fussell-moews-f4"
+
+
+@pytest.mark.parametrize(
+    ("preset", "setting", "message"),
+    [
+        (STYLE, "kimg=NaN", "kimg nan: a finite number above 0 is allowed"),
+        (STYLE, "kimg=Infinity", "kimg inf: a finite number above 0 is allowed"),
+        (STYLE, "kimg=0", "kimg 0: a finite number above 0 is allowed"),
+        (STYLE, "kimg=1" + "0" * 400, "0: a finite number above 0 is allowed"),
+        (STYLE, "snapshot_kimg=NaN", "snapshot_kimg nan: a finite number, 0.001 or more, is allowed"),
+        (STYLE, "lr_generator=-0.1", "lr_generator -0.1: a finite number, 0 or more, is allowed"),
+        (STYLE, "lr_generator=NaN", "lr_generator nan: a finite number, 0 or more, is allowed"),
+        (STYLE, "beta1=1.5", "beta1 1.5: 0 … 1 without 1 is allowed"),
+        (STYLE, "beta1=1", "beta1 1: 0 … 1 without 1 is allowed"),
+        (STYLE, "beta2=-1.0", "beta2 -1.0: 0 … 1 without 1 is allowed"),
+        (STYLE, "r1_gamma=-5.0", "r1_gamma -5.0: a finite number, 0 or more, is allowed"),
+        (STYLE, "ema_kimg=-3.0", "ema_kimg -3.0: a finite number, 0 or more, is allowed"),
+        (STYLE, "augment_p=5.0", "augment_p 5.0: 0 … 1 is allowed"),
+        (STYLE, "augment_p=-1.0", "augment_p -1.0: 0 … 1 is allowed"),
+        (STYLE, "augment_target=NaN", "augment_target nan: a finite number is allowed"),
+        (STYLE, "seed=-1", "seed -1: 0 … 4294967295 is allowed"),
+        (STYLE, "seed=5000000000", "seed 5000000000: 0 … 4294967295 is allowed"),
+        (STYLE, "metrics_images=1", "metrics_images 1: 2 … 1000000 is allowed"),
+        (STYLE, "threads=1000000000000", "threads 1000000000000: 1 … 1024 is allowed"),
+        (STYLE, "network.bands=1", "network.bands 1: the data set decides it and allows 3"),
+        (STYLE, "network.resolution=50", "network.resolution 50: the data set decides it and allows 64, 32, 16, 8, 4, 2, 1"),
+        (STYLE, "network.resolution=0", "network.resolution 0: the data set decides it and allows 64, "),
+        (STYLE, "network.classes=2", "network.classes 2: the data set decides it and allows 0, 6"),
+        (STYLE, "network.classes=9", "network.classes 9: the data set decides it and allows 0, 6"),
+        (STYLE, "network.z_dim=-2", "network.z_dim -2: 1 … 1000000 is allowed"),
+        (STYLE, "network.z_dim=0", "network.z_dim 0: 1 … 1000000 is allowed"),
+        (STYLE, "network.w_dim=0", "network.w_dim 0: 1 … 1000000 is allowed"),
+        (STYLE, "network.mapping_depth=0", "network.mapping_depth 0: a finite number, 1 or more, is allowed"),
+        (STYLE, "network.style_mixing=7.0", "network.style_mixing 7.0: 0 … 1 is allowed"),
+        (STYLE, "network.softening=-1", "network.softening -1: 0 … 1 is allowed"),
+        (STYLE, "network.channel_max=0", "network.channel_max 0: 1 … 1000000 is allowed"),
+        (STYLEGAN, "network.channel_max=0", "network.channel_max 0: 1 … 1000000 is allowed"),
+        (STYLEGAN, "network.mapping_depth=0", "network.mapping_depth 0: a finite number, 1 or more, is allowed"),
+        (STYLEGAN, "network.fade_kimg=-1", "network.fade_kimg -1: a finite number, 0 or more, is allowed"),
+        (DCGAN, "network.dropout=2", "network.dropout 2: 0 … 1 is allowed"),
+        (DCGAN, "network.width=0", "network.width 0: 1 … 1000000 is allowed"),
+        (DCGAN, "network.classes=6", "network.classes 6: this architecture has no class input, 0 is allowed"),
+        (CHAIN, "network.width=0", "network.width 0: 1 … 1000000 is allowed"),
+        ("fussell-moews-f3", "network.pixel_weight=NaN", "network.pixel_weight nan: a finite number, 0 or more, is allowed"),
+        ("eth-e1", "network.blocks=4", "network.blocks 4: 1 … 3 is allowed"),
+        ("eth-e4-vae", "network.kl_weight=-1", "network.kl_weight -1: a finite number, 0 or more, is allowed"),
+        ("tribhuvan-t2", "network.width=0", "network.width 0: 1 … 1000000 is allowed"),
+    ],
+)
+def test_a_value_out_of_range_is_one_error_and_nothing_is_written(
+    preset: str, setting: str, message: str, tmp_path: Path, archives: dict[int, Path]
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        train(tmp_path / "run", archives[64], "--preset", preset, "--set", setting)
+    assert message in refused.value.message
+    assert list(tmp_path.iterdir()) == []
