@@ -34,13 +34,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Item:
-    """One object: ``name`` is what a table calls it, ``object_id`` decides its side of the split, ``missing`` bands break it."""
+    """One object: ``name`` is what a table calls it, ``object_id`` decides its side of the split; a ``problem`` breaks it."""
 
     name: str
     object_id: str
     parts: tuple[Part, ...] = ()
     label: str | None = None
-    missing: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from training.data.items import Facts, Item, Pixels, Raw
 from training.data.options import Reading
 from training.data.quality import FILTERS, Sight, sky
 from training.data.resample import centre_square, downsample
-from training.data.sources import READERS
+from training.data.sources import read_part
 
 UNKNOWN = Facts(())
 
@@ -73,9 +73,9 @@ def finish(name: str, raw: Raw, reading: Reading) -> Outcome:
 
 def _joined(item: Item, reading: Reading) -> Raw:
     """The parts of an object behind each other."""
-    if item.missing:
-        raise BadInput(f"{item.name} has no file for {', '.join(item.missing)}")
-    raws = [READERS[part.kind][1](part, reading) for part in item.parts]
+    if item.problem:
+        raise BadInput(item.problem)
+    raws = [read_part(part, reading) for part in item.parts]
     if len(raws) == 1:
         return raws[0]
     shapes = {raw.pixels.shape[1:] for raw in raws}

@@ -16,13 +16,12 @@ from galaxies.cards import Band
 from galaxies.errors import BadInput
 from training.data.items import Facts, Part, Pixels, Raw
 from training.data.options import BandAxis, Reading
-from training.data.read_bytes import ZIP_ERRORS, read_bytes, within_limit
+from training.data.read_bytes import read_bytes, within_limit
 
 SUFFIXES = (".npy", ".npz")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 FULL = 255.0
 COLOURS = {1: ("grey",), 3: ("red", "green", "blue")}
-_ARRAY_ERRORS = (*ZIP_ERRORS, ValueError, KeyError, TypeError)
 
 
 def read_array(part: Part, reading: Reading) -> Raw:
@@ -31,28 +30,22 @@ def read_array(part: Part, reading: Reading) -> Raw:
         row = np.ascontiguousarray(mapped(part.path)[part.index])
         return raw(part, row, reading, hashlib.sha256(row.data).hexdigest())
     data = read_bytes(part, reading.limit_bytes)
-    try:
-        if data.startswith(b"PK"):
-            data_of = zipfile.ZipFile(io.BytesIO(data))
-            key = one_key(part.name, [name.removesuffix(".npy") for name in data_of.namelist()], reading.key)
-            within_limit(part.name, data_of.getinfo(f"{key}.npy").file_size, reading.limit_bytes)
-            array = np.load(io.BytesIO(data), allow_pickle=False)[key]
-        else:
-            array = np.load(io.BytesIO(data), allow_pickle=False)
-    except _ARRAY_ERRORS as error:
-        raise BadInput(f"{part.name} cannot be read as a numpy array: {error}") from None
+    if data.startswith(b"PK"):
+        data_of = zipfile.ZipFile(io.BytesIO(data))
+        key = one_key(part.name, [name.removesuffix(".npy") for name in data_of.namelist()], reading.key)
+        within_limit(part.name, data_of.getinfo(f"{key}.npy").file_size, reading.limit_bytes)
+        array = np.load(io.BytesIO(data), allow_pickle=False)[key]
+    else:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
     return raw(part, array, reading, hashlib.sha256(data).hexdigest())
 
 
 def read_hdf5(part: Part, reading: Reading) -> Raw:
     """The data set ``reading.key`` of an HDF5 file, or a row of it."""
-    try:
-        data = hdf5_set(part.path if part.member is None else io.BytesIO(read_bytes(part, reading.limit_bytes)), reading.key)
-        size = data.nbytes if part.index is None else data.nbytes // max(len(data), 1)
-        within_limit(part.name, size, reading.limit_bytes)
-        array = np.asarray(data[()] if part.index is None else data[part.index])
-    except _ARRAY_ERRORS as error:
-        raise BadInput(f"{part.name} cannot be read as HDF5: {error}") from None
+    data = hdf5_set(part.path if part.member is None else io.BytesIO(read_bytes(part, reading.limit_bytes)), reading.key)
+    size = data.nbytes if part.index is None else data.nbytes // max(len(data), 1)
+    within_limit(part.name, size, reading.limit_bytes)
+    array = np.asarray(data[()] if part.index is None else data[part.index])
     array = np.ascontiguousarray(array)
     return raw(part, array, reading, hashlib.sha256(array.data).hexdigest())
 

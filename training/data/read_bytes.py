@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from training.data.items import Part
 from training.data.options import MEGABYTE
 
 GZIP_MAGIC = b"\x1f\x8b"
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
 def read_bytes(part: Part, limit: int) -> bytes:
@@ -22,15 +20,12 @@ def read_bytes(part: Part, limit: int) -> bytes:
 
     Raises
     ------
-    BadInput : the file is missing, truncated or, unpacked, larger than ``limit`` bytes.
+    BadInput : the file, unpacked, is larger than ``limit`` bytes.
     """
-    try:
-        data = _from_zip(part, limit) if part.member is not None else _from_disk(part.path, limit)
-        if data.startswith(GZIP_MAGIC):
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-                data = stream.read(limit + 1)
-    except ZIP_ERRORS as error:
-        raise BadInput(f"{part.name} cannot be read: {error}") from None
+    data = _from_zip(part, limit) if part.member is not None else _from_disk(part.path, limit)
+    if data.startswith(GZIP_MAGIC):
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            data = stream.read(limit + 1)
     within_limit(part.name, len(data), limit)
     return data
 

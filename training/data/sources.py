@@ -9,29 +9,51 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
 
 from galaxies.errors import BadInput
 from training.data import read_arrays, read_fits, read_pictures
+from training.data.damage import named
 from training.data.items import Item, Part, PartKind, Raw, stem
 from training.data.options import PrepareOptions, Reading
-from training.data.read_bytes import ZIP_ERRORS, within_limit
+from training.data.read_bytes import within_limit
 
-READERS: dict[PartKind, tuple[tuple[str, ...], Callable[[Part, Reading], Raw]]] = {
-    "picture": (read_pictures.SUFFIXES, read_pictures.read_picture),
-    "fits": (read_fits.SUFFIXES, read_fits.read_fits),
-    "array": (read_arrays.SUFFIXES, read_arrays.read_array),
-    "hdf5": (read_arrays.HDF5_SUFFIXES, read_arrays.read_hdf5),
+
+class Reader(NamedTuple):
+    """How files with these ``suffixes`` are read, and what messages say that they should be."""
+
+    suffixes: tuple[str, ...]
+    what: str
+    read: Callable[[Part, Reading], Raw]
+
+
+READERS: dict[PartKind, Reader] = {
+    "picture": Reader(read_pictures.SUFFIXES, "an image", read_pictures.read_picture),
+    "fits": Reader(read_fits.SUFFIXES, "FITS", read_fits.read_fits),
+    "array": Reader(read_arrays.SUFFIXES, "a numpy array", read_arrays.read_array),
+    "hdf5": Reader(read_arrays.HDF5_SUFFIXES, "HDF5", read_arrays.read_hdf5),
 }
 ROWS = "rows.npy"
 
 
 def kind_of(name: str) -> PartKind | None:
     """The kind of file that a name tells, or None."""
-    return next((kind for kind, (suffixes, _) in READERS.items() if name.lower().endswith(suffixes)), None)
+    return next((kind for kind, reader in READERS.items() if name.lower().endswith(reader.suffixes)), None)
+
+
+def read_part(part: Part, reading: Reading) -> Raw:
+    """The pixels of a file, HDU or row, by the reader of its kind.
+
+    Raises
+    ------
+    BadInput : it is damaged, too large or of a form that is not read; the message names it.
+    """
+    reader = READERS[part.kind]
+    with named(part.name, reader.what):
+        return reader.read(part, reading)
 
 
 def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
@@ -42,7 +64,7 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
     BadInput : the source is missing, of no known kind, damaged as a whole, or holds nothing that is read.
     """
     source = options.source
-    try:
+    with named(str(source), field="source"):
         if source.is_dir():
             parts = [Part(path, kind) for path in sorted(source.rglob("*")) if (kind := kind_of(path.name))]
             items = _grouped(options, parts, [part.path.relative_to(source).as_posix() for part in parts])
@@ -55,10 +77,8 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
             items = _grouped(options, parts, names)
         else:
             raise BadInput(f"{source} is neither a folder nor a zip file nor one of FITS, npy, npz or HDF5", field="source")
-    except (*ZIP_ERRORS, ValueError, KeyError) as error:
-        raise BadInput(f"{source} cannot be read: {error}", field="source") from None
     if not items:
-        suffixes = ", ".join(suffix for known, _ in READERS.values() for suffix in known)
+        suffixes = ", ".join(suffix for reader in READERS.values() for suffix in reader.suffixes)
         raise BadInput(f"{source} holds no file that is read ({suffixes})", field="source")
     return items
 
@@ -88,15 +108,13 @@ def _by_pattern(options: PrepareOptions, parts: Sequence[Part], names: Sequence[
         if match := re.fullmatch(text, name):
             found[match["id"]][match["band"]] = replace(part, band=match["band"])
     order = [band.name for band in options.reading.bands] or _all_bands(found)
-    return [
-        Item(
-            name,
-            PurePosixPath(name).name,
-            tuple(bands[band] for band in order if band in bands),
-            missing=tuple(band for band in order if band not in bands),
-        )
-        for name, bands in sorted(found.items())
-    ]
+    return [_of_bands(name, bands, order) for name, bands in sorted(found.items())]
+
+
+def _of_bands(name: str, found: dict[str, Part], order: Sequence[str]) -> Item:
+    missing = [band for band in order if band not in found]
+    problem = f"{name} has no file for {', '.join(missing)}" if missing else ""
+    return Item(name, PurePosixPath(name).name, tuple(found[band] for band in order if band in found), problem=problem)
 
 
 def _all_bands(found: dict[str, dict[str, Part]]) -> list[str]:
@@ -130,11 +148,12 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
 
 
 def _hdus(part: Part, name: str) -> list[Item]:
+    """Every HDU with an image; a file that is damaged is one broken object."""
     try:
-        with fits.open(part.path, memmap=True) as hdus:
+        with named(name, "FITS"), fits.open(part.path, memmap=True) as hdus:
             numbers = read_fits.image_hdus(name, hdus)
-    except read_fits.FITS_ERRORS as error:
-        raise BadInput(f"{name} cannot be read as FITS: {error}", field="source") from None
+    except BadInput as error:
+        return [Item(name, stem(name), problem=error.message)]
     return [Item(f"{name}[{number}]", f"{stem(name)}[{number}]", (replace(part, index=number),)) for number in numbers]
 
 

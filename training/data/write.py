@@ -16,9 +16,9 @@ import numpy as np
 
 from galaxies.errors import BadInput, Transient
 from training.data.archive import FORMAT, IMAGES, INDEX, MANIFEST, Archive, digest_of, read, sha256
+from training.data.damage import DISK_FULL
 from training.data.items import Pixels
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
@@ -41,7 +41,7 @@ def aside(out: Path) -> Iterator[Path]:
         folder.mkdir(parents=True)
         yield folder
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             raise Transient(f"the disk of {out.parent} is full ({error.strerror}); nothing was written") from None
         if error.errno in TAKEN:
             raise _exists(out) from None
