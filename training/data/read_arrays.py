@@ -42,7 +42,8 @@ def read_array(part: Part, reading: Reading) -> Raw:
 
 def read_hdf5(part: Part, reading: Reading) -> Raw:
     """The data set ``reading.key`` of an HDF5 file, or a row of it."""
-    data = hdf5_set(part.path if part.member is None else io.BytesIO(read_bytes(part, reading.limit_bytes)), reading.key)
+    place = part.path if part.member is None else io.BytesIO(read_bytes(part, reading.limit_bytes))
+    data = hdf5_set(place, reading.key, part.path.name if part.member is None else part.member)
     size = data.nbytes if part.index is None else data.nbytes // max(len(data), 1)
     within_limit(part.name, size, reading.limit_bytes)
     array = np.asarray(data[()] if part.index is None else data[part.index])
@@ -110,11 +111,11 @@ def mapped(path: Path) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=4)
-def hdf5_set(path: Path | io.BytesIO, key: str) -> Any:
-    """The data set ``key`` of an HDF5 file that stays open, or its only one."""
+def hdf5_set(path: Path | io.BytesIO, key: str, name: str) -> Any:
+    """The data set ``key`` of an HDF5 file that stays open, or its only one; ``name`` is what messages call the file."""
     import h5py  # noqa: PLC0415 - a fifth of a second that only HDF5 needs
 
     file = h5py.File(path, "r")
     found: list[str] = []
     file.visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
-    return file[one_key(file.filename, found, key)]
+    return file[one_key(name, found, key)]

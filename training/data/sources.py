@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, Transient
 from training.data import read_arrays, read_fits, read_pictures
 from training.data.damage import named
 from training.data.items import Item, Part, PartKind, Raw, stem
-from training.data.options import PrepareOptions, Reading
-from training.data.read_bytes import within_limit
+from training.data.options import MEGABYTE, PrepareOptions, Reading
 
 
 class Reader(NamedTuple):
@@ -62,6 +61,7 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
     Raises
     ------
     BadInput : the source is missing, of no known kind, damaged as a whole, or holds nothing that is read.
+    Transient : the disk is too full to unpack an npz.
     """
     source = options.source
     with named(str(source), field="source"):
@@ -131,10 +131,17 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
         return [Item(source.name, stem(source.name), (Part(source, kind),))]
     reading = options.reading
     if kind == "hdf5":
-        part, length = Part(source, kind), len(read_arrays.hdf5_set(source, reading.key))
+        part, shape = Part(source, kind), read_arrays.hdf5_set(source, reading.key, source.name).shape
     else:
         path = source if source.suffix == ".npy" else _unpacked(source, reading, scratch)
-        part, length = Part(path, "array"), len(read_arrays.mapped(path))
+        part, shape = Part(path, "array"), read_arrays.mapped(path).shape
+    if len(shape or ()) < 3:
+        raise BadInput(
+            f"{source.name} has shape {shape}; (N, H, W), (N, bands, H, W) or (N, H, W, bands) is needed: N images in one file "
+            "(a file with one image is read from a folder)",
+            field="source",
+        )
+    length = shape[0]
     labels, ids = (_column(source, key, length) for key in (options.label_key, options.object_key))
     return [
         Item(
@@ -162,7 +169,12 @@ def _unpacked(source: Path, reading: Reading, scratch: Path) -> Path:
     with zipfile.ZipFile(source) as container:
         key = read_arrays.one_key(source.name, [name.removesuffix(".npy") for name in container.namelist()], reading.key)
         size, free = container.getinfo(f"{key}.npy").file_size, shutil.disk_usage(scratch).free
-        within_limit(f"{source.name} ({key})", size, free)
+        if size > free:
+            raise Transient(
+                f"{key} of {source.name} unpacks to {size / MEGABYTE:,.0f} MiB, and the disk of --out has "
+                f"{free / MEGABYTE:,.0f} MiB free; make room, choose an --out on another disk, or save the array as .npy, "
+                "which is read where it lies"
+            )
         with container.open(f"{key}.npy") as packed, (scratch / ROWS).open("wb") as plain:
             shutil.copyfileobj(packed, plain, 2**20)
     return scratch / ROWS
@@ -176,7 +188,7 @@ def _column(source: Path, key: str | None, length: int) -> Sequence[Any] | None:
         with np.load(source, allow_pickle=False) as data:
             values = data[key]
     elif kind_of(source.name) == "hdf5":
-        values = np.asarray(read_arrays.hdf5_set(source, key)[()])
+        values = np.asarray(read_arrays.hdf5_set(source, key, source.name)[()])
     else:
         raise BadInput(f"{source.name} holds one array and no labels; use --csv", field="label_key")
     if values.shape != (length,):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -15,7 +18,7 @@ import pytest
 from astropy.io import fits
 
 from galaxies.cards import Band
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, Transient
 from training.data.archive import Archive, read
 from training.data.options import PrepareOptions, Reading, Selection
 from training.data.prepare import prepare
@@ -245,6 +248,44 @@ def test_a_source_that_is_cut_off_is_one_error(tmp_path: Path, name: str) -> Non
     with pytest.raises(BadInput, match=r"set\."):
         made(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("shape", [(), (40,), (SIDE, SIDE)])
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.h5"])
+def test_a_source_that_is_no_stack_of_images_is_one_error(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    array = np.zeros(shape, np.float32)
+    if name.endswith("npy"):
+        np.save(tmp_path / name, array)
+    elif name.endswith("npz"):
+        np.savez(tmp_path / name, images=array)
+    else:
+        with h5py.File(tmp_path / name, "w") as file:
+            file["images"] = array
+    with pytest.raises(BadInput, match=re.escape(f"{name} has shape {shape}; (N, H, W), (N, bands, H, W)")):
+        made(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_empty_hdf5_is_one_error_and_in_a_zip_is_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"] = h5py.Empty("f")
+    with pytest.raises(BadInput, match=r"^a\.h5 has shape None; \(N, H, W\)"):
+        made(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["sky"], file["mask"] = CUBE, CUBE
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as container:
+        container.write(tmp_path / "b.h5", "x/b.h5")
+    with pytest.raises(BadInput, match=r"^x/b\.h5 has no array 'images'; it has mask, sky: choose with --key"):
+        made(tmp_path / "in.zip")
+
+
+def test_an_npz_larger_than_the_disk_says_what_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=np.zeros((3, 1024, 1024), np.float32))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
+    with pytest.raises(Transient, match=r"images of a\.npz unpacks to 12 MiB, and the disk of --out has 5 MiB free") as caught:
+        made(tmp_path / "a.npz")
+    assert "--max-megabytes" not in caught.value.message
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
 def test_units_do_not_mix(tmp_path: Path) -> None:
