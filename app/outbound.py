@@ -12,7 +12,9 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from urllib.parse import SplitResult, urlsplit
 
 from galaxies.errors import BadInput, Transient
@@ -67,8 +69,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool, se
     parts = check_url(url, private=private)
     assert parts.hostname is not None
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    connection = _Pinned(parts, port, _resolve(parts.hostname, port, private), seconds)
-    late = threading.Timer(seconds, connection.cut)  # a timeout alone starts anew with every byte
+    end = time.monotonic() + seconds
+    address = _resolve_within(parts.hostname, port, private, seconds)
+    left = max(0.001, end - time.monotonic())
+    connection = _Pinned(parts, port, address, left)
+    late = threading.Timer(left, connection.cut)  # a timeout alone starts anew with every byte
     late.daemon = True
     late.start()
     try:
@@ -80,6 +85,23 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool, se
     finally:
         late.cancel()
         connection.close()
+
+
+def _resolve_within(host: str, port: int, private: bool, seconds: float) -> str:
+    """`_resolve`, on a thread that is left alone when it takes too long: nothing can break off a look-up of a name."""
+    found: Future[str] = Future()
+
+    def look_up() -> None:
+        try:
+            found.set_result(_resolve(host, port, private))
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    try:
+        return found.result(seconds)
+    except TimeoutError:
+        raise Transient(f"{host} has no address after {seconds:g} seconds") from None
 
 
 def _resolve(host: str, port: int, private: bool) -> str:
@@ -100,15 +122,20 @@ class _Pinned(http.client.HTTPConnection):
     def __init__(self, parts: SplitResult, port: int, address: str, seconds: float) -> None:
         super().__init__(parts.hostname or "", port, timeout=seconds)
         self.default_port = 443 if parts.scheme == "https" else 80
-        self._address = address
+        self._address, self._late = address, False
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self._address, self.port), self.timeout)
         if self._tls is not None:
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        if self._late:  # from here on `cut` has the socket that is read from
+            raise TimeoutError("timed out")
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.do_handshake()
 
     def cut(self) -> None:
         """End it, whatever it is doing."""
+        self._late = True
         with contextlib.suppress(OSError, AttributeError):
             self.sock.shutdown(socket.SHUT_RDWR)

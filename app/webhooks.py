@@ -10,7 +10,7 @@ import json
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
 from redis.exceptions import RedisError
@@ -59,12 +59,21 @@ class Deliverer:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _loop(self) -> None:
-        while not self._ended.wait(PERIOD_SECONDS):
+        """As many calls at a time as there are threads: a slow receiver holds one of them, not the calls beside it."""
+        going: set[Future[None]] = set()
+        while not self._ended.is_set():
+            going = {call for call in going if not call.done()}
+            free = AT_ONCE - len(going)
             try:
-                while due := self._due.claim(AT_ONCE, LEASE_SECONDS):
-                    list(self._pool.map(self._deliver, due))
-            except (RedisError, RuntimeError) as error:  # RuntimeError: the pool is closed
+                due = self._due.claim(free, LEASE_SECONDS) if free else []
+            except RedisError as error:
                 log.warning("webhooks put off", reason=str(error))
+                due = []
+            going |= {self._pool.submit(self._deliver, job_id) for job_id in due}
+            if len(due) < free:  # nothing more is due
+                self._ended.wait(PERIOD_SECONDS)
+            else:
+                wait(going, PERIOD_SECONDS, FIRST_COMPLETED)
 
     def _deliver(self, job_id: str) -> None:
         try:

@@ -37,10 +37,11 @@ SECRET = b"a secret of thirty-two characters"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Notes what it is sent, and answers ``statuses`` in turn, the last one for ever."""
+    """Notes what it is sent, and answers ``statuses`` in turn, the last one for ever; ``/slow`` not before ``go_on``."""
 
     def __init__(self) -> None:
         self.statuses = [204]
+        self.go_on = threading.Event()
         self.heard: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -54,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
         receiver = self.server
         assert isinstance(receiver, Receiver)
         body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/slow":
+            receiver.go_on.wait(30)
         receiver.heard.append(({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}}, body))
         status = receiver.statuses[min(len(receiver.heard), len(receiver.statuses)) - 1]
         self.send_response(status)
@@ -271,21 +274,54 @@ def test_the_host_header_keeps_the_name(monkeypatch: pytest.MonkeyPatch, receive
     assert receiver.heard[0][0]["host"] == f"named.example:{receiver.server_port}"
 
 
-def test_a_receiver_that_drips_is_cut_off() -> None:
-    def drip(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(1000)
-            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 1000:
-                try:
-                    connection.send(bytes([byte]))
-                except OSError:
-                    return
-                time.sleep(0.1)
+def test_a_slow_receiver_does_not_hold_the_calls_beside_it(calling: Client, receiver: Receiver) -> None:
+    slow = order(calling, receiver.url.replace("/hook?a=1", "/slow"))
+    jobs = [order(calling, receiver.url, seed) for seed in range(2, 2 + 2 * app.webhooks.AT_ONCE)]
+    wait_until(lambda: len(receiver.heard) == len(jobs))
+    assert 'galsynth_webhooks_total{outcome="failed"}' not in calling.get("/metrics").text, "the slow call has not been given up"
+    receiver.go_on.set()
+    wait_until(lambda: len(receiver.heard) == len(jobs) + 1)
+    assert sorted(headers["webhook-id"] for headers, _ in receiver.heard) == sorted(job["id"] for job in [slow, *jobs])
 
+
+def test_a_name_that_is_looked_up_for_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: go_on.wait(30) and [])
+    begun = time.monotonic()
+    with pytest.raises(Transient, match=r"slow\.example has no address after 0\.3 seconds"):
+        post("http://slow.example/", b"{}", {}, private=True, seconds=0.3)
+    assert time.monotonic() - begun < 2
+    go_on.set()
+
+
+def drip(server: socket.socket, opening: bytes) -> None:
+    """Answer one byte at a time, for ever."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1000)
+        for byte in opening + b"a" * 1000:
+            try:
+                connection.send(bytes([byte]))
+            except OSError:
+                return
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "opening", "late"),
+    [
+        ("http", b"HTTP/1.1 200 OK\r\nX-Slow: ", 0.0),
+        ("http", b"HTTP/1.1 200 OK\r\nX-Slow: ", 1.2),
+        ("https", b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb", 0.0),
+    ],
+    ids=["in its answer", "after a connection that came too late", "in its handshake"],
+)
+def test_a_receiver_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch, scheme: str, opening: bytes, late: float) -> None:
+    connect = socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: (time.sleep(late), connect(address, timeout))[1])
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        threading.Thread(target=drip, args=(server, opening), daemon=True).start()
         begun = time.monotonic()
         with pytest.raises(Transient):
-            post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True, seconds=1)
-        assert time.monotonic() - begun < 3
+            post(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True, seconds=1)
+        assert 0.9 < time.monotonic() - begun < 3
