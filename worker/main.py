@@ -180,6 +180,8 @@ def create_worker(settings: WorkerSettings) -> Worker:
         metrics=metrics,
     )
     _watch_over(metrics, engine, models, watch)
+    if models.on_gpu:
+        metrics.watch_gpu(settings.gpu)
     traces = traces_to(settings.otlp_endpoint, "galsynth-worker")
     scorers = Scorers(store, device, batch_size)
     renderer = Renderer(
@@ -197,8 +199,6 @@ def _watch_over(metrics: Metrics, engine: Engine, models: LoadedModels, watch: W
     metrics.watch("galsynth_worker_pixels_per_second", "Measured speed while busy", lambda: watch.pixels_per_second)
     metrics.watch("galsynth_models_loaded", "Model versions in memory", lambda: len(models.references()))
     metrics.watch("galsynth_engine_age_seconds", "Since the engine last showed that it lives", lambda: engine.age)
-    if models.on_gpu:
-        metrics.watch_gpu()
 
 
 def connect(url: str) -> redis.Redis:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from galaxies.errors import BadInput
 from galaxies.jobs import Job
+from worker.gpu import bus_address
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
@@ -84,8 +85,8 @@ class Metrics:
         """A gauge that is asked whenever somebody looks."""
         Gauge(name, what, registry=self.registry).set_function(value)
 
-    def watch_gpu(self) -> None:
-        """Memory of the first GPU that this process sees, where NVIDIA's library can be asked for it."""
+    def watch_gpu(self, number: int) -> None:
+        """Memory of the GPU that CUDA counts as ``number``, where NVIDIA's libraries can be asked for it."""
         if importlib.util.find_spec("pynvml") is None:
             _LOG.warning("GPU memory is not among the metrics: pip install nvidia-ml-py")
             return
@@ -93,8 +94,8 @@ class Metrics:
 
         try:
             pynvml.nvmlInit()
-            device = pynvml.nvmlDeviceGetHandleByIndex(0)
-        except pynvml.NVMLError as error:
+            device = pynvml.nvmlDeviceGetHandleByPciBusId(bus_address(number))
+        except (OSError, pynvml.NVMLError) as error:
             _LOG.warning("GPU memory is not among the metrics", reason=str(error))
             return
         for part in ("used", "total"):

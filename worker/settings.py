@@ -43,7 +43,9 @@ class WorkerSettings(BaseSettings):
     device: Literal["cpu", "cuda", "auto"] = Field(
         default="auto", description="where models run; `cuda` refuses to start without a working GPU, `auto` takes one if it can"
     )
-    gpu: int = Field(default=0, ge=0, description="number of the GPU that this worker uses; several GPUs: one worker each")
+    gpu: int = Field(
+        default=0, ge=0, description="number of the GPU that this worker uses, as CUDA counts; several GPUs: one worker each"
+    )
     threads: int = Field(
         default=1,
         ge=0,
