@@ -21,6 +21,8 @@ from jobstore.records import BULK_PLACE, DEAD, LOAD, QUEUES, WAITING, JobRecords
 from jobstore.workers import WorkerBeacons
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BOUNDS = ("queue", "jobs", "budget", "rate", "key")
+DELIVERIES = ("delivered", "failed", "given_up")
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -39,6 +41,11 @@ class Metrics:
         self._accepted = Counter("galsynth_jobs_accepted", "Jobs recorded", ["operation", "priority", "phase"], registry=registry)
         self._refused = Counter("galsynth_requests_refused", "Requests over a bound", ["bound"], registry=registry)
         self._deliveries = Counter("galsynth_webhooks", "Tries to deliver a webhook, by outcome", ["outcome"], registry=registry)
+        # There from the start: Prometheus sees no rise in a series that begins with its first event.
+        for bound in BOUNDS:
+            self._refused.labels(bound)
+        for outcome in DELIVERIES:
+            self._deliveries.labels(outcome)
         self._swept = Counter("galsynth_housekeeping", "What housekeeping found and put right", ["what"], registry=registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -51,11 +58,11 @@ class Metrics:
         self._accepted.labels(job.operation, job.priority, job.phase.value).inc()
 
     def refused(self, bound: str) -> None:
-        """A request passed a bound: ``queue``, ``jobs``, ``budget``, ``rate`` or ``key``."""
+        """A request passed one of `BOUNDS`."""
         self._refused.labels(bound).inc()
 
     def delivery(self, outcome: str) -> None:
-        """A webhook was tried."""
+        """A webhook was tried, with one of the outcomes `DELIVERIES`."""
         self._deliveries.labels(outcome).inc()
 
     def swept(self, what: str, number: int) -> None:

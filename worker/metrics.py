@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from itertools import product
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 from galaxies.errors import BadInput
 from galaxies.jobs import Job
+from galaxies.requests import OPERATIONS
 from worker.gpu import bus_address
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
+OUTCOMES = ("completed", "failed", "cancelled", "given_back")
 STEPS = {"load_ms": "load", "map_ms": "mapping", "images_ms": "inference", "encode_ms": "encode", "store_ms": "store"}
 """Steps of a job's clock → the names that they have here."""
 _LOG = structlog.get_logger(__name__)
@@ -34,6 +37,9 @@ class Metrics:
             ["operation", "outcome"],
             registry=registry,
         )
+        # There from the start: Prometheus sees no rise in a series that begins with its first event.
+        for operation, outcome in product(OPERATIONS, OUTCOMES):
+            self._jobs.labels(operation, outcome)
         self._queued = Histogram(
             "galsynth_job_queue_seconds", "From acceptance to the first begin", ["priority"], buckets=SECONDS, registry=registry
         )
@@ -56,7 +62,7 @@ class Metrics:
             self._queued.labels(job.priority).observe(max(0.0, (job.started - job.created).total_seconds()))
 
     def ended(self, job: Job, outcome: str, steps: Mapping[str, float]) -> None:
-        """The worker is done with a job: it is ``completed``, ``failed``, ``cancelled`` or ``given_back``."""
+        """The worker is done with a job, with one of `OUTCOMES`."""
         self._jobs.labels(job.operation, outcome).inc()
         if outcome == "completed":
             self._pixels.inc(job.pixels)
