@@ -27,13 +27,29 @@ class UnwrittenError(GalaxyError):
     """A checkpoint could not be written, e.g. on a full disk; nothing of it is left."""
 
 
+class DivergedError(GalaxyError):
+    """A loss or a weight is not finite; every checkpoint that was saved is good."""
+
+
+def diverged(run: Path, images_seen: int, what: str) -> DivergedError:
+    """The error that ``what`` is not finite; it says whether there is a checkpoint to go back to."""
+    remedy = "with a lower learning rate or another r1_gamma"
+    way = f"the last checkpoint is good: resume {remedy}" if list_checkpoints(run) else f"no checkpoint was saved: begin {remedy}"
+    return DivergedError(f"{what} after {images_seen / 1000:.1f} kimg; {way}")
+
+
 def save(run: Path, images_seen: int, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> Path:
     """Write one checkpoint of ``tensors`` (file stem → name → tensor) and ``state``; thins out the older ones.
 
     Raises
     ------
+    DivergedError : a tensor is not finite; nothing is written.
     UnwrittenError : the disk is full or cannot be written; the earlier checkpoints are untouched.
     """
+    for stem, group in tensors.items():
+        for name, tensor in group.items():
+            if not tensor.isfinite().all():
+                raise diverged(run, images_seen, f"{name} ({stem}) is not finite")
     folder = run / "checkpoints" / f"{images_seen:09d}"
     for left_over in folder.parent.glob(".[0-9]*"):  # of a process that was killed while it wrote
         shutil.rmtree(left_over, ignore_errors=True)
@@ -47,7 +63,8 @@ def save(run: Path, images_seen: int, tensors: dict[str, dict[str, Tensor]], sta
         aside.rename(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
-        raise UnwrittenError(f"checkpoint {folder} cannot be written: {error}; the earlier ones are good") from None
+        before = "the earlier ones are good" if list_checkpoints(run) else "there is none before it"
+        raise UnwrittenError(f"checkpoint {folder} cannot be written: {error}; {before}") from None
     for old in list_checkpoints(run)[:-FULL_CHECKPOINTS_KEPT]:
         for stem in ("networks", "optimisers"):
             (old / f"{stem}.safetensors").unlink(missing_ok=True)
@@ -130,17 +147,22 @@ def finished(run: Path, kimg: float) -> bool:
     return bool(found) and bool(read_state(found[-1])["images_seen"] >= kimg * 1000)
 
 
-def check_same_network(folder: Path, state: dict[str, Any], config: TrainConfig) -> None:
-    """Refuse to resume with another architecture or other sizes.
+def check_resumable(folder: Path, state: dict[str, Any], config: TrainConfig, digest: str) -> None:
+    """Refuse to resume with another architecture, other sizes or another data set than ``digest``.
 
     Raises
     ------
-    BadInput : the checkpoint in ``folder`` is of another network.
+    BadInput : the checkpoint in ``folder`` is of another network or data set.
     """
     before, now = TrainConfig.from_json(state["config"]).to_json(), config.to_json()
     for key in ("architecture", "network"):
         if before[key] != now[key]:
             raise BadInput(f"{folder} is of a run with {key} {before[key]}; it cannot go on with {now[key]}: use another folder")
+    if state["dataset"]["digest"] != digest:
+        raise BadInput(
+            f"{folder} is of a run on the archive {state['dataset']['digest']}; it cannot go on with {digest}: "
+            f"use another folder (--transfer {folder} starts from its weights)"
+        )
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:

@@ -17,16 +17,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from tensorboardX import SummaryWriter
 from torch import Tensor
 
-from galaxies.errors import GalaxyError
 from galaxies.pixels import Picture
+from training.checkpoints import diverged
 
 TICK_SECONDS = 20.0
 BAR_SECONDS = 2.0
 GIGABYTE = 2**30
-
-
-class DivergedError(GalaxyError):
-    """A loss is not finite; the last checkpoint is good."""
 
 
 class Reporter:
@@ -85,10 +81,7 @@ class Reporter:
         means = {key: float(torch.stack([v.float() for v in values]).mean()) for key, values in self.sums.items()}
         for key, number in means.items():
             if not math.isfinite(number):
-                raise DivergedError(
-                    f"{key} is {number} after {self.images_seen / 1000:.1f} kimg; the last checkpoint is good: "
-                    "resume with a lower learning rate or another r1_gamma",
-                )
+                raise diverged(self.run, self.images_seen, f"{key} is {number}")
         speed = images / elapsed
         self.sums, self.last_images = {}, self.images_seen
         self.last_time = time.monotonic()

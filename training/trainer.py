@@ -87,12 +87,17 @@ class Trainer:
         return optimiser
 
     def resume(self) -> bool:
-        """Continue from the newest complete checkpoint of the run; whether there was one."""
+        """Continue from the newest complete checkpoint of the run; whether there was one.
+
+        Raises
+        ------
+        BadInput : it is damaged, or of another network or data set.
+        """
         found = checkpoints.list_checkpoints(self.run)
         if not found:
             return False
         state = checkpoints.read_state(found[-1])
-        checkpoints.check_same_network(found[-1], state, self.config)
+        checkpoints.check_resumable(found[-1], state, self.config, self.archive.manifest["digest"])
         networks, optimisers = (checkpoints.load(found[-1], stem) for stem in ("networks", "optimisers"))
         for name, network, optimiser in self._parts():
             checkpoints.load_into(network, checkpoints.unflatten(name, networks), found[-1])
@@ -110,7 +115,13 @@ class Trainer:
             yield "discriminator", self.discriminator, self.optimiser_d
 
     def save(self) -> Path:
-        """Write a checkpoint of the present position."""
+        """Write a checkpoint of the present position.
+
+        Raises
+        ------
+        DivergedError : a weight or a moment of an optimiser is not finite.
+        UnwrittenError : the disk is full or cannot be written.
+        """
         networks: dict[str, Tensor] = {}
         optimisers: dict[str, Tensor] = {}
         for name, network, optimiser in self._parts():

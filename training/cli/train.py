@@ -55,13 +55,16 @@ def train(
     place = place_of_torchrun()
     overrides = [*(settings or []), *([f"transfer={json.dumps(str(transfer))}"] if transfer else [])]
     overrides += [f"processes={place.world}"] if place else []
-    config = resolve_for(archive.read(data), preset, overrides)
+    source = archive.read(data)
+    config = resolve_for(source, preset, overrides)
+    if run.exists() and not run.is_dir():
+        raise BadInput(f"{run} is a file; the folder of a run is needed")
     if dry_run:
         _dry_run(config, data)
         return
     found = checkpoints.list_checkpoints(run)
     if found:
-        checkpoints.check_same_network(found[-1], checkpoints.read_state(found[-1]), config)
+        checkpoints.check_resumable(found[-1], checkpoints.read_state(found[-1]), config, source.manifest["digest"])
     if place is None or place.rank == 0:
         run.mkdir(parents=True, exist_ok=True)
         text = json.dumps(config.to_json(), indent=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,12 +17,11 @@ import torch
 from PIL import Image
 
 from galaxies.errors import BadInput, GalaxyError
-from tests.unit.training.conftest import tiny_config
+from tests.unit.training.conftest import no_file_beyond, tiny_config
 from training import checkpoints
 from training.architectures import ARCHITECTURES
 from training.data.archive import read
 from training.launch import launch
-from training.logs import DivergedError
 from training.loop import train
 from training.trainer import Trainer
 
@@ -105,9 +103,31 @@ def test_not_a_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path, a
     archive = read(archives[16])
     config = replace(tiny_config("stylegan2"), kimg=0.008)
     train(config, archive, tmp_path)
-    with pytest.raises(DivergedError, match="the last checkpoint is good"):
+    with pytest.raises(checkpoints.DivergedError, match="the last checkpoint is good"):
         train(replace(config, kimg=4, lr_discriminator=1e30), archive, tmp_path)
     assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == ["000000008"]
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator", "ema"])
+def test_weights_that_are_not_finite_are_never_a_checkpoint(network: str, tmp_path: Path, archives: dict[int, Path]) -> None:
+    trainer = Trainer(tiny_config("stylegan2"), read(archives[16]), tmp_path, 0, CPU)
+    name, weight = next(iter(getattr(trainer, network).named_parameters()))
+    good = weight.detach().clone()
+    with torch.no_grad():
+        weight.view(-1)[0] = torch.inf
+    with pytest.raises(
+        checkpoints.DivergedError, match=rf"{name} .* is not finite after 0\.0 kimg; no checkpoint was saved: begin"
+    ):
+        trainer.save()
+    assert list(tmp_path.iterdir()) == []
+    with torch.no_grad():
+        weight.copy_(good)
+    trainer.save()
+    with torch.no_grad():
+        weight.view(-1)[0] = torch.nan
+    with pytest.raises(checkpoints.DivergedError, match="the last checkpoint is good: resume"):
+        trainer.save()
+    assert checkpoints.load(tmp_path / "checkpoints" / "000000000", "ema").keys() == trainer.ema.state_dict().keys()
 
 
 def test_ema_follows_the_generator_and_starts_fast(tmp_path: Path, archives: dict[int, Path]) -> None:
@@ -160,15 +180,12 @@ def test_half_written_checkpoint_is_not_found(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, archives: dict[int, Path]) -> None:
     trainer = Trainer(tiny_config("stylegan2"), read(archives[16]), tmp_path, 0, CPU)
+    with no_file_beyond(10_000), pytest.raises(checkpoints.UnwrittenError, match=r"written: .*; there is none before it"):
+        trainer.save()
     trainer.save()
     trainer.one_step()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # files may not grow further, as on a full disk
-    try:
-        with pytest.raises(checkpoints.UnwrittenError, match=r"000000004 cannot be written: .*; the earlier ones are good"):
-            trainer.save()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with no_file_beyond(10_000), pytest.raises(checkpoints.UnwrittenError, match=r"000000004 .*; the earlier ones are good"):
+        trainer.save()
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["000000000"]
 
 
@@ -185,6 +202,14 @@ def test_a_run_of_another_network_is_not_resumed(tmp_path: Path, archives: dict[
     other = replace(config, kimg=0.016, network=replace(config.network, z_dim=4))
     with pytest.raises(BadInput, match="it cannot go on with"):
         train(other, read(archives[16]), tmp_path)
+
+
+def test_a_run_on_another_archive_is_not_resumed(tmp_path: Path, archives: dict[int, Path]) -> None:
+    archive = read(archives[16])
+    Trainer(tiny_config("stylegan2"), archive, tmp_path, 0, CPU).save()
+    other = replace(archive, manifest=archive.manifest | {"digest": "sha256:other"})
+    with pytest.raises(BadInput, match=rf"on the archive {archive.manifest['digest']}; it cannot go on with sha256:other"):
+        Trainer(tiny_config("stylegan2"), other, tmp_path, 0, CPU).resume()
 
 
 @pytest.mark.slow
@@ -207,7 +232,7 @@ def test_torchrun_does_what_our_launcher_does(tmp_path: Path, archives: dict[int
 @pytest.mark.slow
 def test_an_error_in_a_child_process_is_one_message(tmp_path: Path, archives: dict[int, Path]) -> None:
     config = replace(tiny_config("stylegan2"), kimg=1, lr_discriminator=1e30)
-    with pytest.raises(GalaxyError, match="the last checkpoint is good"):
+    with pytest.raises(GalaxyError, match="no checkpoint was saved"):
         launch(config, archives[16], tmp_path)
 
 

@@ -14,7 +14,8 @@ from tests.unit.training.conftest import tiny_config
 from training.architectures import build
 from training.data.archive import read
 from training.estimate import estimate, parameters
-from training.logs import DivergedError, Reporter
+from training.checkpoints import DivergedError
+from training.logs import Reporter
 from training.settings import Place, place_of_torchrun
 
 
@@ -59,7 +60,7 @@ def test_a_number_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
     with Reporter(tmp_path, 0, 4000, speaks=False) as reporter:
         reporter.add({"loss_g": torch.tensor(1.0)}, 16)
         reporter.add({"loss_g": torch.tensor(float("nan"))}, 32)
-        with pytest.raises(DivergedError, match=r"loss_g is nan after 0\.0 kimg; the last checkpoint is good"):
+        with pytest.raises(DivergedError, match=r"loss_g is nan after 0\.0 kimg; no checkpoint was saved"):
             reporter.flush(0.0)
     assert not (tmp_path / "log.jsonl").exists()
 

@@ -15,6 +15,13 @@ def train(run: Path, data: Path, *arguments: str) -> None:
     CliRunner().invoke(app, ["train", str(run), "--data", str(data), *arguments], catch_exceptions=False)
 
 
+def test_a_file_is_no_run(tmp_path: Path, archives: dict[int, Path]) -> None:
+    (tmp_path / "run").write_text("a file of mine")
+    with pytest.raises(BadInput, match="run is a file; the folder of a run is needed"):
+        train(tmp_path / "run", archives[16])
+    assert (tmp_path / "run").read_text() == "a file of mine"
+
+
 STYLE, STYLEGAN, DCGAN, CHAIN = "stylegan2-64-cpu", "stylegan-c1-cpu", "dcgan-f1-cpu", "fussell-moews-f4"
 
 
