@@ -19,10 +19,10 @@ from training.augment import PRESETS as AUGMENTATIONS
 from training.config import TrainConfig
 from training.data import archive
 from training.data.subset import write_class
+from training.journal import read_log
 from training.launch import launch
 from training.presets import resolve_for
 from training.report.figures import Curve, curves
-from training.report.write import read_log
 
 
 @dataclass(frozen=True)

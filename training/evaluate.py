@@ -26,6 +26,7 @@ from models.settings import extra_roots
 from models.store import BUNDLED, ModelStore
 from models.versions import describe, read_exported
 from training.data.archive import Archive
+from training.journal import read_log
 from training.metrics import memorisation, physical
 from training.metrics.chunks import Chunks, Progress
 from training.metrics.inception import FeatureNetwork
@@ -36,7 +37,6 @@ from training.metrics.pool import MeasuringPool
 from training.metrics.samples import Samples, generate, generated, pictures, real, rendering
 from training.metrics.scores import find_scorer, scores
 from training.report import summary
-from training.report.write import read_log
 from training.report.write import write as write_report
 
 CHUNK = 512

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,14 +14,16 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from tensorboardX import SummaryWriter
 from torch import Tensor
 
 from galaxies.pixels import Picture
+from training import journal
 from training.checkpoints import diverged
+from training.events import Events
 
 TICK_SECONDS = 20.0
 BAR_SECONDS = 2.0
+SHORTEST = 1e-9
 GIGABYTE = 2**30
 
 
@@ -33,14 +35,21 @@ class Reporter:
     run : folder for ``log.jsonl`` and ``tensorboard/``.
     images_seen, total : where the run stands and where it ends.
     speaks : False in all processes but the first: they only look for numbers that are not finite.
+    now : a clock in seconds.
     """
 
-    def __init__(self, run: Path, images_seen: int, total: int, *, speaks: bool = True) -> None:
-        self.run, self.total, self.speaks = run, total, speaks
+    def __init__(
+        self, run: Path, images_seen: int, total: int, *, speaks: bool = True, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.run, self.total, self.speaks, self.now = run, total, speaks, now
         self.sums: dict[str, list[Tensor]] = {}
         self.images_seen = self.last_images = images_seen
-        self.last_time = self.last_shown = time.monotonic()
-        self.events = SummaryWriter(str(run / "tensorboard"), purge_step=images_seen + 1) if speaks else None
+        self.last_time = self.last_shown = now()
+        self.speed = 0.0
+        """Images a second when steps were last measured; 0 before that."""
+        if speaks:
+            journal.rewind(run, images_seen / 1000)
+        self.events = Events(run / "tensorboard", images_seen + 1) if speaks else None
         self.bar: Progress | None = None
         self.task = TaskID(0)
         if speaks and sys.stdout.isatty():
@@ -60,13 +69,14 @@ class Reporter:
         self.images_seen = images_seen
         for key, value in logs.items():
             self.sums.setdefault(key, []).append(value)
-        if self.bar is not None and time.monotonic() - self.last_shown >= BAR_SECONDS:
-            self.last_shown = time.monotonic()
-            self.bar.update(self.task, completed=images_seen, description="training", **self._speed())
+        if self.bar is not None and self.now() - self.last_shown >= BAR_SECONDS:
+            self.last_shown = self.now()
+            self._measure()
+            self._show("training")
 
     def due(self) -> bool:
         """Whether it is time for the next line."""
-        return time.monotonic() - self.last_time >= TICK_SECONDS
+        return self.now() - self.last_time >= TICK_SECONDS
 
     def flush(self, seconds: float) -> float:
         """Write the averages since the last time; returns the seconds that passed since then.
@@ -75,58 +85,66 @@ class Reporter:
         ------
         DivergedError : a number is not finite.
         """
-        elapsed, images = time.monotonic() - self.last_time, self.images_seen - self.last_images
-        if not images:
+        if self.images_seen == self.last_images:
             return 0.0
         means = {key: float(torch.stack([v.float() for v in values]).mean()) for key, values in self.sums.items()}
         for key, number in means.items():
             if not math.isfinite(number):
                 raise diverged(self.run, self.images_seen, f"{key} is {number}")
-        speed = images / elapsed
-        self.sums, self.last_images = {}, self.images_seen
-        self.last_time = time.monotonic()
+        elapsed = self._measure()
+        self.sums, self.last_images, self.last_time = {}, self.images_seen, self.last_time + elapsed
         if self.speaks:
-            self.write({"images_per_second": speed, "seconds": seconds + elapsed, "memory_gb": _memory(), **means})
-            self._say(speed, means)
+            self.write({"images_per_second": self.speed, "seconds": seconds + elapsed, "memory_gb": _memory(), **means})
+            numbers = "  ".join(f"{key} {value:.3f}" for key, value in means.items() if not key.startswith("logit"))
+            self.say(f"{self.speed:6.1f} images/s  ETA {self._left()}  {numbers}")
         return elapsed
 
     def write(self, values: dict[str, Any]) -> None:
         """One JSON line and the TensorBoard scalars of the present position."""
-        kimg = self.images_seen / 1000
-        with (self.run / "log.jsonl").open("a") as stream:
-            stream.write(json.dumps({"kimg": kimg, **values}) + "\n")
+        journal.append(self.run, {"kimg": self.images_seen / 1000, **values})
         if self.events is not None:
-            for key, value in values.items():
-                self.events.add_scalar(key, value, self.images_seen)
+            self.events.scalars(values, self.images_seen)
 
     def picture(self, picture: Picture) -> None:
         """A sample sheet for TensorBoard."""
         if self.events is not None:
-            self.events.add_image("samples", picture, self.images_seen, dataformats="HWC" if picture.ndim == 3 else "HW")
+            self.events.picture(picture, self.images_seen)
+
+    def begin(self, what: str) -> None:
+        """Tell that ``what`` begins, which takes a while."""
+        if self.bar is None:
+            self.say(f"{what} …")
+        self.waiting(what)
 
     def waiting(self, what: str, done: int = 0, count: int = 0) -> None:
-        """Tell that ``what`` goes on between steps, e.g. metrics."""
+        """Show on a terminal that ``what`` goes on between steps; speed and time left stay those of the last steps."""
+        self._show(f"{what} {done}/{count}" if count else what)
+
+    def say(self, what: str) -> None:
+        """One line that begins with the present position; a bar stays below it."""
+        line = f"{self.images_seen / 1000:8.1f} / {self.total / 1000:.0f} kimg  {what}"
         if self.bar is not None:
-            self.bar.update(self.task, description=f"{what} {done}/{count}" if count else what, **self._speed())
+            self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(line, flush=True)
 
     def pause(self, seconds: float) -> None:
         """Leave ``seconds`` of other work out of the speed."""
         self.last_time += seconds
 
-    def _speed(self) -> dict[str, Any]:
-        elapsed, images = time.monotonic() - self.last_time, self.images_seen - self.last_images
-        speed = images / elapsed if elapsed > 0 else 0.0
-        left = clock((self.total - self.images_seen) / speed) if speed else "–"
-        return {"speed": f"{speed:.1f} images/s", "left": left}
+    def _measure(self) -> float:
+        """Take the speed of the steps since the last line; returns their seconds."""
+        elapsed = self.now() - self.last_time
+        self.speed = (self.images_seen - self.last_images) / max(elapsed, SHORTEST)
+        return elapsed
 
-    def _say(self, speed: float, means: dict[str, float]) -> None:
-        numbers = "  ".join(f"{key} {value:.3f}" for key, value in means.items() if not key.startswith("logit"))
-        left = clock((self.total - self.images_seen) / speed)
-        line = f"{self.images_seen / 1000:8.1f} / {self.total / 1000:.0f} kimg  {speed:6.1f} images/s  ETA {left}  {numbers}"
+    def _left(self) -> str:
+        return clock((self.total - self.images_seen) / self.speed) if self.speed else "–"
+
+    def _show(self, what: str) -> None:
         if self.bar is not None:
-            self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
-        else:
-            print(line, flush=True)
+            speed = f"{self.speed:.1f} images/s" if self.speed else ""
+            self.bar.update(self.task, completed=self.images_seen, description=what, speed=speed, left=self._left())
 
 
 def _bar(images_seen: int, total: int) -> tuple[Progress, TaskID]:

@@ -15,7 +15,7 @@ from training import sheets
 from training.config import TrainConfig
 from training.data.archive import Archive
 from training.data.describe import describe
-from training.logs import Reporter
+from training.logs import Reporter, clock
 from training.metrics.running import RunningFid
 from training.settings import Place
 from training.trainer import Trainer
@@ -31,8 +31,8 @@ def train(config: TrainConfig, archive: Archive, run: Path, place: Place = ALONE
 
     Raises
     ------
-    DivergedError : a loss is not finite.
-    BadInput : the run's checkpoint or the weights to transfer are of another network.
+    DivergedError : a loss or a weight is not finite.
+    BadInput : the run's checkpoint is of another network or data set, or the weights to transfer are of another network.
     """
     with _StopFlag() as stop:
         _train(config, archive, run, place, stop)
@@ -110,10 +110,12 @@ class _Loop:
     def _measure(self) -> None:
         assert self.fid is not None
         begun = time.monotonic()
+        self.reporter.begin(f"metrics of {self.fid.count} images")
         values = self.fid.measure(self.trainer.ema, lambda done, count: self.reporter.waiting("metrics", done, count))
         self.reporter.write(values)
-        print("  ".join(f"{key} {value:.4g}" for key, value in values.items()), flush=True)
-        self.reporter.pause(time.monotonic() - begun)
+        seconds = time.monotonic() - begun
+        self.reporter.say("  ".join(f"{key} {value:.4g}" for key, value in values.items()) + f"  ({clock(seconds)})")
+        self.reporter.pause(seconds)
 
 
 def _next(images_seen: int, every_kimg: float) -> float:

@@ -13,6 +13,7 @@ from training import checkpoints
 from training.architectures import summary
 from training.config import TrainConfig
 from training.data import archive
+from training.journal import read_log
 from training.launch import launch
 from training.presets import resolve_for
 from training.report.figures import Panel, bars
@@ -67,7 +68,7 @@ def study(
 
 
 def _found(config: TrainConfig, run: Path, images: int) -> dict[str, Any]:
-    records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    records = read_log(run)
     steps = [record for record in records if "images_per_second" in record]
     fids = [record[f"fid{images}"] for record in records if f"fid{images}" in record]
     counts = {

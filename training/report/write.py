@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
 from training.data.archive import Archive
+from training.journal import read_log
 from training.metrics.samples import Images, generate, pictures
 from training.report.page import page
 from training.report.pictures import data_uri, difference, grid
@@ -28,26 +28,6 @@ def write(folder: Path, generator: OnnxGenerator, archive: Archive, report: dict
     (folder / "report").mkdir(exist_ok=True)
     (folder / "report" / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
     (folder / "report" / "report.html").write_text(text)
-
-
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The rows of a run's ``log.jsonl``; a last line cut off by a crash is left out.
-
-    Raises
-    ------
-    BadInput : there is no log.
-    """
-    try:
-        lines = (run / "log.jsonl").read_text().splitlines()
-    except OSError as error:
-        raise BadInput(f"{run / 'log.jsonl'} cannot be read: {error.strerror}; --run is the folder of a training run") from None
-    rows = []
-    for line in lines:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return [row for row in rows if isinstance(row, dict)]
 
 
 def _samples(generator: OnnxGenerator, archive: Archive) -> dict[str, str]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from galaxies.errors import BadInput
+from training.journal import read_log
 from training.report import charts, summary
 from training.report.pictures import data_uri, difference, grid
-from training.report.write import read_log
 
 
 def part(wasserstein: float, apart: bool, shift: float = 0.1) -> dict[str, Any]:
@@ -80,5 +80,5 @@ def test_a_log_that_was_cut_off_is_read(tmp_path: Path) -> None:
     rows = read_log(tmp_path)
     assert len(rows) == 2
     assert list(charts.curves(rows)) == ["loss_g"]
-    with pytest.raises(BadInput, match="--run is the folder of a training run"):
+    with pytest.raises(BadInput, match="the folder of a training run is needed"):
         read_log(tmp_path / "nowhere")

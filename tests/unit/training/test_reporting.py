@@ -6,15 +6,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from galaxies.errors import BadInput
-from tests.unit.training.conftest import tiny_config
+from tests.unit.training.conftest import no_file_beyond, tiny_config
 from training.architectures import build
+from training.checkpoints import DivergedError
 from training.data.archive import read
 from training.estimate import estimate, parameters
-from training.checkpoints import DivergedError
+from training.events import Events
+from training.journal import read_log
 from training.logs import Reporter
 from training.settings import Place, place_of_torchrun
 
@@ -77,6 +80,64 @@ def test_a_bar_on_a_terminal_shows_speed_and_time_left(tmp_path: Path, monkeypat
         assert ":" in task.fields["left"]
         reporter.waiting("metrics", 3, 9)
         assert reporter.bar.tasks[0].description == "metrics 3/9"
+
+
+def test_speed_and_time_left_stay_those_of_the_steps_while_metrics_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    seconds = [0.0]
+
+    def shown() -> tuple[str, str]:
+        assert reporter.bar is not None
+        return reporter.bar.tasks[0].fields["speed"], reporter.bar.tasks[0].fields["left"]
+
+    with Reporter(tmp_path, 0, 4000, now=lambda: seconds[0]) as reporter:
+        reporter.waiting("metrics", 0, 9)
+        assert shown() == ("", "–"), "nothing was measured yet"
+        seconds[0] = 10.0
+        reporter.add({"loss_g": torch.tensor(1.0)}, 1000)
+        assert shown() == ("100.0 images/s", "0:00:30")
+        seconds[0] = 20.0
+        reporter.waiting("metrics", 1, 9)  # metrics alone
+        assert shown() == ("100.0 images/s", "0:00:30")
+        reporter.pause(10.0)
+        reporter.flush(0.0)
+        reporter.waiting("metrics", 2, 9)  # metrics after a checkpoint, which writes a line
+        assert shown() == ("100.0 images/s", "0:00:30")
+        reporter.pause(60.0)
+        seconds[0] = 84.0
+        reporter.add({"loss_g": torch.tensor(1.0)}, 1200)
+        assert shown() == ("50.0 images/s", "0:00:56")
+
+
+def test_a_pipe_has_a_line_where_metrics_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Reporter(tmp_path, 8000, 16000) as reporter:
+        reporter.begin("metrics of 1000 images")
+        reporter.waiting("metrics", 32, 1000)
+    assert capsys.readouterr().out == "     8.0 / 16 kimg  metrics of 1000 images …\n"
+
+
+def test_a_run_that_was_killed_goes_on_with_the_rows_of_its_checkpoint(tmp_path: Path) -> None:
+    rows = [{"kimg": kimg, "loss_g": 1.0} for kimg in (8.0, 16.0, 16.0, 24.0)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"kimg": 32.0, "lo')
+    assert read_log(tmp_path) == rows
+    with Reporter(tmp_path, 16_000, 32_000) as reporter:
+        reporter.add({"loss_g": torch.tensor(2.0)}, 24_000)
+        reporter.flush(0.0)
+    assert [(row["kimg"], row["loss_g"]) for row in read_log(tmp_path)] == [(8.0, 1.0), (16.0, 1.0), (16.0, 1.0), (24.0, 2.0)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "tensorboard"]
+
+
+def test_a_run_without_a_checkpoint_begins_an_empty_log(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"kimg": 4.0, "loss_g": 1.0}\n')
+    with Reporter(tmp_path, 0, 32_000):
+        assert read_log(tmp_path) == []
+
+
+def test_events_that_cannot_be_written_are_an_error_at_once(tmp_path: Path) -> None:
+    events = Events(tmp_path, 1)
+    with no_file_beyond(1000), pytest.raises(OSError, match="File too large"):
+        events.picture(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8), 2)
+    events.close()
 
 
 def test_place_follows_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
