@@ -31,6 +31,17 @@ Rows = Callable[[int, int], tuple[Array, ...]]
 IDLE_BEAT_SECONDS = 1.0
 
 
+def _nothing() -> None:
+    """What an end calls where nobody wants to hear of it."""
+
+
+def forget_traceback(error: BaseException | None) -> None:
+    """Let go of the frames of ``error`` and its causes: they know the images of its job, and whoever knows the error."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 class Cancelled(Exception):
     """The work was cancelled before its end: nobody wants it any more."""
 
@@ -78,13 +89,14 @@ class Work:
 
 @dataclass(eq=False)
 class Ticket:
-    """Work that was handed in: the first ``done`` rows are written. ``on_end`` is called at the end.
+    """Work that was handed in: the first ``done`` rows are written. ``on_end`` is called at the end, once, and then let go: it
+    may know who holds this ticket, and that circle would keep the images until the garbage collector's next full pass.
 
     ``batches``: how many the engine has begun since it was ``handed_in``, until it was done, those of others too.
     """
 
     work: Work
-    on_end: Callable[[], None] = lambda: None
+    on_end: Callable[[], None] = _nothing
     taken: int = 0
     done: int = 0
     cancelled: bool = False
@@ -128,8 +140,11 @@ class Ticket:
             if self.ended:
                 return
             self.error, self.ended = error, True
+            on_end, self.on_end = self.on_end, _nothing
             self._changed.notify_all()
-        self.on_end()
+        if self.cancelled:
+            forget_traceback(error)  # nobody waits any more
+        on_end()
 
 
 @dataclass(frozen=True)
@@ -199,7 +214,7 @@ class Engine:
         """Whether its threads run."""
         return all(thread.is_alive() for thread in self._threads)
 
-    def submit(self, work: Work, on_end: Callable[[], None] = lambda: None) -> Ticket:
+    def submit(self, work: Work, on_end: Callable[[], None] = _nothing) -> Ticket:
         """Put work at the end of the line; ``on_end`` is called on a thread of the engine when all is written, or on an error."""
         ticket = Ticket(work, on_end)
         with self._changed:

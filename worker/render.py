@@ -27,7 +27,7 @@ from jobstore.stores import Results
 from models.store import ModelStore
 from models.versions import Version
 from telemetry.traces import Attributes, NoTraces, Traces
-from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work
+from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work, forget_traceback
 from worker.failures import failure_of
 from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
 from worker.metrics import Metrics
@@ -66,6 +66,13 @@ class _Way:
     product: Product | None = None
     result: Result | None = None
     error: Exception | None = None
+
+    def forget_tracebacks(self) -> None:
+        """Let the images go with the job: the garbage collector would come for them much later."""
+        forget_traceback(self.error)
+        for ticket in (self.running.ticket, self.running.judging):
+            if ticket is not None:
+                forget_traceback(ticket.error)
 
 
 @dataclass(frozen=True)
@@ -116,10 +123,10 @@ class Renderer:
         finally:
             for way in ways:
                 way.running.cancel()  # where Redis went away in the middle, the engine need not go on
+                way.forget_tracebacks()
             self.watch.remove(*(way.running for way in ways))
-        for way in ways:
-            if isinstance(way.error, Stopped):
-                raise way.error
+        if any(isinstance(way.error, Stopped) for way in ways):
+            raise Stopped("the worker stops")
 
     def _render(self, ways: list[_Way], scratch: Callable[[], Path]) -> None:
         made: SimpleQueue[_Way] = SimpleQueue()
