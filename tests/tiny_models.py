@@ -47,13 +47,24 @@ def publish_style(
         return _publish(aside, shape, roles, root)
 
 
-def publish_z(root: Path, name: str = "tiny-z", version: str = "1", *, cost: int = 0, seed: int = 0, **card: Any) -> Version:
-    """A model without w, classes and noise: 16 pixels."""
+def publish_z(
+    root: Path, name: str = "tiny-z", version: str = "1", *, cost: int = 0, seed: int = 0, endless: bool = False, **card: Any
+) -> Version:
+    """A model without w, classes and noise: 16 pixels. ``endless``: see `publish_endless`."""
     shape = z_card(**{"name": name, "version": version, "resolution": RESOLUTION} | card)
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder)
-        (aside / "generator.onnx").write_bytes(_generator(shape, np.random.RandomState(seed), cost))
+        (aside / "generator.onnx").write_bytes(_generator(shape, np.random.RandomState(seed), cost, endless))
         return _publish(aside, shape, {"generator.onnx": "generator"}, root)
+
+
+ENDLESS = 1000.0
+"""A number in z that a model of `publish_endless` never comes to an end with."""
+
+
+def publish_endless(root: Path, name: str = "endless") -> Version:
+    """A model without w that is stuck in ONNX Runtime, as in a GPU's driver, where z holds `ENDLESS`; other galaxies it makes."""
+    return publish_z(root, name, endless=True)
 
 
 def publish_tiny_scorer(
@@ -128,6 +139,22 @@ class _Graph:
             y = self.add("Tanh", self.add("MatMul", y, weight))
         return self.add("Add", x, self.add("Mul", self.linear(y, _COST_WIDTH, size), self.constant(np.float32([1e-3]))))
 
+    def stuck_above(self, x: str, limit: float) -> str:
+        """``x`` as it is; where it holds more than ``limit``, a loop of 2⁶² turns comes first."""
+        high = self.add("Greater", self.add("ReduceMax", x, keepdims=0), self.constant(np.float32(limit)))
+        turns = self.add("Mul", self.add("Cast", high, to=TensorProto.INT64), self.constant(np.int64(2**62)))
+        values = {"turn": TensorProto.INT64, "on": TensorProto.BOOL, "a": TensorProto.FLOAT}
+        body = helper.make_graph(
+            [helper.make_node("Identity", ["on"], ["still"]), helper.make_node("Tanh", ["a"], ["b"])],
+            "turn",
+            [helper.make_tensor_value_info(name, kind, []) for name, kind in values.items()],
+            [
+                helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("b", TensorProto.FLOAT, []),
+            ],
+        )
+        return self.add("Add", x, self.add("Loop", turns, "", self.constant(np.float32(0)), body=body))
+
     def bytes(self, output: str, name: str, shape: list[Any]) -> bytes:
         self.nodes.append(helper.make_node("Identity", [output], [name]))
         outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)]
@@ -156,9 +183,11 @@ def _synthesis(card: ModelCard, rng: np.random.RandomState, cost: int) -> bytes:
     return _images(graph, pixels, card)
 
 
-def _generator(card: ModelCard, rng: np.random.RandomState, cost: int) -> bytes:
+def _generator(card: ModelCard, rng: np.random.RandomState, cost: int, endless: bool) -> bytes:
     graph = _Graph({"z": card.z_dim}, rng)
     x = graph.delay("z", card.z_dim, cost)
+    if endless:
+        x = graph.stuck_above(x, ENDLESS / 10)
     return _images(graph, graph.linear(x, card.z_dim, len(card.bands) * card.resolution**2), card)
 
 

@@ -118,7 +118,7 @@ def bench(store: Path, results: Path, *, batch_size: int = 4, memory_images: int
     """A running `Bench` on the models in ``store``."""
     records, found = FakeRecords(), ResultStore(results)
     engine = Engine(batch_size)
-    watch = Watch(records, engine, lease_seconds=30, watchdog_seconds=60)  # type: ignore[arg-type]
+    watch = Watch(records, engine, lease_seconds=30)  # type: ignore[arg-type]
     models = LoadedModels(Device(), batch_size, 2**30)
     models_store = ModelStore([store])
     scorers = Scorers(models_store, Device(), batch_size)

@@ -186,6 +186,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin to work."""
+        self._beats = [time.monotonic()] * len(self._threads)
         for thread in self._threads:
             thread.start()
 

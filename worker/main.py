@@ -32,6 +32,7 @@ from worker.default import DefaultModel
 from worker.engine import Engine
 from worker.loaded import LoadedModels
 from worker.metrics import Metrics
+from worker.pulse import Pulse
 from worker.render import Renderer
 from worker.scoring import Scorers
 from worker.settings import WorkerSettings
@@ -58,6 +59,7 @@ class Worker:
     engine: Engine
     models: LoadedModels
     watch: Watch
+    pulse: Pulse
     default: Version
     default_model: DefaultModel
     metrics: Metrics
@@ -91,6 +93,7 @@ class Worker:
         signals.worker_ready.connect(on_ready, weak=False)
         signals.worker_shutting_down.connect(on_stopping, weak=False)
         self.engine.start()
+        self.pulse.start()
         self.watch.start()
         self.default_model.start()
         try:
@@ -101,6 +104,7 @@ class Worker:
             self.default_model.stop()
             self.watch.stop()
             self.engine.stop()
+            self.pulse.stop()
             self.traces.close()
             end_metrics()
 
@@ -171,14 +175,8 @@ def create_worker(settings: WorkerSettings) -> Worker:
     parallel = settings.parallel if device.providers[0] == CPU else 1
     engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch, parallel)
     models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics)
-    watch = Watch(
-        records,
-        engine,
-        lease_seconds=settings.visibility_timeout,
-        watchdog_seconds=settings.watchdog_seconds,
-        heartbeat_file=settings.heartbeat_file,
-        metrics=metrics,
-    )
+    watch = Watch(records, engine, lease_seconds=settings.visibility_timeout, metrics=metrics)
+    pulse = Pulse(engine, settings.watchdog_seconds, settings.heartbeat_file)
     _watch_over(metrics, engine, models, watch)
     if models.on_gpu:
         metrics.watch_gpu(settings.gpu)
@@ -190,7 +188,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots)
     add_render_task(app, renderer.render)
     default_model = DefaultModel(store, models, metrics.model_refused)
-    return Worker(settings, client, app, engine, models, watch, default, default_model, metrics, traces)
+    return Worker(settings, client, app, engine, models, watch, pulse, default, default_model, metrics, traces)
 
 
 def _watch_over(metrics: Metrics, engine: Engine, models: LoadedModels, watch: Watch) -> None:

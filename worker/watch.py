@@ -1,18 +1,16 @@
-"""One thread that looks after what runs: progress, cancellation, leases, the beacon, the watchdog, free memory.
+"""One thread that looks after what runs: progress, cancellation, leases, the beacon.
 
 Running jobs never speak to Redis themselves: ten times a second their progress goes out, and orders to stop come in, in one round
-trip for all. A job shorter than that costs none.
+trip for all. A job shorter than that costs none. What must go on where Redis does not answer is in `worker.pulse`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -21,14 +19,11 @@ import structlog
 from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from worker.engine import Engine, Ticket
-from worker.memory import trim
 from worker.metrics import Metrics
 from worker.throughput import Throughput
 
 PERIOD_SECONDS = 0.1
 BEACON_PERIOD_SECONDS = 1.0
-TRIM_PERIOD_SECONDS = 30.0
-STUCK_EXIT_CODE = 70
 
 _LOG = structlog.get_logger(__name__)
 
@@ -76,21 +71,11 @@ class Running:
 class Watch:
     """See the module. The beacon is announced once `ready` is called."""
 
-    def __init__(
-        self,
-        records: JobRecords,
-        engine: Engine,
-        *,
-        lease_seconds: float,
-        watchdog_seconds: float,
-        heartbeat_file: Path | None = None,
-        metrics: Metrics | None = None,
-    ) -> None:
+    def __init__(self, records: JobRecords, engine: Engine, *, lease_seconds: float, metrics: Metrics | None = None) -> None:
         self._records, self._engine = records, engine
         self._client: Any = records.client
         self._beacons = WorkerBeacons(records.client)
-        self._lease_seconds, self._watchdog_seconds = lease_seconds, watchdog_seconds
-        self._heartbeat_file = heartbeat_file
+        self._lease_seconds = lease_seconds
         self._metrics = metrics or Metrics()
         self._running: set[Running] = set()
         self._held: set[Running] = set()
@@ -99,7 +84,6 @@ class Watch:
         self._ended = threading.Event()
         self._describe: Callable[[], WorkerInfo] | None = None
         self._next_beacon = 0.0
-        self._next_trim = time.monotonic() + TRIM_PERIOD_SECONDS
         self._draining = False
         self._thread = threading.Thread(target=self._loop, name="watch", daemon=True)
 
@@ -164,10 +148,6 @@ class Watch:
 
     def _loop(self) -> None:
         while not self._ended.wait(PERIOD_SECONDS):
-            self._guard()
-            if time.monotonic() >= self._next_trim:
-                self._next_trim = time.monotonic() + TRIM_PERIOD_SECONDS
-                trim()
             try:
                 self._look()
             except redis.RedisError as error:
@@ -212,8 +192,6 @@ class Watch:
     def _announce(self) -> None:
         if not self._engine.alive:
             return
-        if self._heartbeat_file is not None and self._engine.age < self._watchdog_seconds / 2:
-            self._heartbeat_file.touch()
         if self._draining:
             self._withdraw()
         elif self._describe is not None:
@@ -224,10 +202,3 @@ class Watch:
         describe, self._describe = self._describe, None
         if describe is not None:
             self._beacons.withdraw(describe().worker_id)
-
-    def _guard(self) -> None:
-        """End the process where the engine cannot recover: its jobs go to another worker when their leases end."""
-        if (self._engine.alive or self._engine.stopping) and self._engine.age < self._watchdog_seconds:
-            return
-        _LOG.critical("the engine is stuck or dead; the worker ends itself", age_seconds=round(self._engine.age, 1))
-        os._exit(STUCK_EXIT_CODE)
