@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -33,8 +35,11 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def number(option: str, text: str) -> float:
-    """The number that ``text`` is."""
+    """The number that ``text`` is; NaN and infinity are none."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise BadInput(f"{option}: {text!r} is not a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadInput(f"{option}: {text!r} is not a number")
+    return value

@@ -86,17 +86,20 @@ def prepare(
         Texts,
         typer.Option(help="filter or filter=limit: empty, saturated, gradient, nonfinite, border, all", rich_help_panel=PIXELS),
     ] = None,
-    saturation: Annotated[float | None, typer.Option(help="value of a full pixel", rich_help_panel=PIXELS)] = None,
+    saturation: Annotated[
+        float | None, typer.Option(min=0, max=1e12, help="value of a full pixel", rich_help_panel=PIXELS)
+    ] = None,
     bands: Annotated[Text, typer.Option(help="band names, comma-separated", rich_help_panel=VALUES)] = None,
     unit: Annotated[Text, typer.Option(help="unit of the values, e.g. MJy/sr", rich_help_panel=VALUES)] = None,
     zero_points: Annotated[Text, typer.Option(help="AB magnitude of one unit a band", rich_help_panel=VALUES)] = None,
     wavelengths: Annotated[Text, typer.Option(help="wavelength in µm of each band", rich_help_panel=VALUES)] = None,
     pixel_scale: Annotated[
-        float | None, typer.Option(min=0, help="arcsec a prepared pixel, where headers do not say it", rich_help_panel=VALUES)
+        float | None,
+        typer.Option(min=0, max=1e6, help="arcsec a prepared pixel, where headers do not say it", rich_help_panel=VALUES),
     ] = None,
     normalisation: Annotated[str, typer.Option(help="auto, display, asinh, minmax or linear", rich_help_panel=VALUES)] = "auto",
     softening: Annotated[
-        float, typer.Option(min=0.01, help="asinh: linear up to so many σ of noise", rich_help_panel=VALUES)
+        float, typer.Option(min=0.01, max=1e6, help="asinh: linear up to so many σ of noise", rich_help_panel=VALUES)
     ] = 3.0,
     normalise_like: Annotated[
         Path | None, typer.Option(help="take the constants of another archive", rich_help_panel=VALUES)

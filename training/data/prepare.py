@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ import numpy as np
 
 from galaxies.cards import Band
 from galaxies.errors import BadInput
-from training.data.archive import Archive, Constants, normalisation_of, read_manifest, sha256
+from training.data.archive import Archive, sha256
 from training.data.describe import with_zero_point
 from training.data.items import Facts, Item
+from training.data.like import Like, read_like
 from training.data.normalise import normalisation, stretch_of
 from training.data.options import PrepareOptions
 from training.data.pictures import save_pictures
@@ -37,8 +38,9 @@ Work = Callable[[Item], Outcome]
 
 @dataclass
 class _Kept:
-    """What has been gathered, in the order of the source."""
+    """What has been gathered, in the order of the source; ``like`` has the constants where another archive gives them."""
 
+    like: Like | None
     items: list[Item] = field(default_factory=list)
     labels: list[str | None] = field(default_factory=list)
     noise: list[tuple[float, ...]] = field(default_factory=list)
@@ -60,18 +62,26 @@ def prepare(options: PrepareOptions, progress: Progress) -> Archive:
         left.
     Transient : the disk is full.
     """
+    like = read_like(options.like) if options.like else None
     with aside(options.out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
         items, problems = _selected(options, objects(options, scratch))
-        return gather(options, items, partial(process, reading=options.reading), folder, progress, problems)
+        mirrored({item.label for item in items if item.label is not None}, options.mirror_pairs)
+        return gather(options, like, items, partial(process, reading=options.reading), folder, progress, problems)
 
 
 def gather(
-    options: PrepareOptions, items: list[Item], work: Work, folder: Path, progress: Progress, problems: Sequence[str] = ()
+    options: PrepareOptions,
+    like: Like | None,
+    items: list[Item],
+    work: Work,
+    folder: Path,
+    progress: Progress,
+    problems: Sequence[str] = (),
 ) -> Archive:
     """Do ``work`` on every item and write the archive; of ``items`` that come from a simulator as from files."""
-    kept, writer = _Kept(broken=list(problems)), ImageWriter(folder)
+    kept, writer = _Kept(like, broken=list(problems)), ImageWriter(folder)
     for done, (item, outcome) in enumerate(zip(items, ordered(work, items, options.jobs), strict=True), 1):
         _take(options, kept, writer, item, outcome)
         progress(done, len(items))
@@ -127,7 +137,10 @@ def _take(options: PrepareOptions, kept: _Kept, writer: ImageWriter, item: Item,
 
 def _keep(options: PrepareOptions, kept: _Kept, writer: ImageWriter, item: Item, outcome: Outcome) -> None:
     assert outcome.pixels is not None
-    kept.facts = kept.facts or outcome.facts
+    if kept.facts is None:
+        kept.facts = outcome.facts
+        if kept.like is not None:
+            kept.like.check(outcome.facts.bands, display=outcome.pixels.dtype == np.uint8)
     writer.add(outcome.pixels)
     kept.items.append(item)
     column = options.selection.class_column
@@ -192,7 +205,7 @@ def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Arc
         "training_count": int((~held_out).sum()),
         "held_out_count": int(held_out.sum()),
         "classes": [{"name": name, "count": int((labels[~held_out] == i).sum())} for i, name in enumerate(names)],
-        "mirrored_class": _mirrored(names, options.mirror_pairs),
+        "mirrored_class": mirrored(names, options.mirror_pairs),
         "noise": [float(f"{value:.4g}") for value in np.median(noise, axis=0)],
         "rejected": dict(sorted(kept.rejected.items())),
         "nonfinite": {"policy": options.reading.nan, **kept.mended},
@@ -200,7 +213,7 @@ def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Arc
         "broken": kept.broken,
     }
     archive = Archive(images, labels, held_out, np.array([item.name for item in kept.items]), manifest)
-    _add_constants(options, archive, bands, noise)
+    _add_constants(options, kept.like, archive, bands, noise)
     return archive
 
 
@@ -208,28 +221,18 @@ def _source(source: Path) -> dict[str, str | None]:
     return {"file": source.name, "digest": sha256(source) if source.is_file() else None}
 
 
-def _add_constants(options: PrepareOptions, archive: Archive, bands: list[Band], noise: np.ndarray[Any, Any]) -> None:
+def _add_constants(
+    options: PrepareOptions, like: Like | None, archive: Archive, bands: list[Band], noise: np.ndarray[Any, Any]
+) -> None:
     manifest, training = archive.manifest, archive.training()
-    if options.like is not None:
-        other = read_manifest(options.like)
-        manifest["normalisation"] = _of_other(options.like, other, manifest).model_dump()
-        manifest["stretch"] = other.get("stretch")
-        manifest["normalised_like"] = other["digest"]
+    if like is not None:
+        manifest["normalisation"] = like.normalisation.model_dump()
+        manifest["stretch"] = like.stretch
+        manifest["normalised_like"] = like.digest
         return
     constants = normalisation(options.normalisation, archive.images, training, noise, options.softening)
     manifest["normalisation"] = constants.model_dump()
     manifest["stretch"] = stretch_of(archive.images, training, bands, display=manifest["display"]).model_dump()
-
-
-def _of_other(folder: Path, other: dict[str, Any], own: dict[str, Any]) -> Constants:
-    """The constants of another archive, if its bands and units are the same."""
-    if other.get("display", True) != own["display"]:
-        raise BadInput(f"{folder} and this set are not both levels or both fluxes; its constants mean nothing here", field="like")
-    theirs = [(band["name"], band.get("unit")) for band in other.get("band_details", [{"name": name} for name in other["bands"]])]
-    ours = [(band["name"], band.get("unit")) for band in own["band_details"]]
-    if theirs != ours:
-        raise BadInput(f"{folder} has bands {theirs}; this set has {ours}: names and units must be the same", field="like")
-    return normalisation_of(other)
 
 
 def _resolved(options: PrepareOptions) -> dict[str, Any]:
@@ -250,13 +253,22 @@ def _catalogue(kept: _Kept, archive: Archive) -> list[list[str]]:
     ]
 
 
-def _mirrored(names: list[str], pairs: tuple[tuple[str, str], ...]) -> list[int]:
-    """For every class the class of its mirror image."""
+def mirrored(classes: Collection[str], pairs: tuple[tuple[str, str], ...]) -> list[int]:
+    """For every class, in the order of the names, the class of its mirror image.
+
+    Raises
+    ------
+    BadInput : a class is unknown, or is in two pairs.
+    """
+    names = sorted(classes)
     mirror = list(range(len(names)))
     for pair in pairs:
         for name in pair:
             if name not in names:
-                raise BadInput(f"class {name!r} is unknown; there are {', '.join(names)}", field="mirror")
+                known = ", ".join(names) or "none: name a column with --class-column"
+                raise BadInput(f"--mirror {':'.join(pair)}: class {name!r} is unknown; there are {known}", field="mirror")
+            if mirror[names.index(name)] != names.index(name):
+                raise BadInput(f"--mirror {':'.join(pair)}: class {name!r} has a mirror image already", field="mirror")
         a, b = (names.index(name) for name in pair)
         mirror[a], mirror[b] = b, a
     return mirror

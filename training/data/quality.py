@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -111,6 +112,9 @@ def filters_of(texts: list[str]) -> tuple[tuple[str, float], ...]:
 
 def _number(text: str, limit: str) -> float:
     try:
-        return float(limit)
+        value = float(limit)
     except ValueError:
-        raise BadInput(f"--reject {text!r}: {limit!r} is not a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadInput(f"--reject {text!r}: {limit!r} is not a number")
+    return value

@@ -12,8 +12,9 @@ from galaxies.cards import Band
 from galaxies.errors import BadInput
 from training.data.archive import Archive
 from training.data.items import Facts, Item, Raw
+from training.data.like import read_like
 from training.data.options import PrepareOptions, Reading
-from training.data.prepare import Progress, gather
+from training.data.prepare import Progress, gather, mirrored
 from training.data.process import Outcome, finish
 from training.data.sim_presets import PRESETS
 from training.data.write import aside
@@ -49,8 +50,19 @@ def simulate(options: PrepareOptions, simulation: Simulation, progress: Progress
     origin: dict[str, str | int] = {
         "simulator": simulation.preset, "seed": simulation.seed, "count": simulation.count, "galsim": version("galsim")
     }  # fmt: skip
+    like = read_like(options.like) if options.like else None
+    classes = _classes(simulation, options.selection.class_column)
+    if classes is not None:
+        mirrored(classes, options.mirror_pairs)
     with aside(options.out) as folder:
-        return gather(replace(options, origin=origin), items, work, folder, progress)
+        return gather(replace(options, origin=origin), like, items, work, folder, progress)
+
+
+def _classes(simulation: Simulation, column: str | None) -> list[str] | None:
+    """The classes that a column of the catalogue gives, where they are known before anything is drawn."""
+    if column is None:
+        return []
+    return {"kind": [name for name, _ in PRESETS[simulation.preset].shares], "winding": ["-1.0", "1.0"]}.get(column)
 
 
 def _simulated(item: Item, simulation: Simulation, reading: Reading, column: str | None) -> Outcome:

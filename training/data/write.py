@@ -30,19 +30,15 @@ def aside(out: Path) -> Iterator[Path]:
 
     Raises
     ------
-    BadInput : ``out`` exists.
+    BadInput : ``out`` exists, or no folder can be made there.
     Transient : the disk is full; nothing is left behind.
     """
-    if out.exists():
-        raise _exists(out)
-    folder = out.with_name(f".{out.name}.{os.getpid()}")
-    _sweep(out)
+    folder = _made(out)
     try:
-        folder.mkdir(parents=True)
         yield folder
     except OSError as error:
         if error.errno in DISK_FULL:
-            raise Transient(f"the disk of {out.parent} is full ({error.strerror}); nothing was written") from None
+            raise _full(out, error) from None
         if error.errno in TAKEN:
             raise _exists(out) from None
         raise
@@ -113,6 +109,25 @@ def write_table(path: Path, columns: list[str], rows: list[list[str]]) -> None:
 
 def _exists(out: Path) -> BadInput:
     return BadInput(f"{out} exists already; choose another folder or remove it", field="out")
+
+
+def _full(out: Path, error: OSError) -> Transient:
+    return Transient(f"the disk of {out.parent} is full ({error.strerror}); nothing was written")
+
+
+def _made(out: Path) -> Path:
+    """The new folder beside ``out``."""
+    try:
+        if out.exists() or out.name == "..":
+            raise _exists(out)
+        folder = out.with_name(f".{out.name}.{os.getpid()}")
+        _sweep(out)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise _full(out, error) from None
+        raise BadInput(f"{out} cannot be made: {error.strerror}; choose another folder", field="out") from None
+    return folder
 
 
 def _sweep(out: Path) -> None:

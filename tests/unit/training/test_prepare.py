@@ -21,6 +21,7 @@ from galaxies.errors import BadInput
 from tests.unit.training.conftest import DATA, sdss_options
 from tests.worker_fakes import wait_until
 from training.data.archive import FORMAT_1, dihedral, read, sha256
+from training.data.like import read_like
 from training.data.options import PrepareOptions, Reading, Selection
 from training.data.prepare import prepare
 
@@ -268,6 +269,59 @@ def test_what_killed_runs_left_is_swept_away(tmp_path: Path) -> None:
     save(tmp_path / "in" / "a.png", noisy(0))
     prepare(simple(tmp_path), quiet)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.1", "in", "out"]
+
+
+@pytest.mark.parametrize("place", ["file/set", "file/x/set", "/proc/none/set", "n" * 300, "..", "new/.."])
+def test_a_place_where_no_folder_can_be_is_one_clear_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    save(tmp_path / "in" / "a.png", noisy(0))
+    with pytest.raises(BadInput, match=r"(cannot be made: .*|exists already); choose another folder"):
+        prepare(replace(simple(tmp_path), out=tmp_path / place), quiet)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.png", "file", "in"]
+
+
+def unread(done: int, total: int) -> None:
+    """A progress callback that nothing should call."""
+    raise AssertionError(f"{done} of {total} were read")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mirror_pairs": (("spiral_cw", "round"),)}, "--mirror spiral_cw:round: class 'round' is unknown; there are edge_on, "),
+        ({"mirror_pairs": (("merger", "edge_on"), ("edge_on", "spiral_cw"))}, "class 'edge_on' has a mirror image already"),
+        (
+            {"selection": Selection()},
+            "--mirror spiral_cw:spiral_acw: class 'spiral_cw' is unknown; there are none: name a column",
+        ),
+        ({"like": Path("nowhere")}, "nowhere is not a data set archive"),
+    ],
+)
+def test_what_is_wrong_with_the_options_is_said_before_anything_is_read(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        prepare(replace(sdss_options(tmp_path / "out", 16), **change), unread)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_constants_that_do_not_fit_are_refused_with_the_first_image(tmp_path: Path, archives: dict[int, Path]) -> None:
+    for name in "abc":
+        save(tmp_path / "in" / f"{name}.png", noisy(ord(name)))
+    with pytest.raises(BadInput, match=r"has bands .*'red'.* this set has \[\('grey', None\)\]"):
+        prepare(replace(simple(tmp_path), like=archives[16]), unread)
+    (tmp_path / "in" / "a.png").unlink()
+    save(tmp_path / "in" / "a.png", noisy(0).astype(np.uint16) * 200)
+    with pytest.raises(BadInput, match="not both levels or both fluxes"):
+        prepare(replace(simple(tmp_path), like=archives[16]), unread)
+
+
+def test_a_manifest_that_lacks_something_is_one_clear_error(tmp_path: Path, archives: dict[int, Path]) -> None:
+    manifest = read(archives[16]).manifest
+    del manifest["digest"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BadInput, match=r"cannot be read as a data set archive: digest$"):
+        read_like(tmp_path)
 
 
 def test_damaged_archives_are_refused(tmp_path: Path) -> None:

@@ -44,14 +44,27 @@ def test_options_reach_the_manifest(tmp_path: Path) -> None:
         (["--on-error", "ignore"], "--on-error 'ignore': fail, skip are allowed"),
         (["--bands", "g,r", "--zero-points", "1,2,3"], r"--zero-points has 3 values for 2 bands \(g, r\)"),
         (["--bands", "g", "--wavelengths", "blue"], "--wavelengths: 'blue' is not a number"),
+        (["--bands", "g", "--zero-points", "nan"], "--zero-points: 'nan' is not a number"),
+        (["--bands", "g,r", "--wavelengths", "0.5,inf"], "--wavelengths: 'inf' is not a number"),
         (["--unit", "nJy"], "belong to --bands"),
         (["--simulate", "ceers"], "a SOURCE or --simulate PRESET, and not both"),
         (["--where", "flag"], "--where 'flag': COLUMN=VALUE is needed"),
         (["--max", "flag=low"], "--max: 'low' is not a number"),
         (["--reject", "ugly"], "--reject 'ugly': empty, saturated"),
+        (["--reject", "empty=nan"], "--reject 'empty=nan': 'nan' is not a number"),
+        (["--reject", "empty=high"], "--reject 'empty=high': 'high' is not a number"),
     ],
 )
 def test_wrong_options_are_one_clear_error(tmp_path: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         prepared(tmp_path, "--out", tmp_path / "out", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--pixel-scale", "--softening", "--saturation", "--held-out"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_no_option_takes_what_is_no_number(tmp_path: Path, option: str, value: str) -> None:
+    done = CliRunner().invoke(app, ["prepare", str(tmp_path), "--out", str(tmp_path / "out"), option, value])
+    assert done.exit_code == 2
+    assert option in done.output
     assert list(tmp_path.iterdir()) == []

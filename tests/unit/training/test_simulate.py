@@ -20,7 +20,16 @@ from training.data.simulate import Simulation, simulate
 
 def made(out: Path, count: int = 6, preset: str = "ceers", resolution: int = 25, **change: Any) -> Archive:
     options = PrepareOptions(Path(preset), out, reading=Reading(resolution=resolution), **{"held_out": 0.0, **change})
-    return simulate(options, Simulation(preset, count, 11), lambda done, total: None)
+
+    def shown(done: int, total: int) -> None:
+        drawn.append(done)
+
+    drawn.clear()
+    return simulate(options, Simulation(preset, count, 11), shown)
+
+
+drawn: list[int] = []
+"""What the last call of `made` has drawn."""
 
 
 def catalogue(out: Path) -> list[dict[str, str]]:
@@ -81,6 +90,7 @@ def test_constants_can_come_from_another_archive(simulated: Path, tmp_path: Path
     assert like.manifest["normalised_like"] == read(simulated).manifest["digest"]
     with pytest.raises(BadInput, match="names and units must be the same"):
         made(tmp_path / "sdss", count=2, preset="sdss", resolution=32, like=simulated)
+    assert drawn == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["like"]
 
 
@@ -90,6 +100,13 @@ def test_constants_can_come_from_another_archive(simulated: Path, tmp_path: Path
         ({"preset": "hubble"}, "'hubble': ceers, ceers-06, sdss are allowed"),
         ({"selection": Selection(csv=Path("t.csv"))}, "makes its own catalogue"),
         ({"selection": Selection(class_column="shape")}, "no column 'shape'; it has kind"),
+        (
+            {"mirror_pairs": (("spiral", "disk"),), "selection": Selection(class_column="kind")},
+            "'disk' is unknown; there are disc",
+        ),
+        ({"mirror_pairs": (("1.0", "-1"),), "selection": Selection(class_column="winding")}, "there are -1.0, 1.0"),
+        ({"mirror_pairs": (("spiral", "disc"),)}, "there are none: name a column with --class-column"),
+        ({"like": Path("nowhere")}, "nowhere is not a data set archive"),
         ({"resolution": 101}, "at least 101 × 101 is needed"),
     ],
 )
@@ -97,6 +114,7 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(tmp_path: Path, change:
     with pytest.raises(BadInput, match=message):
         made(tmp_path / "out", **{"count": 1, **change})
     assert list(tmp_path.iterdir()) == []
+    assert drawn == [], "it can be said before a second galaxy is drawn"
 
 
 def test_the_manifest_says_how_to_make_the_set_again(simulated: Path) -> None:
