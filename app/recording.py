@@ -1,7 +1,16 @@
-"""Orders → accepted jobs: recorded within the bounds of service and caller, and queued; several in one go."""
+"""Orders → accepted jobs: recorded within the bounds of service and caller, and queued; several in one go.
+
+An order that fails after it may have been recorded is answered 503 and its record is taken back, which must never take a job
+that somebody was answered 202 with: another API, or a later call of this one, may have handed it out to a retry with the same
+idempotency key. Both are single scripts: if the hand-out comes first it marks the job and taking back leaves it, waiting, to
+housekeeping, which sends it; if taking back comes first the retry finds no job and makes a new one. A job that a worker has begun
+is left too, and so is one whose record reaches Redis only after it was taken back; nobody waits for those, and they end and
+expire as others do.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +22,7 @@ from app.queue import messages
 from app.services import Services
 from galaxies.errors import Transient
 from galaxies.jobs import Job, Phase
-from jobstore.records import Claim, Created, Place, Refused, now
+from jobstore.records import Claim, Created, Place, Recorded, Refused, now
 
 JOBS_RETRY_SECONDS = 5
 
@@ -42,19 +51,23 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
     """Record jobs and queue those that need rendering, each in a few round trips for all.
 
     Errors: `Problem` 422 where the idempotency key belongs to another body, 429 over a bound of the caller, 503 where the queue
-    is full; `Transient` or `RedisError` where a job cannot be recorded or queued now: its record is taken back.
+    is full; `Transient` or `RedisError` where a job cannot be recorded or queued now: its record is taken back. While Redis does
+    not take those back nothing new is recorded, so never more than the jobs of one call are to be taken back.
     """
-    _take_back(services)
     if not orders:
         return []
     most = services.settings.max_queue_pixels
     try:
+        _take_back(services)
+    except RedisError as error:
+        return [error] * len(orders)
+    try:
         created = services.records.create_many([(o.job, o.claim, o.caller.bounds(most)) for o in orders])
     except RedisError as error:
-        services.unsent.extend(o.job for o in orders)
+        services.unsent += [Recorded.of(o.job) for o in orders]
         return [error] * len(orders)
     answers = [_recorded(services, each, found) for each, found in zip(orders, created, strict=True)]
-    new = [a.job for a, o in zip(answers, orders, strict=True) if isinstance(a, Accepted) and a.job is o.job]
+    new = [o.job for o, found in zip(orders, created, strict=True) if isinstance(found, Created) and found.job_id == o.job.id]
     answers, revived = _still_stored(services, answers)
     unsent = _send(services, [*(job for job in new if job.phase is Phase.QUEUED), *revived])
     for job in new:
@@ -69,7 +82,10 @@ def _recorded(services: Services, asked: Order, created: Created | Refused) -> A
         return _refusal(services, asked.job, asked.caller, created)
     if created.job_id == asked.job.id:
         return Accepted(asked.job, created.place, asked.format_named)
-    return _claimed(services, asked, created)
+    try:
+        return _claimed(services, asked, created)
+    except RedisError as error:  # of this order: the others are recorded and go on
+        return error
 
 
 def _still_stored(services: Services, answers: list[Accepted | Exception]) -> tuple[list[Accepted | Exception], list[Job]]:
@@ -93,9 +109,9 @@ def _send(services: Services, jobs: Sequence[Job]) -> dict[str, Exception]:
         try:
             services.queue.send([job.id for job in together], together[0].priority)
         except Transient as error:
-            services.unsent.extend(together)
+            services.unsent += [Recorded.of(job) for job in together]
             failed |= dict.fromkeys((job.id for job in together), error)
-    if failed:
+    with contextlib.suppress(RedisError):  # the next call does it
         _take_back(services)
     return failed
 
@@ -127,11 +143,12 @@ def _refusal(services: Services, job: Job, caller: Caller, refused: Refused) -> 
 
 
 def _take_back(services: Services) -> None:
-    """Forget jobs that were recorded but never queued; what Redis does not take now stays on the list."""
-    while services.unsent:
-        job = services.unsent.popleft()
-        try:
-            services.records.delete(job)
-        except RedisError:
-            services.unsent.append(job)
-            return
+    """Forget the jobs that were recorded, but neither queued nor handed out.
+
+    Raises
+    ------
+    RedisError : Redis does not take it now; they stay on the list.
+    """
+    if services.unsent:
+        services.records.take_back(services.unsent)
+        services.unsent.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +19,7 @@ from app.settings import Settings
 from app.signing import read_secret
 from app.speed import Speed
 from app.waiting import Changes
-from galaxies.jobs import Job
-from jobstore.records import PREFIX, JobRecords
+from jobstore.records import PREFIX, JobRecords, Recorded
 from jobstore.scripts import RATE
 from jobstore.stores import Results, results_at
 from jobstore.workers import WorkerBeacons
@@ -37,7 +35,7 @@ BUSY_WAITERS = 16
 class Services:
     """Models, job records, results, queue, announcements, API keys and the workers' speed.
 
-    ``unsent``: records to take back once Redis answers again.
+    ``unsent``: records to take back, as soon as Redis answers again; see `app.recording`.
     """
 
     settings: Settings
@@ -53,7 +51,7 @@ class Services:
     webhook_secret: bytes | None
     _rate: Any
     loop: asyncio.AbstractEventLoop | None = None
-    unsent: deque[Job] = field(default_factory=deque)
+    unsent: list[Recorded] = field(default_factory=list)
     readiness: ReadinessLog = field(default_factory=ReadinessLog)
 
     @classmethod

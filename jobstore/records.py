@@ -1,21 +1,22 @@
 """Job records in Redis: the truth about every job. The queue carries ids only.
 
 ``<prefix>job:<id>`` is a hash: ``record`` (what never changes, JSON), ``phase``, ``done``, ``attempts``, ``started``, ``ended``,
-``result``, ``failure``, ``cancel``, ``place`` in the line, and of the run that holds it: ``run`` (its number) and ``tag`` (its
-message). ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the QUEUED ones, ``<prefix>users:<result key>`` the
-jobs that share one result by expiry; `jobstore.scripts` tells of ``<prefix>open`` and ``<prefix>load``. Every change of phase is
-one Lua script, so two workers, or a worker and a cancelling client, never disagree; each change is announced on
-``<prefix>changes`` as ``<id> <phase>``. ``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
+``result``, ``failure``, ``cancel``, ``handed`` (a second order was answered with it), ``place`` in the line, and of the run that
+holds it: ``run`` (its number) and ``tag`` (its message). ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the
+QUEUED ones, ``<prefix>users:<result key>`` the jobs that share one result by expiry; `jobstore.scripts` tells of ``<prefix>open``
+and ``<prefix>load``. Every change of phase is one Lua script, so two workers, or a worker and a cancelling client, never
+disagree; each is announced on ``<prefix>changes`` as ``<id> <phase>``. ``<prefix>dead`` is a stream of jobs that stopped every
+worker that began them.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import redis
 from redis.exceptions import NoScriptError
@@ -94,6 +95,19 @@ class Refused:
     excess: int
 
 
+class Recorded(NamedTuple):
+    """What it takes to forget a job: little, where a `Job` may hold megabytes of latents."""
+
+    job_id: str
+    owner: str
+    result_key: str
+
+    @classmethod
+    def of(cls, job: Job) -> Recorded:
+        """Those of ``job``."""
+        return cls(job.id, job.owner, job.result_key)
+
+
 def new_job_id() -> str:
     """A fresh id that nobody can guess."""
     return uuid.uuid4().hex
@@ -117,6 +131,7 @@ class JobRecords:
         self._cancel = client.register_script(scripts.CANCEL)
         self._create = client.register_script(scripts.CREATE)
         self._delete = client.register_script(scripts.DELETE)
+        self._take_back = client.register_script(scripts.TAKE_BACK)
         self._revive = client.register_script(scripts.REVIVE)
         self._place = client.register_script(scripts.PLACE)
 
@@ -218,8 +233,12 @@ class JobRecords:
 
     def delete(self, job: Job) -> bool:
         """Forget a job; a worker that runs it finds it gone and stops. Returns whether no other job shares its result."""
-        keys = [_key(job.id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD]
-        return bool(self._delete(keys=keys, args=[CHANGES, job.id, now().timestamp()]) == 0)
+        keys, args = _forgetting(Recorded.of(job))
+        return bool(self._delete(keys=keys, args=args) == 0)
+
+    def take_back(self, jobs: Iterable[Recorded]) -> None:
+        """Forget those of ``jobs`` that wait and that no second order was answered with, in one round trip."""
+        self._many(self._take_back, [_forgetting(each) for each in jobs])
 
     def shared(self, result_key: str) -> bool:
         """Whether a job that has not expired needs this result."""
@@ -299,6 +318,11 @@ def _created(answer: list[Any]) -> Created | Refused:
 def _ending(job_id: str, allowed: list[Phase], new: Phase, run: int | None, **fields: Any) -> _Call:
     flat = [item for key, value in {**fields, "ended": now()}.items() for item in (key, _text(value))]
     return _keys(job_id), [CHANGES, job_id, _run(run), " ".join(allowed), new.value, *flat]
+
+
+def _forgetting(job: Recorded) -> _Call:
+    keys = [_key(job.job_id), _index(job.owner), WAITING, _users(job.result_key), OPEN, LOAD]
+    return keys, [CHANGES, job.job_id, now().timestamp()]
 
 
 def _key(job_id: str) -> str:

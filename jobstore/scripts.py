@@ -35,7 +35,8 @@ end
 
 # KEYS job, index, waiting, users of the result, open, load, budget of the owner, [idempotency entry]; ARGV channel, JSON (see
 # `JobRecords.create`), then field, value …  Returns body digest and job of the entry, queue position, pixels ahead; or
-# 'refused', why, and what it would take (pixels too many, or seconds).
+# 'refused', why, and what it would take (pixels too many, or seconds). A job that the entry gives to another order is marked as
+# handed out: from then on `TAKE_BACK` leaves it.
 # Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists.
 CREATE = (
     f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
@@ -43,7 +44,10 @@ CREATE = (
 local new = cjson.decode(ARGV[2])
 if KEYS[8] then
   local held = redis.call('HMGET', KEYS[8], 'body', 'job')
-  if held[1] and redis.call('EXISTS', new.prefix .. held[2]) == 1 then return held end
+  if held[1] and redis.call('EXISTS', new.prefix .. held[2]) == 1 then
+    if held[1] == new.body and held[2] ~= new.id then redis.call('HSET', new.prefix .. held[2], 'handed', 1) end
+    return held
+  end
 end
 local ahead = 0
 if new.phase == 'QUEUED' then
@@ -89,10 +93,7 @@ return {new.body, new.id, rank, ahead}
 """
 )
 
-# KEYS job, index, waiting, users of the result, open, load; ARGV channel, id, now. Returns how many other jobs share the result.
-DELETE = (
-    COUNT
-    + """
+_FORGET = """
 count(KEYS[5], KEYS[6], ARGV[2], redis.call('HGET', KEYS[1], 'phase') or '', '')
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[2])
@@ -102,6 +103,18 @@ redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[3])
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' GONE')
 return redis.call('ZCARD', KEYS[4])
 """
+
+# KEYS job, index, waiting, users of the result, open, load; ARGV channel, id, now. Returns how many other jobs share the result.
+DELETE = COUNT + _FORGET
+
+# As `DELETE`, but only a job that waits and that no second order was answered with.
+TAKE_BACK = (
+    COUNT
+    + """
+local held = redis.call('HMGET', KEYS[1], 'phase', 'handed')
+if held[1] ~= 'QUEUED' or held[2] then return nil end
+"""
+    + _FORGET
 )
 
 # KEYS job, waiting, open, load; ARGV channel, id, run or '', allowed phases, new phase (an end), then field, value …

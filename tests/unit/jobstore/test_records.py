@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.records import CHANGES, DEAD, MAX_ATTEMPTS, PREFIX, Bounds, Claim, Created, JobRecords
+from jobstore.records import CHANGES, DEAD, LOAD, MAX_ATTEMPTS, PREFIX, Bounds, Claim, Created, JobRecords, Recorded
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
 
@@ -207,6 +207,28 @@ def test_of_equal_claims_one_job_is_made(records: JobRecords) -> None:
     held = records.create(second, claim)
     assert (held.job_id, held.body_digest) == (first.id, "body")
     assert records.get(second.id) is None
+
+
+def test_of_several_jobs_those_are_taken_back_that_wait_and_were_not_handed_out(records: JobRecords, client: redis.Redis) -> None:
+    claim = Claim("key", "body", 60)
+    handed, begun, waiting, never = (make_job(style_card(), generate_body([seed])) for seed in range(4))
+    records.create_many([(handed, claim, Bounds()), (begun, None, Bounds()), (waiting, None, Bounds())])
+    records.create(make_job(style_card(), generate_body([5])), claim)
+    records.begin(begun.id)
+    records.take_back(Recorded.of(job) for job in (handed, begun, waiting, never))
+    assert [job.id for job in records.get_many([job.id for job in (handed, begun, waiting, never)])] == [handed.id, begun.id]
+    assert [key for key in client.scan_iter("*") if waiting.id in key] == []
+    assert client.hget(LOAD, "jobs:") == "2"
+
+
+def test_a_creation_that_is_made_again_or_asks_for_another_body_hands_nothing_out(records: JobRecords) -> None:
+    """A Redis client may send a command again whose answer was lost."""
+    job, other = (make_job(style_card(), generate_body([seed])) for seed in range(2))
+    for _ in range(2):
+        assert records.create(job, Claim("key", "body", 60)).job_id == job.id
+    assert records.create(other, Claim("key", "another body", 60)).body_digest == "body"
+    records.take_back([Recorded.of(job)])
+    assert records.get(job.id) is None
 
 
 def test_ids_of_expired_jobs_leave_the_index_although_nobody_lists(records: JobRecords, client: redis.Redis) -> None:
