@@ -74,6 +74,7 @@ STATUSES: dict[int, str] = {
 TITLES: dict[str, str] = {kind.slug: kind.title for kind in (*FAILURES.values(), *ERRORS.values())} | {
     "no-valid-key": "A valid API key is needed",
     "queue-full": "The queue is full",
+    "too-busy": "Too many requests at a time",
     "too-many-jobs": "Too many unfinished jobs of this caller",
     "budget-spent": "This caller's pixel budget is spent",
     "unknown-model": "There is no such model",

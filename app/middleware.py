@@ -1,4 +1,7 @@
-"""Around every request: its id, its log line, headers for safety, HEAD as GET without a body, the last resort against errors."""
+"""Around every request: its id, its log line, headers for safety, HEAD as GET without a body, the last resort against errors.
+
+And a bound on how many are served at a time: each that waits costs memory, its body above all.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import unforeseen
+from app.errors import Problem, unforeseen
 from app.services import Services
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 SERVER_ERROR = 500
 PROBES = ("/healthz", "/readyz", "/metrics")
-"""What programs ask every few seconds or more often: no line of the log each."""
+"""What programs ask every few seconds or more often: no line of the log each, and answered however busy the service is."""
 SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -32,6 +35,7 @@ class Frame:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -60,13 +64,15 @@ class Frame:
         bound = structlog.contextvars.bound_contextvars(request_id=request_id)
         with bound, services.traces.request(method, _header(scope, b"traceparent")) as span:
             state["traceparent"] = span.traceparent
+            self._open += 1
             try:
-                await self.app(scope, receive, framed)
+                await self._serve(services, scope, receive, framed)
             except Exception as error:
                 log.exception("unforeseen error", path=scope["path"])
                 if status == 0:
                     await unforeseen(error, scope["path"])(scope, receive, framed)
             finally:
+                self._open -= 1
                 seconds, route = time.perf_counter() - begun, getattr(scope.get("route"), "path", "none")
                 services.metrics.answered(method, route, int(status), seconds)
                 span.end(f"{method} {route}", {"http.response.status_code": int(status)}, failed=status >= SERVER_ERROR)
@@ -75,6 +81,16 @@ class Frame:
                     told["caller"] = state["caller"].owner
                 line = {"method": method, "path": scope["path"], "status": int(status), "ms": round(seconds * 1000, 1)}
                 (log.debug if scope["path"] in PROBES else log.info)("request", **line, **told)
+
+    async def _serve(self, services: Services, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, unless as many are open as may be."""
+        most = services.settings.max_requests
+        if self._open <= most or scope["path"] in PROBES:
+            await self.app(scope, receive, send)
+            return
+        services.metrics.refused("requests")
+        problem = Problem(503, f"{most} requests are being served, as many as may be at a time; try again", slug="too-busy")
+        await problem.response(scope["path"])(scope, receive, send)
 
 
 def _request_id(scope: Scope) -> str:

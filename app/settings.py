@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=1, description="how long an Idempotency-Key is remembered")
     max_wait_seconds: float = Field(default=60, ge=0, le=60, description="longest time that a request may wait for its job")
     galaxy_wait_seconds: float = Field(default=30, ge=0, le=60, description="how long GET /v1/galaxies/… waits before its 503")
+    max_requests: int = Field(
+        default=2000,
+        ge=1,
+        description="requests that one API process serves at a time, those that wait and event streams among them; more is 503",
+    )
     max_streams: int = Field(
         default=1000, ge=0, description="event streams that one API process keeps open; more is answered 503"
     )

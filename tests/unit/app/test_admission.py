@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -109,3 +110,21 @@ def test_limits_are_checked_before_anything_is_recorded(settings: Settings, work
             assert problem(client.post(f"/v1/{operation}", json=body), 422)["errors"][0]["pointer"] == pointer
         assert load(worker) == {}
         assert client.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_more_requests_at_a_time_than_may_be_are_503_and_probes_are_answered(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    with served(settings.model_copy(update={"max_requests": 2})) as client:
+        job = client.post("/v1/generate", json={"count": 1}).json()
+        with ExitStack() as open_requests:
+            streams = [open_requests.enter_context(client.stream("GET", job["links"]["events"])) for _ in range(2)]
+            lines = [stream.iter_lines() for stream in streams]
+            assert [next(each) for each in lines] == ["event: phase"] * 2
+            for method, path in (("GET", "/v1/models"), ("POST", "/v1/generate"), ("GET", "/")):
+                refused = client.request(method, path)
+                assert problem(refused, 503)["type"].endswith("too-busy")
+                assert int(refused.headers["retry-after"]) >= 1
+                assert "x-request-id" in refused.headers
+            assert client.get("/healthz").status_code == 200
+            assert 'galsynth_requests_refused_total{bound="requests"} 3.0' in client.get("/metrics").text
+        wait_until(lambda: client.get("/v1/models").status_code == 200)
