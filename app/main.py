@@ -20,7 +20,7 @@ from app.routes import ROUTERS
 from app.services import Services
 from app.settings import Settings
 from app.submission import submit_many
-from app.together import Together, each
+from app.together import Apart, Together, each
 from app.webhooks import Deliverer
 
 TAGS = [
@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         services.loop = asyncio.get_running_loop()
         app.state.services = services
         app.state.orders = Together(partial(submit_many, services), "orders", enough=MOST_JOBS, patience=services.patience)
-        app.state.answers = Together(each, "answers")
+        app.state.answers = Together(each, "answers") if settings.results_url is None else Apart("answers")
         housekeeper, deliverer = Housekeeper(services), Deliverer(services)
         housekeeper.start()
         deliverer.start()
@@ -49,8 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         await run_sync(deliverer.stop)
         await run_sync(housekeeper.stop)
-        for together in (app.state.orders, app.state.answers):
-            together.close()
+        for served in (app.state.orders, app.state.answers):
+            served.close()
         services.close()
 
     app = FastAPI(

@@ -4,8 +4,8 @@ An order that fails after it may have been recorded is answered 503 and its reco
 that somebody was answered 202 with: another API, or a later call of this one, may have handed it out to a retry with the same
 idempotency key. Both are single scripts: if the hand-out comes first it marks the job and taking back leaves it, waiting, to
 housekeeping, which sends it; if taking back comes first the retry finds no job and makes a new one. A job that a worker has begun
-is left too, and so is one whose record reaches Redis only after it was taken back; nobody waits for those, and they end and
-expire as others do.
+is left too, and one that a stored result completed, and one whose record reaches Redis only after it was taken back: nobody waits
+for those, and they end and expire as others do.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
         return [error] * len(orders)
     answers = [_recorded(services, each, found) for each, found in zip(orders, created, strict=True)]
     new = [o.job for o, found in zip(orders, created, strict=True) if isinstance(found, Created) and found.job_id == o.job.id]
-    answers, revived = _still_stored(services, answers)
-    unsent = _send(services, [*(job for job in new if job.phase is Phase.QUEUED), *revived])
+    revived, failed = _still_stored(services, answers)
+    failed |= _send(services, [*(job for job in new if job.phase is Phase.QUEUED), *revived.values()])
     for job in new:
-        if job.id not in unsent:
+        if job.id not in failed:
             services.metrics.accepted(job)
-    return [unsent.get(a.job.id, a) if isinstance(a, Accepted) else a for a in answers]
+    return [failed.get(a.job.id, replace(a, job=revived.get(a.job.id, a.job))) if isinstance(a, Accepted) else a for a in answers]
 
 
 def _recorded(services: Services, asked: Order, created: Created | Refused) -> Accepted | Exception:
@@ -88,18 +88,26 @@ def _recorded(services: Services, asked: Order, created: Created | Refused) -> A
         return error
 
 
-def _still_stored(services: Services, answers: list[Accepted | Exception]) -> tuple[list[Accepted | Exception], list[Job]]:
-    """``answers``, and those jobs of them that were COMPLETED by a stored result which is gone: they wait for a worker again.
+def _still_stored(services: Services, answers: Sequence[Accepted | Exception]) -> tuple[dict[str, Job], dict[str, Exception]]:
+    """Those jobs of ``answers`` that were COMPLETED by a stored result which is gone: they wait for a worker again. And the
+    errors of those of whose result nobody can tell now.
 
     Once a job is recorded nobody deletes its result any more, so one look is enough.
     """
+    completed = {a.job.id: a.job for a in answers if isinstance(a, Accepted) and a.job.result and a.job.expires > now()}
+    found = services.results.find_many([job.result.key for job in completed.values() if job.result])
     revived: dict[str, Job] = {}
-    for answer in answers:
-        job = answer.job if isinstance(answer, Accepted) else None
-        if job and job.result and job.expires > now() and services.results.find(job.result.key) is None:
-            revived[job.id] = services.records.revive(job)
-    changed = [replace(a, job=revived[a.job.id]) if isinstance(a, Accepted) and a.job.id in revived else a for a in answers]
-    return changed, list(revived.values())
+    failed: dict[str, Exception] = {}
+    for job, result in zip(completed.values(), found, strict=True):
+        try:
+            if isinstance(result, Transient):
+                failed[job.id] = result
+            elif result is None:
+                revived[job.id] = services.records.revive(job)
+        except RedisError as error:
+            services.unsent.append(Recorded.of(job))
+            failed[job.id] = error
+    return revived, failed
 
 
 def _send(services: Services, jobs: Sequence[Job]) -> dict[str, Exception]:

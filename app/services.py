@@ -68,7 +68,7 @@ class Services:
             settings=settings,
             catalogue=Catalogue(store, settings.models_refresh_seconds),
             records=records,
-            results=results_at(settings.results_url, settings.results_dir),
+            results=results_at(settings.results_url, settings.results_dir, in_haste=True),
             queue=RenderQueue(settings.queue_address),
             changes=changes,
             keys=KeyFile(settings.keys_file),

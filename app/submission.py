@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from app.together import each
 from app.validation import body_errors, shown
 from galaxies.cards import Card, ModelCard, Operation, ScorerCard
 from galaxies.errors import BadInput, NotFound, Transient
-from galaxies.jobs import Job, ModelRef, Phase
+from galaxies.jobs import Job, ModelRef, Phase, Result
 from galaxies.requests import OPERATIONS, image_count
 from galaxies.resolve import AnyRequest, check, pixel_count, resolve
 from galaxies.scores import choose
@@ -88,10 +88,29 @@ def submit_many(services: Services, makers: Sequence[Callable[[], Order]]) -> li
 
     A request that is wrong, or over a bound, leaves nothing behind; nor does one that cannot be recorded or queued now.
     """
-    made: list[Order | Exception] = each(makers)
+    made = _looked_for(services, each(makers))
     orders = [one for one in made if isinstance(one, Order) and (one.stored_too or one.job.phase is Phase.QUEUED)]
     recorded = dict(zip(map(id, orders), record_many(services, orders), strict=True))
     return [recorded.get(id(one), Accepted(one.job)) if isinstance(one, Order) else one for one in made]
+
+
+def _looked_for(services: Services, made: Sequence[Order | Exception]) -> list[Order | Exception]:
+    """``made``, with the jobs COMPLETED whose result is stored already.
+
+    Where the store does not answer the order fails: its result could be neither stored nor read now, so it is better sent again.
+    """
+    found = iter(services.results.find_many([one.job.result_key for one in made if isinstance(one, Order)]))
+    return [_as_stored(one, next(found)) if isinstance(one, Order) else one for one in made]
+
+
+def _as_stored(asked: Order, result: Result | Transient | None) -> Order | Transient:
+    if isinstance(result, Transient):
+        return result
+    if result is None:
+        return asked
+    job = asked.job
+    done = {"phase": Phase.COMPLETED, "result": result, "done": job.total, "started": job.created, "ended": job.created}
+    return replace(asked, job=job.model_copy(update=done))
 
 
 def parse_request(operation: Operation, document: dict[str, Any]) -> AnyRequest:
@@ -132,7 +151,7 @@ def card_for(services: Services, request: AnyRequest) -> ModelCard:
 
 
 def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: Envelope) -> Job:
-    """The job of ``request``: COMPLETED where its result is stored already, else QUEUED. Nothing is recorded yet.
+    """The job of ``request``, which is recorded nowhere yet.
 
     Raises
     ------
@@ -145,7 +164,7 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
     scorer = _scorer(services, request, card)
     resolved = resolve(request, card, format_, lambda: secrets.randbits(32), scorer)
     created, pixels = now(), pixel_count(resolved, card)
-    job = Job(
+    return Job(
         id=new_job_id(),
         operation=resolved.operation,
         request=resolved,
@@ -161,11 +180,6 @@ def prepare(services: Services, request: AnyRequest, card: ModelCard, envelope: 
         traceparent=envelope.traceparent,
         callback=_callback(services, envelope.callback),
     )
-    result = services.results.find(job.result_key)
-    if result is None:
-        return job
-    done = {"phase": Phase.COMPLETED, "result": result, "done": job.total, "started": created, "ended": created}
-    return job.model_copy(update=done)
 
 
 def _scorer(services: Services, request: AnyRequest, card: ModelCard) -> ScorerCard | None:

@@ -89,6 +89,21 @@ class Together(Generic[Item, Answer]):
         self._begin()
 
 
+class Apart:
+    """The contrary, for calls that wait for answers over a network: each is made on a thread of its own, ``most`` at a time."""
+
+    def __init__(self, name: str, *, most: int = 32) -> None:
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix=name)
+
+    async def __call__(self, call: Callable[[], Answer]) -> Answer:
+        """What ``call`` returns or raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def close(self) -> None:
+        """End the threads, after the calls that run."""
+        self._threads.shutdown(wait=True)
+
+
 def each(calls: Sequence[Callable[[], Answer]]) -> list[Answer | Exception]:
     """What ``calls`` return or raise, one after the other: `work` for a `Together` that saves nothing but changes of thread."""
     answers: list[Answer | Exception] = []

@@ -2,6 +2,9 @@
 
 An object holds what a file of `ResultStore` holds. Reading asks for ranges of exactly the object that was opened (its ETag), so
 that nobody reads half of one result and half of another. A local folder keeps what is being made.
+
+A worker has patience with a storage that is slow to answer, as its work is done by then. Who answers clients has not: it reads in
+haste, looks for several results at a time, and leaves a storage that did not answer alone for a few seconds.
 """
 
 from __future__ import annotations
@@ -9,8 +12,9 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -21,24 +25,33 @@ from obstore.store import S3Store
 
 from galaxies.errors import Transient
 from galaxies.jobs import Result
+from jobstore.breaker import Breaker
 from jobstore.results import FRESH_SECONDS, ResultStore
 from jobstore.sealed import KEY, TAIL_BYTES, check_key, described, seal
 
 READ_BYTES = 256 * 1024
 WHOLE_BYTES = 64 * 2**20
 """Larger results go up in parts, so that memory stays flat; of two equal ones made at the same moment the later stays then."""
+LOOKS = 16
+"""Results that are looked for at a time."""
+LOOK_SECONDS = 4.0
+"""How long who is in haste waits for one answer, and for all those of one `ObjectResults.find_many` to begin."""
+REST_SECONDS = 5.0
+"""For how long it asks for nothing after a failure."""
 
 
 class ObjectResults:
-    """As `jobstore.results.ResultStore`; endpoint, region and credentials are those of the environment (``AWS_…``)."""
+    """As `jobstore.results.ResultStore`; endpoint, region and credentials are those of the environment (``AWS_…``).
 
-    def __init__(self, url: str, folder: Path) -> None:
+    ``in_haste``: what is read is for a client that waits.
+    """
+
+    def __init__(self, url: str, folder: Path, *, in_haste: bool = False) -> None:
         self._url = url
-        self._store = S3Store.from_url(
-            url,
-            client_options={"timeout": "30s", "connect_timeout": "5s", "allow_http": True},
-            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
-        )
+        self._store = _connection(url, 30, 20, retries=3)
+        self._read = _connection(url, LOOK_SECONDS, LOOK_SECONDS, retries=2) if in_haste else self._store
+        self._breaker = Breaker(REST_SECONDS) if in_haste else None
+        self._looks = ThreadPoolExecutor(LOOKS, thread_name_prefix="results")
         self._local = ResultStore(folder)
 
     def find(self, key: str) -> Result | None:
@@ -50,6 +63,21 @@ class ObjectResults:
         """
         found = self._tail(key)
         return found[0] if found else None
+
+    def find_many(self, keys: Sequence[str]) -> list[Result | Transient | None]:
+        """`find` of several at the same time; what cannot be looked for has the error in its place."""
+        begin_by = time.monotonic() + LOOK_SECONDS
+        if len(keys) < 2:
+            return [self._looked(key, begin_by) for key in keys]
+        return list(self._looks.map(lambda key: self._looked(key, begin_by), keys))
+
+    def _looked(self, key: str, begin_by: float) -> Result | Transient | None:
+        if time.monotonic() > begin_by:
+            return Transient(f"the result storage {self._url} is too slow now")
+        try:
+            return self.find(key)
+        except Transient as error:
+            return error
 
     def open(self, key: str) -> tuple[Result, BinaryIO] | None:
         """What the stored result of ``key`` is, and a stream at its first byte, of which `Result.bytes` are the result's.
@@ -134,7 +162,7 @@ class ObjectResults:
         Transient : the storage does not answer.
         """
         path, aside = _path(key), f"gone/{key}.{os.urandom(8).hex()}"
-        with self._talking():
+        with self._if_it_answers(), self._talking():
             try:
                 obstore.rename(self._store, path, aside)
             except FileNotFoundError:
@@ -168,12 +196,13 @@ class ObjectResults:
         """
         self._local.check_writable()
         with self._talking():
-            obstore.put(self._store, "probe", datetime.now(UTC).isoformat().encode())
+            obstore.put(self._read, "probe", datetime.now(UTC).isoformat().encode())
 
     def _tail(self, key: str) -> tuple[Result, str] | None:
-        with self._talking():
+        path = _path(key)
+        with self._if_it_answers(), self._talking():
             try:
-                answer = obstore.get(self._store, _path(key), options={"range": {"suffix": TAIL_BYTES}})
+                answer = obstore.get(self._read, path, options={"range": {"suffix": TAIL_BYTES}})
                 result = described(bytes(answer.bytes()), answer.meta["size"])
             except FileNotFoundError:
                 return None
@@ -188,9 +217,12 @@ class ObjectResults:
         """
         with self._talking():
             try:
-                return bytes(obstore.get(self._store, path, options={"range": (first, end), "if_match": etag}).bytes())
+                return bytes(obstore.get(self._read, path, options={"range": (first, end), "if_match": etag}).bytes())
             except (FileNotFoundError, PreconditionError):
                 raise Transient("the result was removed while it was read; send the request again") from None
+
+    def _if_it_answers(self) -> AbstractContextManager[None]:
+        return self._breaker.call() if self._breaker else nullcontext()
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
@@ -229,6 +261,15 @@ class _Remote(io.RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+def _connection(url: str, seconds: float, retry_seconds: float, *, retries: int) -> S3Store:
+    """``seconds`` for one answer; what fails is tried again for ``retry_seconds``."""
+    return S3Store.from_url(
+        url,
+        client_options={"timeout": timedelta(seconds=seconds), "connect_timeout": "5s", "allow_http": True},
+        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=retry_seconds)},
+    )
 
 
 def _path(key: str) -> str:

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,6 +49,10 @@ class ResultStore:
             return None
         opened[1].close()
         return opened[0]
+
+    def find_many(self, keys: Sequence[str]) -> list[Result | Transient | None]:
+        """`find` of several; an error in the place of what cannot be looked for, which a folder does not have."""
+        return [self.find(key) for key in keys]
 
     def open(self, key: str) -> tuple[Result, BinaryIO] | None:
         """What the stored result of ``key`` is, and the file at its first byte, of which `Result.bytes` are the result's."""

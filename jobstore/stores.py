@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, Transient
 from galaxies.jobs import Result
 from jobstore.results import ResultStore
 
 
 class Results(Protocol):
-    """Results by key. Deleting is final; reading never finds half a result; every method may raise `Transient`.
+    """Results by key. Deleting is final; reading never finds half a result; every method but `find_many` may raise `Transient`.
 
     The methods are described where they are made: `jobstore.results.ResultStore`.
     """
 
     def find(self, key: str) -> Result | None: ...  # noqa: D102
+
+    def find_many(self, keys: Sequence[str]) -> list[Result | Transient | None]: ...  # noqa: D102
 
     def open(self, key: str) -> tuple[Result, BinaryIO] | None: ...  # noqa: D102
 
@@ -37,8 +39,10 @@ class Results(Protocol):
     def check_writable(self) -> None: ...  # noqa: D102
 
 
-def results_at(url: str | None, folder: Path) -> Results:
+def results_at(url: str | None, folder: Path, *, in_haste: bool = False) -> Results:
     """The store at ``url`` (``s3://bucket/prefix``), which makes its files in ``folder``; without a URL ``folder`` itself.
+
+    ``in_haste``: for who answers clients; an outage of the storage shows soon then, instead of being waited for.
 
     Raises
     ------
@@ -55,4 +59,4 @@ def results_at(url: str | None, folder: Path) -> Results:
         from jobstore.objects import ObjectResults  # noqa: PLC0415 - only who keeps results there needs obstore
     except ModuleNotFoundError:
         raise BadInput("results_url needs obstore: pip install 'galsynth[s3]'", field="results_url") from None
-    return ObjectResults(url, folder)
+    return ObjectResults(url, folder, in_haste=in_haste)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ from app.routes.operations import JobId, current
 from app.services import Services, services_of
 from app.validation import shown
 from galaxies.cards import Operation
+from galaxies.errors import Transient
 from galaxies.jobs import Job, Phase
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -124,7 +126,8 @@ def _cancel(services: Services, job_id: str, owner: str) -> Response:
 def _delete(services: Services, job_id: str, owner: str) -> Response:
     job = current(services, job_id, owner)
     if services.records.delete(job):
-        services.results.delete(job.result_key, unless=lambda: services.records.shared(job.result_key))
+        with contextlib.suppress(Transient):  # the job is forgotten; what is left of its result goes with housekeeping
+            services.results.delete(job.result_key, unless=lambda: services.records.shared(job.result_key))
     return Response(status_code=204)
 
 

@@ -15,7 +15,7 @@ from galaxies.jobs import Result
 from jobstore import objects
 from jobstore.objects import ObjectResults
 from jobstore.stores import results_at
-from tests.s3 import s3_bucket
+from tests.s3 import s3_bucket, silent_storage
 from worker.settings import WorkerSettings
 
 KEY = "ab" * 32
@@ -133,6 +133,41 @@ def test_storage_that_does_not_answer_is_named(store: ObjectResults, tmp_path: P
     store.check_writable()
     with pytest.raises(Transient, match="s3://no-such-bucket"):
         ObjectResults("s3://no-such-bucket", tmp_path).check_writable()
+
+
+def test_many_are_looked_for_at_once_each_answered_in_its_place(store: ObjectResults, url: str, tmp_path: Path) -> None:
+    keys = [f"{number:064x}" for number in range(40)]
+    put(store, b"seventh", keys[7])
+    for reader in (store, ObjectResults(url, tmp_path / "reader", in_haste=True)):
+        found = reader.find_many(keys)
+        assert [key for key, result in zip(keys, found, strict=True) if result is not None] == [keys[7]]
+        assert found[7] == reader.find(keys[7])
+    assert store.find_many([]) == []
+
+
+def test_a_storage_that_is_silent_is_asked_a_few_times_and_then_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(objects, "REST_SECONDS", 1e9)
+    keys = [f"{number:064x}" for number in range(200)]
+    with silent_storage(monkeypatch) as storage:
+        store = ObjectResults("s3://bucket/prefix", tmp_path, in_haste=True)
+        storage.silent = {""}
+        for _ in range(3):
+            assert {type(found) for found in store.find_many(keys)} == {Transient}
+        with pytest.raises(Transient, match="does not answer as it should"):
+            store.open(KEY)
+        assert 1 <= storage.asked <= objects.LOOKS
+
+
+def test_a_slow_storage_is_given_up_for_the_rest_of_a_call(store: ObjectResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is on the call as a whole: what has not begun by then is not asked for."""
+    monkeypatch.setattr(objects, "LOOK_SECONDS", -1.0)
+    put(store)
+    (error,) = store.find_many([KEY])
+    assert isinstance(error, Transient)
+    assert "too slow" in error.message
 
 
 def test_other_addresses_are_refused(tmp_path: Path) -> None:
