@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from training.data.pictures import save_pictures
 from training.data.pool import ordered
 from training.data.process import Outcome, process
 from training.data.sources import objects
-from training.data.table import read_table
+from training.data.table import selected
 from training.data.write import ImageWriter, aside, publish, write_index, write_table
 
 HELD_OUT_BINS = 1000
@@ -66,22 +66,16 @@ def prepare(options: PrepareOptions, progress: Progress) -> Archive:
     with aside(options.out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
-        items, problems = _selected(options, objects(options, scratch))
-        mirrored({item.label for item in items if item.label is not None}, options.mirror_pairs)
-        return gather(options, like, items, partial(process, reading=options.reading), folder, progress, problems)
+        items = selected(options, objects(options, scratch))
+        mirrored({item.label for item in items if item.label is not None and not item.problem}, options.mirror_pairs)
+        return gather(options, like, items, partial(process, reading=options.reading), folder, progress)
 
 
 def gather(
-    options: PrepareOptions,
-    like: Like | None,
-    items: list[Item],
-    work: Work,
-    folder: Path,
-    progress: Progress,
-    problems: Sequence[str] = (),
+    options: PrepareOptions, like: Like | None, items: list[Item], work: Work, folder: Path, progress: Progress
 ) -> Archive:
     """Do ``work`` on every item and write the archive; of ``items`` that come from a simulator as from files."""
-    kept, writer = _Kept(like, broken=list(problems)), ImageWriter(folder)
+    kept, writer = _Kept(like), ImageWriter(folder)
     for done, (item, outcome) in enumerate(zip(items, ordered(work, items, options.jobs), strict=True), 1):
         _take(options, kept, writer, item, outcome)
         progress(done, len(items))
@@ -96,21 +90,6 @@ def gather(
         write_table(folder / "catalogue.csv", ["file", "held_out", *kept.parameters[0]], _catalogue(kept, archive))
     save_pictures(folder, archive)
     return publish(folder, options.out, archive.manifest)
-
-
-def _selected(options: PrepareOptions, items: list[Item]) -> tuple[list[Item], list[str]]:
-    """The items that the table takes, with its labels; without a table all of them."""
-    if options.selection.csv is None:
-        return items, []
-    table, found = read_table(options.selection), {item.name: item for item in items}
-    problems = list(table.problems)
-    missing = [row.file for row in table.rows if row.file not in found]
-    if missing:
-        problems.append(f"{len(missing)} files of {options.selection.csv} are not in {options.source}, the first is {missing[0]}")
-    if problems and options.on_error == "fail":
-        raise BadInput(problems[-1], field="csv")
-    chosen = [replace(found[row.file], object_id=row.object_id, label=row.label) for row in table.rows if row.file in found]
-    return chosen, problems
 
 
 def _take(options: PrepareOptions, kept: _Kept, writer: ImageWriter, item: Item, outcome: Outcome) -> None:

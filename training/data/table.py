@@ -4,32 +4,61 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from galaxies.errors import BadInput
-from training.data.items import stem
-from training.data.options import Selection
+from training.data.items import Item, stem
+from training.data.options import PrepareOptions, Selection
+
+SHOWN_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the table says of one file."""
+    """What the table says of one file; a ``problem`` says why the row cannot be used."""
 
+    number: int
     file: str
     object_id: str
-    label: str | None
+    label: str | None = None
+    problem: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
-    """The rows that are selected; ``problems`` are rows that cannot be used, by number."""
+def selected(options: PrepareOptions, items: list[Item]) -> list[Item]:
+    """The items that the table takes, with its labels, and an item with a problem for every row that has none.
 
-    rows: list[Row]
-    problems: list[str] = field(default_factory=list)
+    Without a table all items are taken.
+
+    Raises
+    ------
+    BadInput : the table is wrong (see `read_table`), no row can be used, or one cannot and ``on_error`` is ``"fail"``.
+    """
+    if options.selection.csv is None:
+        return items
+    found = {item.name: item for item in items}
+    chosen = [_of_row(row, found.get(row.file), options.source) for row in read_table(options.selection)]
+    problems = [item.problem for item in chosen if item.problem]
+    if len(problems) == len(chosen) or (problems and options.on_error == "fail"):
+        shown = "; ".join(problems[:SHOWN_PROBLEMS])
+        more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
+        raise BadInput(
+            f"{len(problems)} of {len(chosen)} rows of {options.selection.csv} cannot be used: {shown}{more} "
+            "(--file-column and --file-pattern say how a row names its file, --on-error skip leaves such rows out)",
+            field="csv",
+        )
+    return chosen
 
 
-def read_table(selection: Selection) -> Table:
-    """Read, select and name.
+def _of_row(row: Row, item: Item | None, source: Path) -> Item:
+    if row.problem or item is None:
+        problem = row.problem or f"{row.file} (row {row.number}) is not in {source}"
+        return Item(row.file, row.object_id, label=row.label, problem=problem)
+    return replace(item, object_id=row.object_id, label=row.label)
+
+
+def read_table(selection: Selection) -> list[Row]:
+    """The rows that are selected, and those that cannot be used.
 
     Raises
     ------
@@ -42,28 +71,28 @@ def read_table(selection: Selection) -> Table:
     object_at = _optional(selection, selection.object_column, names)
     keep = _condition(selection, names)
     rename = dict(selection.rename)
-    table = Table([])
+    rows: list[Row] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, 2 if selection.header else 1):
+        file = selection.file_pattern.replace("{}", line[file_at].strip()) if file_at < len(line) else ""
         if len(line) < len(names):
-            table.problems.append(f"{selection.csv}: row {number} has {len(line)} columns, not {len(names)}")
+            rows.append(Row(number, file, stem(file), problem=f"row {number} has {len(line)} columns, not {len(names)}"))
             continue
         if not keep(number, line):
             continue
-        key = line[file_at].strip()
-        file = selection.file_pattern.replace("{}", key)
         label = None if class_at is None else rename.get(line[class_at].strip(), line[class_at].strip())
+        object_id = stem(file) if object_at is None else line[object_at].strip()
         if label == "":
-            table.problems.append(f"{selection.csv}: row {number} ({file}) has no label in column {selection.class_column!r}")
+            problem = f"row {number} ({file}) has no label in column {selection.class_column!r}"
+            rows.append(Row(number, file, object_id, problem=problem))
             continue
         if file in seen:
             raise BadInput(f"{selection.csv} names {file} twice, in rows {seen[file]} and {number}", field="csv")
         seen[file] = number
-        object_id = stem(file) if object_at is None else line[object_at].strip()
-        table.rows.append(Row(file, object_id, label))
-    if not table.rows and not table.problems:
+        rows.append(Row(number, file, object_id, label))
+    if not rows:
         raise BadInput(f"no row of {selection.csv} is selected by {', '.join(selection.texts()) or 'anything'}", field="csv")
-    return table
+    return rows
 
 
 def _lines(selection: Selection) -> tuple[list[str], list[list[str]]]:

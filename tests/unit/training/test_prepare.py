@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +31,11 @@ from training.data.prepare import prepare
 
 def quiet(done: int, total: int) -> None:
     """A progress callback that says nothing."""
+
+
+def unread(done: int, total: int) -> None:
+    """A progress callback that nothing should call."""
+    raise AssertionError(f"{done} of {total} were read")
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -152,7 +160,10 @@ def test_the_eight_symmetries_differ_and_keep_the_pixels() -> None:
             {"selection": Selection(csv=DATA / "galaxies.csv", maximum=(("mean_luma", -1.0),))},
             "no row of .* is selected by mean_luma",
         ),
-        ({"selection": Selection(csv=DATA / "galaxies.csv", file_pattern="x/{}")}, "36 files of .* are not in .*galaxies.zip"),
+        (
+            {"selection": Selection(csv=DATA / "galaxies.csv", file_pattern="x/{}")},
+            "36 of 36 rows of .* is not in .*; and 33 more",
+        ),
         ({"reading": Reading(resolution=16, limit_bytes=1000)}, "unpacks to more than .* raise --max-megabytes"),
         ({"held_out": 1.0}, "all 36 images are held out"),
     ],
@@ -177,6 +188,46 @@ def test_a_broken_file_is_fatal_or_skipped_as_asked(tmp_path: Path) -> None:
     assert list(archive.files) == ["good.png"]
     assert "bad.png" in archive.manifest["broken"][0]
     assert "bad.png,bad,,broken," in (tmp_path / "out" / "inputs.csv").read_text()
+
+
+def test_rows_that_cannot_be_used_are_counted_and_every_one_is_listed(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / "in" / f"{number}.png", noisy(number))
+    rows = ["file,kind,id", "0.png,round,a", "8.png,round,b", "1.png,,c", "9.png,flat,d", "2.png,flat", "7.png,flat,f"]
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    options = selecting(simple(tmp_path), csv=tmp_path / "t.csv", class_column="kind", object_column="id")
+    source = re.escape(str(tmp_path / "in"))
+    with pytest.raises(
+        BadInput,
+        match=rf"5 of 6 rows of .*t\.csv cannot be used: 8\.png \(row 3\) is not in {source}; row 4 \(1\.png\) has no label in "
+        rf"column 'kind'; 9\.png \(row 5\) is not in {source}; and 2 more \(--file-column",
+    ):
+        prepare(options, unread)
+    for jobs in (1, 2):
+        archive = prepare(replace(options, on_error="skip", jobs=jobs), quiet)
+        assert list(archive.files) == ["0.png"]
+        assert [text.split(" (row")[0] for text in archive.manifest["broken"]] == [
+            "8.png", "row 4 (1.png) has no label in column 'kind'", "9.png", "row 6 has 2 columns, not 3", "7.png",
+        ]  # fmt: skip
+        with (tmp_path / "out" / "inputs.csv").open(newline="") as stream:
+            listed = [(row["file"], row["object"], row["class"], row["outcome"]) for row in csv.DictReader(stream)]
+        assert listed == [
+            ("0.png", "a", "round", "kept"),
+            ("8.png", "b", "round", "broken"),
+            ("1.png", "c", "", "broken"),
+            ("9.png", "d", "flat", "broken"),
+            ("2.png", "2", "", "broken"),
+            ("7.png", "f", "flat", "broken"),
+        ]
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_a_class_of_missing_files_is_no_class(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "0.png", noisy(0))
+    (tmp_path / "t.csv").write_text("file,kind\n0.png,round\n9.png,flat\n")
+    options = selecting(simple(tmp_path), csv=tmp_path / "t.csv", class_column="kind")
+    with pytest.raises(BadInput, match="class 'flat' is unknown; there are round"):
+        prepare(replace(options, on_error="skip", mirror_pairs=(("round", "flat"),)), unread)
 
 
 def test_images_of_other_bands_or_types_do_not_mix(tmp_path: Path) -> None:
@@ -278,11 +329,6 @@ def test_a_place_where_no_folder_can_be_is_one_clear_error(tmp_path: Path, place
     with pytest.raises(BadInput, match=r"(cannot be made: .*|exists already); choose another folder"):
         prepare(replace(simple(tmp_path), out=tmp_path / place), quiet)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.png", "file", "in"]
-
-
-def unread(done: int, total: int) -> None:
-    """A progress callback that nothing should call."""
-    raise AssertionError(f"{done} of {total} were read")
 
 
 @pytest.mark.parametrize(

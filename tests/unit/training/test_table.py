@@ -30,19 +30,18 @@ def selection(folder: Path, text: str = TEXT, **change: Any) -> Selection:
     ],
 )
 def test_rows_are_selected_by_name_or_number(tmp_path: Path, change: dict[str, Any], files: list[str]) -> None:
-    assert [row.file for row in read_table(selection(tmp_path, **change)).rows] == files
+    assert [row.file for row in read_table(selection(tmp_path, **change))] == files
 
 
 def test_a_row_without_a_label_is_named(tmp_path: Path) -> None:
-    table = read_table(selection(tmp_path, class_column="kind", object_column="mag"))
-    assert [(row.label, row.object_id) for row in table.rows] == [("round", "17.5"), ("flat", "18.5")]
-    assert table.problems == [f"{tmp_path / 't.csv'}: row 4 (c.png) has no label in column 'kind'"]
+    rows = read_table(selection(tmp_path, class_column="kind", object_column="mag"))
+    assert [(row.label, row.object_id) for row in rows] == [("round", "17.5"), ("flat", "18.5"), (None, "19.5")]
+    assert [row.problem for row in rows] == ["", "", "row 4 (c.png) has no label in column 'kind'"]
 
 
 def test_a_byte_order_mark_and_short_rows_do_no_harm(tmp_path: Path) -> None:
-    table = read_table(selection(tmp_path, "\ufeff" + TEXT + "d.png,round\n"))
-    assert len(table.rows) == 3
-    assert "row 5 has 2 columns, not 4" in table.problems[0]
+    rows = read_table(selection(tmp_path, "\ufeff" + TEXT + "d.png,round\n"))
+    assert [(row.file, row.problem) for row in rows[2:]] == [("c.png", ""), ("d.png", "row 5 has 2 columns, not 4")]
 
 
 @pytest.mark.parametrize(
