@@ -17,6 +17,7 @@ from astropy.io import fits
 from PIL import Image
 
 from galaxies.errors import BadInput, Transient
+from tests.unit.training.test_pictures import pages, png
 from tests.unit.training.test_sources import made
 from training.data.damage import named
 from training.data.items import Item, Part
@@ -58,6 +59,8 @@ FILES: dict[str, bytes] = {
     "a.tiff": picture("TIFF", LEVELS),
     "packed.tiff": picture("TIFF", LEVELS, compression="tiff_lzw"),
     "floats.tiff": picture("TIFF", FLUXES[0]),
+    "colours.png": png(2, LEVELS * np.uint16(200)),
+    "pages.tiff": pages(*FLUXES),
     "a.fits": written(fits.PrimaryHDU(FLUXES).writeto),
     "a.fits.gz": gzip.compress(written(fits.PrimaryHDU(FLUXES).writeto), mtime=0),
     "rice.fits.fz": compressed("RICE_1"),
