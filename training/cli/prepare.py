@@ -109,6 +109,14 @@ def prepare(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="galaxies to make", rich_help_panel=SIMULATOR)] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="image i depends on seed and i only", rich_help_panel=SIMULATOR)] = 0,
+    arms: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="part of the discs with spiral arms; default the preset's", rich_help_panel=SIMULATOR),
+    ] = None,
+    mergers: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="part of the galaxies that merge; default the preset's", rich_help_panel=SIMULATOR),
+    ] = None,
 ) -> None:
     """Galaxies of any kind of file, selected and labelled by a CSV, or simulated ones, to one archive with a manifest."""
     reading = Reading(
@@ -158,7 +166,9 @@ def prepare(
     )
     if (source is None) == (simulate_ is None):
         raise BadInput("prepare needs a SOURCE or --simulate PRESET, and not both")
-    _run(options, Simulation(simulate_, count, seed) if simulate_ else None)
+    if simulate_ is None and (arms, mergers) != (None, None):
+        raise BadInput("--arms and --mergers belong to --simulate")
+    _run(options, Simulation(simulate_, count, seed, arms, mergers) if simulate_ else None)
 
 
 def _run(options: PrepareOptions, simulation: Simulation | None) -> None:

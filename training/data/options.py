@@ -82,7 +82,7 @@ class PrepareOptions:
     normalisation: Kind = "auto"
     softening: float = 3.0
     like: Path | None = None
-    origin: dict[str, str | int] | None = None
+    origin: dict[str, str | float] | None = None
 
 
 def choice(option: str, text: str, allowed: object) -> str:

@@ -39,8 +39,7 @@ def draw_galaxy(preset: SimPreset, rng: np.random.Generator) -> tuple[NDArray[np
 
     All randomness is ``rng``'s. Parameters that a kind of galaxy does not have are empty texts.
     """
-    names = [name for name, _ in preset.shares]
-    kind = names[int(rng.choice(len(names), p=[share for _, share in preset.shares]))]
+    kind = _one_of(preset.shares, rng)
     magnitude, radius = _brightness(preset, rng), _radius(preset, rng)
     if kind == "merger":
         components, parameters = _merger(preset, magnitude, radius, rng)
@@ -62,6 +61,11 @@ PARAMETERS = (
     "redness_disc", "arms", "pitch_deg", "winding", "arm_strength", "companion_flux_ratio", "companion_distance_arcsec",
     "companion_angle_deg", "tail_fraction", "neighbours",
 )  # fmt: skip
+
+
+def _one_of(shares: tuple[tuple[str, float], ...], rng: np.random.Generator) -> str:
+    names, weights = zip(*shares, strict=True)
+    return str(names[int(rng.choice(len(names), p=weights))])
 
 
 def _brightness(preset: SimPreset, rng: np.random.Generator) -> float:
@@ -137,7 +141,7 @@ def _tilted(profile: Any, ratio: float, angle: float) -> Any:
 
 def _merger(preset: SimPreset, magnitude: float, radius: float, rng: np.random.Generator) -> tuple[list[Component], Parameters]:
     """Two galaxies side by side and a curved tail out of the first."""
-    kinds = [("elliptical", "disc", "spiral")[int(rng.choice(3, p=(0.3, 0.4, 0.3)))] for _ in range(2)]
+    kinds = [_one_of(preset.merging, rng) for _ in range(2)]
     flux_ratio, tail = float(np.exp(rng.uniform(np.log(0.2), 0.0))), float(rng.uniform(0.04, 0.15))
     first, parameters = _galaxy(preset, kinds[0], _share(magnitude, (1 - tail) / (1 + flux_ratio)), radius * 0.8, rng)
     light = _share(magnitude, (1 - tail) * flux_ratio / (1 + flux_ratio))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,10 @@ class SimBand:
 
 @dataclass(frozen=True)
 class SimPreset:
-    """A camera and its galaxies. ``noise_sigma_px`` smooths the noise as drizzling does; ``neighbours`` is their mean number."""
+    """A camera and its galaxies. ``noise_sigma_px`` smooths the noise as drizzling does; ``neighbours`` is their mean number.
+
+    ``shares`` are those of the kinds among all galaxies, ``merging`` those among the two galaxies of a merger.
+    """
 
     bands: tuple[SimBand, ...]
     unit: str
@@ -37,6 +40,27 @@ class SimPreset:
     radius_arcsec: tuple[float, float]
     neighbours: float
     shares: tuple[tuple[str, float], ...] = (("elliptical", 0.25), ("disc", 0.3), ("spiral", 0.25), ("merger", 0.2))
+    merging: tuple[tuple[str, float], ...] = (("elliptical", 0.3), ("disc", 0.4), ("spiral", 0.3))
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of galaxies that there are."""
+        return [name for name, share in self.shares if share]
+
+    def weighted(self, arms: float | None, mergers: float | None) -> SimPreset:
+        """The same camera with spiral arms in a part ``arms`` of all discs and a part ``mergers`` of all galaxies merging.
+
+        The other kinds keep their proportions; None leaves a part as it is.
+        """
+        shares, merging = dict(self.shares), dict(self.merging)
+        if mergers is not None:
+            shares = {name: share * (1.0 - mergers) / (1.0 - shares["merger"]) for name, share in shares.items()}
+            shares["merger"] = mergers
+        if arms is not None:
+            for kinds in (shares, merging):
+                discs = kinds["disc"] + kinds["spiral"]
+                kinds |= {"disc": discs * (1.0 - arms), "spiral": discs * arms}
+        return replace(self, shares=tuple(shares.items()), merging=tuple(merging.items()))
 
 
 def _ceers(scale: float, side: int) -> SimPreset:

@@ -16,7 +16,7 @@ from training.data.like import read_like
 from training.data.options import PrepareOptions, Reading
 from training.data.prepare import Progress, gather, mirrored
 from training.data.process import Outcome, finish
-from training.data.sim_presets import PRESETS
+from training.data.sim_presets import PRESETS, SimPreset
 from training.data.write import aside
 
 __all__ = ["PRESETS", "Simulation", "simulate"]
@@ -24,11 +24,21 @@ __all__ = ["PRESETS", "Simulation", "simulate"]
 
 @dataclass(frozen=True)
 class Simulation:
-    """``count`` galaxies as ``preset`` has them; image i follows from ``seed`` and i alone."""
+    """``count`` galaxies as ``preset`` has them; image i follows from ``seed`` and i alone.
+
+    ``arms`` is the part of discs with spiral arms, ``mergers`` the part of all galaxies that merge; None: as the preset has it.
+    """
 
     preset: str
     count: int
     seed: int = 0
+    arms: float | None = None
+    mergers: float | None = None
+
+    @property
+    def camera(self) -> SimPreset:
+        """The camera and the galaxies of the preset, with the parts that are asked for."""
+        return PRESETS[self.preset].weighted(self.arms, self.mergers)
 
 
 def simulate(options: PrepareOptions, simulation: Simulation, progress: Progress) -> Archive:
@@ -47,8 +57,9 @@ def simulate(options: PrepareOptions, simulation: Simulation, progress: Progress
     family = f"{simulation.preset}-{simulation.seed}"
     items = [Item(f"simulated-{index:06d}", f"{family}-{index}") for index in range(simulation.count)]
     work = partial(_simulated, simulation=simulation, reading=options.reading, column=options.selection.class_column)
-    origin: dict[str, str | int] = {
-        "simulator": simulation.preset, "seed": simulation.seed, "count": simulation.count, "galsim": version("galsim")
+    asked = {name: part for name, part in (("arms", simulation.arms), ("mergers", simulation.mergers)) if part is not None}
+    origin: dict[str, str | float] = {
+        "simulator": simulation.preset, "seed": simulation.seed, "count": simulation.count, "galsim": version("galsim"), **asked
     }  # fmt: skip
     like = read_like(options.like) if options.like else None
     classes = _classes(simulation, options.selection.class_column)
@@ -62,13 +73,13 @@ def _classes(simulation: Simulation, column: str | None) -> list[str] | None:
     """The classes that a column of the catalogue gives, where they are known before anything is drawn."""
     if column is None:
         return []
-    return {"kind": [name for name, _ in PRESETS[simulation.preset].shares], "winding": ["-1.0", "1.0"]}.get(column)
+    return {"kind": simulation.camera.kinds, "winding": ["-1.0", "1.0"]}.get(column)
 
 
 def _simulated(item: Item, simulation: Simulation, reading: Reading, column: str | None) -> Outcome:
     from training.data.sim_draw import draw_galaxy  # noqa: PLC0415 - GalSim takes a second that only simulating needs
 
-    preset = PRESETS[simulation.preset]
+    preset = simulation.camera
     rng = np.random.default_rng([simulation.seed, int(item.name.rpartition("-")[2])])
     pixels, parameters = draw_galaxy(preset, rng)
     if column is not None and column not in parameters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def test_options_reach_the_manifest(tmp_path: Path) -> None:
         (["--bands", "g,r", "--wavelengths", "0.5,inf"], "--wavelengths: 'inf' is not a number"),
         (["--unit", "nJy"], "belong to --bands"),
         (["--simulate", "ceers"], "a SOURCE or --simulate PRESET, and not both"),
+        (["--arms", "0.5"], "--arms and --mergers belong to --simulate"),
         (["--where", "flag"], "--where 'flag': COLUMN=VALUE is needed"),
         (["--max", "flag=low"], "--max: 'low' is not a number"),
         (["--reject", "ugly"], "--reject 'ugly': empty, saturated"),
@@ -61,7 +63,27 @@ def test_wrong_options_are_one_clear_error(tmp_path: Path, arguments: list[str],
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["--pixel-scale", "--softening", "--saturation", "--held-out"])
+def test_parts_of_arms_and_mergers_reach_the_catalogue_and_the_manifest(tmp_path: Path) -> None:
+    prepared(
+        "--simulate", "ceers-06", "--count", 12, "--arms", 1, "--mergers", 0, "--resolution", 16, "--jobs", 1,
+        "--class-column", "kind", "--held-out", 0, "--out", tmp_path / "out",
+    )  # fmt: skip
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [entry["name"] for entry in manifest["classes"]] == ["elliptical", "spiral"]
+    assert (manifest["source"]["arms"], manifest["source"]["mergers"]) == (1.0, 0.0)
+    with (tmp_path / "out" / "catalogue.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 12
+    assert all(bool(row["arms"]) == (row["kind"] == "spiral") for row in rows)
+    assert not any(row["companion_flux_ratio"] for row in rows)
+    with pytest.raises(BadInput, match="class 'disc' is unknown; there are elliptical, spiral"):
+        prepared(
+            "--simulate", "ceers-06", "--arms", 1, "--mergers", 0, "--class-column", "kind", "--mirror", "disc:spiral",
+            "--out", tmp_path / "other",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["--pixel-scale", "--softening", "--saturation", "--held-out", "--arms"])
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_no_option_takes_what_is_no_number(tmp_path: Path, option: str, value: str) -> None:
     done = CliRunner().invoke(app, ["prepare", str(tmp_path), "--out", str(tmp_path / "out"), option, value])

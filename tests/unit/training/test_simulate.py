@@ -62,6 +62,40 @@ def test_an_image_depends_on_its_seed_and_number_only(simulated: Path, tmp_path:
     assert len({image.tobytes() for image in fewer.images}) == 4
 
 
+@pytest.mark.parametrize(
+    ("arms", "mergers", "kinds"),
+    [
+        (0.0, 0.0, {"elliptical", "disc"}),
+        (1.0, 0.0, {"elliptical", "spiral"}),
+        (0.0, 1.0, {"merger"}),
+        (1.0, 1.0, {"merger"}),
+        (None, 0.0, {"elliptical", "disc", "spiral"}),
+    ],
+)
+def test_arms_and_mergers_are_optional_and_the_catalogue_follows(arms: float | None, mergers: float, kinds: set[str]) -> None:
+    preset = PRESETS["ceers-06"].weighted(arms, mergers)
+    truths = [draw_galaxy(preset, np.random.default_rng([2, number]))[1] for number in range(24)]
+    assert {truth["kind"] for truth in truths} == kinds == set(preset.kinds)
+    assert all(bool(truth["companion_flux_ratio"]) == (truth["kind"] == "merger") for truth in truths)
+    discs = [truth for truth in truths if truth["redness_disc"] != ""]
+    assert discs
+    if arms is None:
+        assert {bool(truth["arms"]) for truth in discs} == {False, True}
+    else:
+        assert {bool(truth["arms"]) for truth in discs} == {bool(arms)}
+        assert {bool(truth["arm_strength"]) for truth in discs} == {bool(arms)}
+
+
+def test_parts_between_keep_the_proportions_of_the_others() -> None:
+    preset = PRESETS["ceers"]
+    shares, merging = dict(preset.weighted(0.25, 0.5).shares), dict(preset.weighted(0.25, 0.5).merging)
+    assert shares == pytest.approx({"merger": 0.5, "elliptical": 0.15625, "disc": 0.2578125, "spiral": 0.0859375})
+    assert merging == pytest.approx({"elliptical": 0.3, "disc": 0.525, "spiral": 0.175})
+    assert preset.weighted(None, None) == preset
+    drawn_kinds = [draw_galaxy(preset.weighted(None, 0.5), np.random.default_rng([6, number]))[1]["kind"] for number in range(20)]
+    assert 5 <= drawn_kinds.count("merger") <= 15
+
+
 def test_magnitudes_of_the_catalogue_are_those_of_the_pixels() -> None:
     """Elliptical and disc alone: their light lies in the stamp. The brightest band's aperture finds the true magnitude."""
     preset, checked = PRESETS["ceers"], 0
