@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
-from galaxies.cards import ScorerCard
+from galaxies.cards import ModelCard, ScorerCard
 from galaxies.errors import BadModel, NotFound
 from models.store import AnyVersion, ModelStore
 from models.versions import Version, verify
@@ -27,19 +28,23 @@ class _Snapshot:
 class Catalogue:
     """Whole versions of a `ModelStore`; a new one is seen within ``refresh_seconds``. Safe to share between threads.
 
-    A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on.
+    A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on. Nor
+    is a version of the default model that a worker has not ``warmed`` yet (references of what each takes for the default): files
+    may be whole and the graph in them unusable, which only workers find out.
     """
 
-    def __init__(self, store: ModelStore, refresh_seconds: float) -> None:
+    def __init__(self, store: ModelStore, refresh_seconds: float, warmed: Callable[[], set[str]] = set) -> None:
         self._store = store
         self._refresh_seconds = refresh_seconds
+        self._warmed = warmed
+        self._served: str | None = None
         self._snapshot = _Snapshot()
         self._faults: dict[str, str] = {}
         self._checked = float("-inf")
         self._lock = threading.Lock()
 
     def versions(self) -> list[Version]:
-        """Every readable version, newest first within a name; damaged ones are left out."""
+        """Every version that serves, newest first within a name: without damaged ones and what workers have not warmed yet."""
         return self._fresh().versions
 
     def scorers(self) -> list[ScorerCard]:
@@ -96,13 +101,27 @@ class Catalogue:
         return True
 
     def _read(self) -> _Snapshot:
-        versions = [version for version in self._store.versions()[0] if self._whole(version)]
-        by_reference = {v.card.reference: v for v in versions}
-        for version in reversed(versions):
-            by_reference[version.card.name] = version
+        whole = [version for version in self._store.versions()[0] if self._whole(version)]
         try:
             default = self._store.default_name()
         except NotFound:
             default = None
+        too_new = self._not_warmed([version.card for version in whole if version.card.name == default])
+        versions = [version for version in whole if version.card.digest not in too_new]
+        by_reference = {v.card.reference: v for v in whole}
+        for version in reversed(versions):
+            by_reference[version.card.name] = version
         scorers = [version.card for version in self._store.scorers()[0] if self._whole(version)]
         return _Snapshot(versions, by_reference, default, scorers)
+
+    def _not_warmed(self, own: list[ModelCard]) -> list[str]:
+        """Digests of those of ``own``, the default model's versions from the newest on, that come before the one which is served.
+
+        While no worker is there that one stays; before the first has come it is the newest.
+        """
+        warmed = self._warmed()
+        there = [card.digest for card in own if card.reference in warmed]
+        if there:
+            self._served = there[-1]
+        digests = [card.digest for card in own]
+        return digests[: digests.index(self._served)] if self._served in digests else []

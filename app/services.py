@@ -64,15 +64,16 @@ class Services:
         metrics.see(records, settings.results_dir)
         metrics.watch("galsynth_event_streams", "Event streams that are open", lambda: changes.watched)
         store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
+        speed = Speed(WorkerBeacons(client))
         return cls(
             settings=settings,
-            catalogue=Catalogue(store, settings.models_refresh_seconds),
+            catalogue=Catalogue(store, settings.models_refresh_seconds, lambda: {worker.default for worker in speed.alive()}),
             records=records,
             results=results_at(settings.results_url, settings.results_dir, in_haste=True),
             queue=RenderQueue(settings.queue_address),
             changes=changes,
             keys=KeyFile(settings.keys_file),
-            speed=Speed(WorkerBeacons(client)),
+            speed=speed,
             metrics=metrics,
             webhook_secret=read_secret(settings.webhook_secret_file),
             traces=traces_to(settings.otlp_endpoint, "galsynth-api"),

@@ -22,13 +22,14 @@ class Speed:
 
     def workers(self) -> int:
         """How many are alive; 0 where nobody knows."""
-        return len(self._fresh())
+        return len(self.alive())
 
     def pixels_per_second(self) -> float:
         """Of all together; 0 where no worker has measured itself yet."""
-        return sum(worker.pixels_per_second for worker in self._fresh())
+        return sum(worker.pixels_per_second for worker in self.alive())
 
-    def _fresh(self) -> list[WorkerInfo]:
+    def alive(self) -> list[WorkerInfo]:
+        """What they say about themselves; nothing where Redis is out of reach."""
         if time.monotonic() - self._checked > FRESH_SECONDS:
             self._checked = time.monotonic()
             try:

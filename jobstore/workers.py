@@ -16,8 +16,9 @@ _INDEX = PREFIX + "workers"
 
 
 class WorkerInfo(BaseModel):
-    """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, and how
-    many pixels of jobs it finished a second while it was busy (0: not measured yet).
+    """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, the one
+    of them that it takes for the ``default``, and how many pixels of jobs it finished a second while it was busy (0: not measured
+    yet).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -27,6 +28,7 @@ class WorkerInfo(BaseModel):
     device: str
     providers: list[str]
     warm: list[str]
+    default: str = ""
     started: datetime
     pixels_per_second: float = 0.0
 

@@ -24,9 +24,11 @@ _COST_WIDTH = 512
 
 
 def publish_style(
-    root: Path, name: str = "tiny-style", version: str = "1", *, cost: int = 0, seed: int = 0, **card: Any
+    root: Path, name: str = "tiny-style", version: str = "1", *, cost: int = 0, seed: int = 0, usable: bool = True, **card: Any
 ) -> Version:
-    """A style model: 16 pixels, 4 layers, two classes (``classes=[]`` for none). ``cost``: about 0.5 MFLOP an image each."""
+    """A style model: 16 pixels, 4 layers, two classes (``classes=[]`` for none). ``cost``: about 0.5 MFLOP an image each.
+    ``usable``: see `publish_unusable`.
+    """
     base: dict[str, Any] = {
         "name": name,
         "version": version,
@@ -40,7 +42,7 @@ def publish_style(
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder)
         (aside / "mapping.onnx").write_bytes(_mapping(shape, rng))
-        (aside / "synthesis.onnx").write_bytes(_synthesis(shape, rng, cost))
+        (aside / "synthesis.onnx").write_bytes(_synthesis(shape, rng, cost) if usable else b"whole, and no graph")
         buffers = {"w_mean": _normal(rng, shape.w_dim or 0) * 0.1, "noise_const": _normal(rng, shape.noise_size)}
         save_file(buffers, aside / "buffers.safetensors")
         roles = {"mapping.onnx": "mapping", "synthesis.onnx": "synthesis", "buffers.safetensors": "buffers"}
@@ -56,6 +58,11 @@ def publish_z(
         aside = Path(folder)
         (aside / "generator.onnx").write_bytes(_generator(shape, np.random.RandomState(seed), cost, endless))
         return _publish(aside, shape, {"generator.onnx": "generator"}, root)
+
+
+def publish_unusable(root: Path, name: str = "tiny-style", version: str = "1", **card: Any) -> Version:
+    """A version whose files are those of its card, and whose synthesis ONNX Runtime cannot load."""
+    return publish_style(root, name, version, usable=False, **card)
 
 
 ENDLESS = 1000.0

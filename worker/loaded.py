@@ -14,6 +14,7 @@ import structlog
 from numpy.typing import NDArray
 
 from galaxies.cards import ModelCard
+from galaxies.errors import BadModel
 from galaxies.latents import z_from_seed
 from models.generator import CPU, Device, OnnxGenerator
 from models.versions import Version
@@ -80,7 +81,7 @@ class LoadedModels:
 
         Raises
         ------
-        BadModel : its files are damaged or foreign.
+        BadModel : its files are damaged or foreign, or it does not run in batches.
         """
         digest = version.card.digest
         held = self._held(digest)
@@ -91,7 +92,7 @@ class LoadedModels:
             if held is None:
                 before = resident_bytes()
                 generator = OnnxGenerator(version, self._device)
-                buckets = self._warm(generator)
+                buckets = self._warmed(generator)
                 held = LoadedModel(generator, buckets, shared=not buckets and generator.providers[0] == CPU)
                 files = sum(file.bytes for file in version.card.files.values())
                 self._sizes[digest] = max(WEIGHT_COPIES * files, resident_bytes() - before)
@@ -138,6 +139,15 @@ class LoadedModels:
                 return
             if oldest != self._pinned:
                 del self._loaded[oldest]
+
+    def _warmed(self, generator: OnnxGenerator) -> tuple[int, ...]:
+        try:
+            return self._warm(generator)
+        except MemoryError:
+            raise
+        except Exception as error:  # onnxruntime raises many types of its own
+            reason = str(error).partition("\n")[0]
+            raise BadModel(f"model {generator.card.reference} does not run in batches: {reason}") from None
 
     def _warm(self, generator: OnnxGenerator) -> tuple[int, ...]:
         """Run batches of every size that will occur; returns the model's buckets.

@@ -26,7 +26,6 @@ from jobstore.stores import results_at
 from jobstore.workers import WorkerInfo
 from models.generator import CPU, choose_device
 from models.store import BUNDLED, ModelStore
-from models.versions import Version
 from telemetry.traces import Traces, traces_to
 from worker.default import DefaultModel
 from worker.engine import Engine
@@ -60,7 +59,6 @@ class Worker:
     models: LoadedModels
     watch: Watch
     pulse: Pulse
-    default: Version
     default_model: DefaultModel
     metrics: Metrics
     traces: Traces
@@ -70,9 +68,9 @@ class Worker:
 
         Raises
         ------
-        GalaxyError : the default model, the device or the server does not work.
+        GalaxyError : no model, the device or the server does not work.
         """
-        providers = self.default_model.warm(self.default).generator.providers
+        providers = self.default_model.begin().generator.providers
         try:
             self.client.ping()
         except redis.RedisError as error:
@@ -82,7 +80,7 @@ class Worker:
         describe = self._describer(worker_id, providers)
 
         def on_ready(**_: object) -> None:
-            _LOG.info("worker ready", device=describe().device, model=self.default.card.reference)
+            _LOG.info("worker ready", device=describe().device, model=self.default_model.reference)
             self.watch.ready(describe)
 
         def on_stopping(sig: str, **_: object) -> None:
@@ -124,6 +122,7 @@ class Worker:
             device=device,
             providers=providers,
             warm=self.models.references(),
+            default=self.default_model.reference,
             started=started,
             pixels_per_second=round(self.watch.pixels_per_second, 1),
         )
@@ -158,12 +157,11 @@ def create_worker(settings: WorkerSettings) -> Worker:
 
     Raises
     ------
-    GalaxyError : there is no default model, no such device, or the result store cannot be written.
+    GalaxyError : there is no such device, or the result store cannot be written.
     """
     device = choose_device(settings.device, settings.threads, settings.gpu)
     batch_size = settings.batch_size or (CPU_BATCH if device.providers[0] == CPU else GPU_BATCH)
     store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
-    default = store.get()
     try:
         results = results_at(settings.results_url, settings.results_dir)
     except OSError as error:
@@ -188,7 +186,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots)
     add_render_task(app, renderer.render)
     default_model = DefaultModel(store, models, metrics.model_refused)
-    return Worker(settings, client, app, engine, models, watch, pulse, default, default_model, metrics, traces)
+    return Worker(settings, client, app, engine, models, watch, pulse, default_model, metrics, traces)
 
 
 def _watch_over(metrics: Metrics, engine: Engine, models: LoadedModels, watch: Watch) -> None:

@@ -35,7 +35,7 @@ REVALIDATE = {"cache-control": "no-cache"}
     responses={200: answer("What there is", MODEL_LIST), **problems(503)},
 )
 async def list_models(request: Request) -> Response:
-    """Every readable version, newest first within a name."""
+    """Every version that serves, newest first within a name; one that was just published follows once the workers have it."""
     return await run_sync(_list, services_of(request))
 
 

@@ -69,6 +69,19 @@ def test_a_bad_model_is_not_kept(tmp_path: Path) -> None:
     assert models.get(version).card == version.card
 
 
+def test_a_model_that_runs_with_one_galaxy_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = OnnxGenerator.generate
+
+    def of_one(self: Any, z: np.ndarray) -> np.ndarray:
+        if len(z) > 1:
+            raise ValueError("Got: 2 Expected: 1")
+        return generate(self, z)
+
+    monkeypatch.setattr(OnnxGenerator, "generate", of_one)
+    with pytest.raises(BadModel, match="model tiny-z@1 does not run in batches: Got: 2"):
+        LoadedModels(Device(), 4, PLENTY).get(publish_z(tmp_path))
+
+
 def test_batches_of_a_model_whose_images_depend_on_them_are_filled_up_to_sizes_that_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
