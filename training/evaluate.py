@@ -25,6 +25,7 @@ from models.generator import OnnxGenerator, choose_device
 from models.settings import extra_roots
 from models.store import BUNDLED, ModelStore
 from models.versions import describe, read_exported
+from training.aside import write_text
 from training.data.archive import Archive
 from training.journal import read_log
 from training.metrics import memorisation, physical
@@ -240,9 +241,7 @@ def _write(folder: Path, subject: Subject, report: dict[str, Any], run: Path | N
     metrics = {**subject.card.metrics, **card_metrics(report)}
     card = subject.card.model_copy(update={"metrics": metrics, "files": files})
     card = card.model_copy(update={"digest": card.compute_digest()})
-    aside = folder / ".card.json"
-    aside.write_text(card.model_dump_json(indent=1) + "\n")
-    aside.replace(folder / "card.json")
+    write_text(folder / "card.json", card.model_dump_json(indent=1) + "\n")
 
 
 def card_metrics(report: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from galaxies.pixels import Picture
 from training.architectures import Generator
+from training.aside import file_aside
 from training.data.describe import Description
 from training.data.pictures import pictures
 
@@ -76,7 +77,6 @@ def growing_up(folder: Path, path: Path) -> None:
         with Image.open(file) as image:
             image.thumbnail((FILM_SIDE, FILM_SIDE), Image.Resampling.BOX)
             frames.append(image.convert("RGB").quantize(255, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
-    aside = path.with_name(f".{path.name}")
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
-    frames[0].save(aside, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    aside.replace(path)
+    with file_aside(path) as aside:
+        frames[0].save(aside, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)

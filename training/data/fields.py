@@ -9,7 +9,6 @@ field. Everything follows from the seed and the number of the field.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from PIL import Image
 
 from galaxies.errors import BadInput
 from galaxies.pixels import uint8_from_signed
+from training.aside import file_aside
 from training.data.archive import Archive, dihedral
 
 Array = NDArray[np.float32]
@@ -61,18 +61,13 @@ def write_fields(archive: Archive, out: Path, options: FieldOptions, progress: C
     """
     if out.exists():
         raise BadInput(f"{out} exists already; choose another file or remove it", field="out")
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as container:
-            for number in range(options.count):
-                buffer = io.BytesIO()
-                Image.fromarray(field(archive, options, number)).save(buffer, "PNG")
-                entry = zipfile.ZipInfo(f"field-{number:05d}.png")
-                container.writestr(entry, buffer.getvalue())
-                progress(number + 1, options.count)
-        aside.rename(out)
-    finally:
-        aside.unlink(missing_ok=True)
+    with file_aside(out) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as container:
+        for number in range(options.count):
+            buffer = io.BytesIO()
+            Image.fromarray(field(archive, options, number)).save(buffer, "PNG")
+            entry = zipfile.ZipInfo(f"field-{number:05d}.png")
+            container.writestr(entry, buffer.getvalue())
+            progress(number + 1, options.count)
 
 
 def field(archive: Archive, options: FieldOptions, number: int) -> NDArray[np.uint8]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.aside import file_aside
+
 Progress = Callable[[str, int, int], None]
 """``progress(what, done, total)``."""
 
@@ -53,9 +55,8 @@ class Chunks:
 
 
 def _keep(path: Path, rows: Floats) -> None:
-    aside = path.with_suffix(".tmp.npy")
-    np.save(aside, rows)
-    aside.replace(path)
+    with file_aside(path) as aside, aside.open("wb") as stream:
+        np.save(stream, rows)
 
 
 def _kept(path: Path, count: int) -> Floats | None:

@@ -21,6 +21,7 @@ from torch import nn
 from galaxies.errors import BadInput
 from training import checkpoints
 from training.architectures.wgan import Discriminator, WGANConfig
+from training.aside import file_aside, write_text
 from training.config import TrainConfig
 from training.data.archive import Archive
 from training.score import table, wavelets
@@ -58,16 +59,18 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
 
     Raises
     ------
-    BadInput : the side does not fit the archives or the critic, or ``out`` holds members of other options.
+    BadInput : the side does not fit the archives or the critic, the critic is none of ours, the device is not there, or ``out``
+        holds members of other options. Nothing is written or computed then.
     """
-    sets = []
-    for held_out, count, what in ((False, options.count, "training set"), (True, options.held_out, "held-out set")):
-        parts = Parts(galaxies, unknown, options.side, held_out)
-        sets.append(examples(parts, count, options.seed, lambda done, total, what=what: tell(what, done, total)))  # type: ignore[misc]
-    training, held_out_set = sets
+    _check_device(options.device)
+    network = read_critic(options.critic, options.side)[0] if options.critic else sizes(options.side)
+    parts = [Parts(galaxies, unknown, options.side, held_out) for held_out in (False, True)]
     _claim(out, options, galaxies, unknown)
+    training, held_out_set = (
+        examples(part, count, options.seed, lambda done, total, what=what: tell(what, done, total))  # type: ignore[misc]
+        for part, count, what in zip(parts, (options.count, options.held_out), ("training set", "held-out set"), strict=True)
+    )
     found = predictions(training, held_out_set, out, options, tell)
-    network = read_critic(options.critic)[0] if options.critic else sizes(options.side)
     report = table.report(found, held_out_set, options.seed) | {
         "options": _plain(options),
         "trunk": "of a trained critic" if options.critic else "not pretrained",
@@ -76,8 +79,8 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
         "network": {key: getattr(network, key) for key in ("critic_width", "blocks")},
         "examples": {"training": len(training), "held_out": len(held_out_set)},
     }
-    (out / "score.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-    (out / "score.md").write_text(table.markdown(report))
+    write_text(out / "score.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_text(out / "score.md", table.markdown(report))
     return report
 
 
@@ -124,11 +127,9 @@ def member(
         tick(sum(phase.epochs for phase in phases))
         return network.eval()
     curve = fit(network, phases, parts, options.batch, options.seed * 1000 + k, tick)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps({"validation_mae": curve}) + "\n")
-    aside = path.with_name(f".{path.name}")
-    save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, aside)
-    aside.replace(path)
+    write_text(path.with_suffix(".json"), json.dumps({"validation_mae": curve}) + "\n")
+    with file_aside(path) as aside:
+        save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, aside)
     return network
 
 
@@ -150,9 +151,7 @@ def scorer(options: ScoreOptions) -> Scorer:
     """A fresh scorer, on the trunk of the critic that the options name."""
     if options.critic is None:
         return Scorer(sizes(options.side))
-    config, weights = read_critic(options.critic)
-    if config.resolution != options.side:
-        raise BadInput(f"critic {options.critic} judges {config.resolution} px: --side {config.resolution} is needed")
+    config, weights = read_critic(options.critic, options.side)
     made = Scorer(replace(sizes(options.side), critic_width=config.critic_width, blocks=config.blocks))
     first = "first.0.weight"
     weights[first] = fit_bands(weights[first], 1, 1, reads=True, equalised=False)
@@ -160,12 +159,19 @@ def scorer(options: ScoreOptions) -> Scorer:
     return made
 
 
-def read_critic(source: Path) -> tuple[WGANConfig, dict[str, torch.Tensor]]:
-    """Sizes and trunk of the newest critic of a run."""
+def read_critic(source: Path, side: int) -> tuple[WGANConfig, dict[str, torch.Tensor]]:
+    """Sizes and trunk of the newest critic of a run.
+
+    Raises
+    ------
+    BadInput : it has no checkpoint, is no WGAN, is damaged, or judges another side than ``side``.
+    """
     folder = checkpoints.newest(source)
     config = TrainConfig.from_json(checkpoints.read_state(folder)["config"]).network
     if not isinstance(config, WGANConfig):
-        raise BadInput(f"critic {source}: a run of the WGAN (preset eth-e1) is needed")
+        raise BadInput(f"critic {source}: a run of the WGAN (preset eth-e1) is needed", field="critic")
+    if config.resolution != side:
+        raise BadInput(f"critic {source} judges {config.resolution} px: --side {config.resolution} is needed", field="side")
     critic = Discriminator(config)
     checkpoints.load_into(critic, checkpoints.unflatten("discriminator", checkpoints.load(folder, "networks")), folder)
     return config, critic.trunk.state_dict()
@@ -184,6 +190,12 @@ def _plain_cnn(options: ScoreOptions) -> tuple[nn.Module, list[Phase]]:
 BUILD: dict[str, Callable[[ScoreOptions], tuple[nn.Module, list[Phase]]]] = {"scorer": _scorer, "plain": _plain_cnn}
 
 
+def _check_device(name: str) -> None:
+    there = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    if name not in there:
+        raise BadInput(f"device {name!r}: PyTorch can use {' or '.join(there)} on this machine", field="device")
+
+
 def _plain(options: ScoreOptions) -> dict[str, Any]:
     return asdict(options) | {"critic": str(options.critic) if options.critic else None}
 
@@ -194,5 +206,4 @@ def _claim(out: Path, options: ScoreOptions, galaxies: Archive, unknown: Archive
     path = out / "config.json"
     if path.is_file() and json.loads(path.read_text()) != config:
         raise BadInput(f"{out} was begun with other options or data (see config.json there); choose another folder", field="out")
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(config, indent=1) + "\n")
+    write_text(path, json.dumps(config, indent=1) + "\n")

@@ -38,19 +38,33 @@ def test_padding_is_black_around_the_same_field(archive64: Archive) -> None:
 
 
 def test_galaxies_leave_no_square(archive64: Archive) -> None:
-    """Without stars and galaxies a field is noise; a galaxy changes pixels inside a disc only."""
-    empty = replace(SMALL, galaxies=0.0, stars=0.0)
-    assert field(archive64, empty, 0).max() <= 10
+    """A cut-out that is bright to its last pixel but one changes pixels inside a disc only, and fades towards its border."""
+    bright = np.zeros((2, 1, 64, 64), np.uint8)
+    bright[:, :, 1:-1, 1:-1] = 200
+    squares = replace(archive64, images=bright, labels=np.zeros(2, np.int64), held_out=np.zeros(2, bool))
+    options = FieldOptions(side=200, galaxies=1.0, stars=0.0, smallest=64, largest=64, seed=7)
+    empty = field(squares, replace(options, galaxies=0.0), 0)
+    assert empty.max() <= 10, "without galaxies and stars a field is noise"
+    above = field(squares, options, 0).astype(int) - empty
+    assert above.max() > 60
+    rows, columns = np.nonzero(above)
+    middle = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
+    assert 56 <= np.ptp(rows) < 64, "one galaxy, all of it within the field"
+    assert 56 <= np.ptp(columns) < 64
+    assert np.hypot(rows - middle[0], columns - middle[1]).max() < 33
+    assert max(np.abs(np.diff(above, axis=axis)).max() for axis in (0, 1)) < 30
 
 
 def test_fields_become_an_archive(archive64: Archive, tmp_path: Path) -> None:
-    write_fields(archive64, tmp_path / "fields.zip", SMALL, lambda done, total: None)
-    prepare(PrepareOptions(tmp_path / "fields.zip", tmp_path / "set", reading=Reading(resolution=128)), lambda done, total: None)
+    fields = tmp_path / "new" / "fields.zip"
+    write_fields(archive64, fields, SMALL, lambda done, total: None)
+    assert list(fields.parent.iterdir()) == [fields]
+    prepare(PrepareOptions(fields, tmp_path / "set", reading=Reading(resolution=128)), lambda done, total: None)
     made = read(tmp_path / "set")
     assert made.images.shape == (3, 1, 128, 128)
     np.testing.assert_array_equal(made.images[0, 0], field(archive64, SMALL, 0))
     with pytest.raises(BadInput, match="exists already"):
-        write_fields(archive64, tmp_path / "fields.zip", SMALL, lambda done, total: None)
+        write_fields(archive64, fields, SMALL, lambda done, total: None)
 
 
 def test_impossible_sizes_are_refused() -> None:

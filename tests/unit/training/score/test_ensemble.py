@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ import torch
 
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import tiny_config
+from training.architectures import ARCHITECTURES
 from training.architectures.wgan import Discriminator, WGANConfig
 from training.checkpoints import load, newest, unflatten
 from training.data.archive import Archive
 from training.launch import launch
-from training.score import wavelets
+from training.score import ensemble, wavelets
 from training.score.ensemble import ScoreOptions, score, scorer, sizes
 from training.score.regression import Examples
 from training.score.table import report
+from training.trainer import Trainer
 
 TINY = ScoreOptions(side=32, count=50, held_out=20, members=2, head_epochs=1, joint_epochs=1, plain_epochs=1, batch=16, seed=4)
 
@@ -60,6 +63,49 @@ def test_finished_members_are_not_trained_again(archive64: Archive, tmp_path: Pa
     assert (tmp_path / "score.json").read_text() == whole
     with pytest.raises(BadInput, match="begun with other options"):
         run(archive64, tmp_path, replace(TINY, seed=5))
+
+
+def test_the_files_are_replaced_and_never_written_into(
+    archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predictions(training: Examples, held_out: Examples, *_: object) -> dict[str, np.ndarray]:
+        return dict.fromkeys(("mean", "plain", "wavelets", "scorer"), np.zeros((2, len(held_out)), np.float32))
+
+    monkeypatch.setattr(ensemble, "predictions", predictions)
+    run(archive64, tmp_path)
+    files = [tmp_path / name for name in ("config.json", "score.json", "score.md")]
+    for path in files:
+        path.with_name(f"{path.name}.link").hardlink_to(path)
+    run(archive64, tmp_path)
+    assert not any(path.samefile(path.with_name(f"{path.name}.link")) for path in files)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"critic": Path("nowhere")}, "nowhere holds no checkpoint"),
+        ({"critic": Path("dcgan")}, r"critic .*dcgan: a run of the WGAN \(preset eth-e1\) is needed"),
+        ({"critic": Path("wgan")}, r"critic .*wgan judges 64 px: --side 64 is needed"),
+        ({"device": "tpu"}, "device 'tpu': PyTorch can use cpu"),
+        ({"side": 36}, "multiple of 8"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_computed_or_claimed(
+    archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr(ensemble, "examples", lambda *_: pytest.fail("something was computed"))
+    if "critic" in options:
+        options = {"critic": tmp_path / options["critic"]}
+        begin(tmp_path, options["critic"].name, archive64)
+    with pytest.raises(BadInput, match=told):
+        run(archive64, tmp_path / "out", replace(TINY, **options))
+    assert not (tmp_path / "out").exists()
+
+
+def begin(folder: Path, architecture: str, archive: Archive) -> None:
+    """A run that has a checkpoint and no step, where the architecture is one."""
+    if architecture in ARCHITECTURES:
+        Trainer(tiny_config(architecture), archive, folder / architecture, 0, torch.device("cpu")).save()
 
 
 def test_scorers_start_from_a_trained_critic_and_read_grey_images(archives: dict[int, Path], tmp_path: Path) -> None:
