@@ -15,8 +15,9 @@ from typing import Any
 
 from galaxies.errors import BadInput, GalaxyError
 from training import checkpoints
+from training.aside import write_text
 from training.augment import PRESETS as AUGMENTATIONS
-from training.config import TrainConfig
+from training.config import MEASURING, TrainConfig
 from training.data import archive
 from training.data.subset import write_class
 from training.journal import read_log
@@ -43,13 +44,16 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
 
     Raises
     ------
-    BadInput : the archive lacks the class, or an augmentation is unknown.
+    BadInput : the archive lacks the class, an augmentation is unknown, or ``out`` holds an arm of other settings.
     GalaxyError : an arm was told to stop.
     """
     unknown = [name for name in options.augment if name not in AUGMENTATIONS]
     if unknown or not options.augment:
         raise BadInput(f"augment {', '.join(unknown) or 'of no name'}: choose from {', '.join(AUGMENTATIONS)}", field="augment")
     galaxies = _class_alone(data, out, options.class_)
+    for name in options.augment:
+        config = configuration(galaxies, name, options)
+        checkpoints.check_same_run(out / name, config, galaxies.manifest["digest"], but=("kimg", *MEASURING))
     arms: dict[str, Any] = {}
     report: dict[str, Any] = {
         "class": options.class_,
@@ -109,8 +113,8 @@ def measured(run: Path, images: int) -> dict[str, Any]:
 
 def write(out: Path, report: dict[str, Any]) -> None:
     """``ada.json``, ``ada.md`` and ``ada.svg``."""
-    (out / "ada.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-    (out / "ada.md").write_text(markdown(report))
+    write_text(out / "ada.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_text(out / "ada.md", markdown(report))
     panels = [
         (
             f"{key.upper()} of {report['samples']:,} samples",
@@ -118,7 +122,7 @@ def write(out: Path, report: dict[str, Any]) -> None:
         )
         for key in ("fid", "kid")
     ]
-    (out / "ada.svg").write_text(curves(panels, "thousand images seen"))
+    write_text(out / "ada.svg", curves(panels, "thousand images seen"))
 
 
 def markdown(report: dict[str, Any]) -> str:

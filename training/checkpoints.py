@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,38 @@ def check_resumable(folder: Path, state: dict[str, Any], config: TrainConfig, di
             f"{folder} is of a run on the archive {state['dataset']['digest']}; it cannot go on with {digest}: "
             f"use another folder (--transfer {folder} starts from its weights)"
         )
+
+
+def check_same_run(run: Path, config: TrainConfig, digest: str, *, but: Collection[str]) -> None:
+    """Refuse to go on with, or to report on, a run of other settings than ``config`` or of another data set than ``digest``.
+
+    Settings in ``but`` may differ. A run without a checkpoint is whatever is wanted.
+
+    Raises
+    ------
+    BadInput : a setting or the data set differs.
+    """
+    found = list_checkpoints(run)
+    if not found:
+        return
+    state = read_state(found[-1])
+    before = _settings(TrainConfig.from_json(state["config"]), state["dataset"]["digest"])
+    now = _settings(config, digest)
+    differences = [
+        f"{key} {before.get(key)} (now {now.get(key)})"
+        for key in before | now
+        if key not in but and before.get(key) != now.get(key)
+    ]
+    if differences:
+        raise BadInput(
+            f"{run} was begun with {', '.join(differences)}: give the same again or choose another folder", field="out"
+        )
+
+
+def _settings(config: TrainConfig, digest: str) -> dict[str, Any]:
+    own = config.to_json()
+    network = {f"network.{key}": value for key, value in own.pop("network").items()}
+    return {"data set": digest, **own, **network}
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:

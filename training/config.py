@@ -51,6 +51,8 @@ BOUNDS: Bounds = {
     "seed": Range(0, 2**32 - 1),
 }
 """What numbers the fields of `TrainConfig` may be; those of networks are in their own classes."""
+MEASURING = ("metrics_kimg", "metrics_images")
+"""Settings that decide what is measured on the way, and no weight."""
 
 
 @dataclass(frozen=True)

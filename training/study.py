@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from galaxies.errors import BadInput, GalaxyError
 from training import checkpoints
-from training.architectures import summary
-from training.config import TrainConfig
+from training.architectures import build, summary
+from training.aside import write_text
+from training.config import MEASURING, TrainConfig
 from training.data import archive
-from training.journal import read_log
+from training.journal import append, read_log
 from training.launch import launch
+from training.loop import ALONE, choose_device
+from training.metrics.running import RunningFid
 from training.presets import resolve_for
 from training.report.figures import Panel, bars
 
@@ -32,57 +34,86 @@ VARIANTS: dict[str, list[str]] = {
 }
 """Name → settings that differ from the preset."""
 
+Say = Callable[[str], None]
 
-def study(
-    data: Path, out: Path, settings: list[str], only: list[str], images: int, say: Callable[[str], None]
-) -> list[dict[str, Any]]:
-    """Train every variant for the same budget in a folder of ``out``; a variant that is there already is not repeated.
 
-    ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json``, ``study.md`` and
-    ``study.svg`` are written after every variant.
+def study(data: Path, out: Path, settings: list[str], only: list[str], images: int, say: Say) -> list[dict[str, Any]]:
+    """Train every variant (or those in ``only``) for the same budget in a folder of ``out``; finished ones are not repeated.
+
+    ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json``, ``study.md`` and ``study.svg`` are
+    written after every variant, with a row for each that is finished in ``out``.
 
     Raises
     ------
-    BadInput : a name in ``only`` is no variant.
+    BadInput : a name in ``only`` is no variant, or ``out`` holds a variant of other settings or of another data set.
     GalaxyError : a variant was told to stop.
     """
     unknown = set(only) - VARIANTS.keys()
     if unknown:
         raise BadInput(f"variant {', '.join(sorted(unknown))} is unknown; there are {', '.join(VARIANTS)}", field="only")
     source = archive.read(data)
+    chosen = only or list(VARIANTS)
+    runs = {name: out / name.replace(" ", "-") for name in VARIANTS}
+    configs = {
+        name: resolve_for(source, PRESET, [*settings, *VARIANTS[name]])
+        for name, run in runs.items()
+        if name in chosen or checkpoints.list_checkpoints(run)
+    }
+    for name, config in configs.items():
+        checkpoints.check_same_run(runs[name], config, source.manifest["digest"], but=MEASURING)
     rows: list[dict[str, Any]] = []
-    for name in only or VARIANTS:
-        config = resolve_for(source, PRESET, [*settings, *VARIANTS[name]])
-        config = replace(config, metrics_kimg=config.kimg, metrics_images=images)
+    for name in chosen:
+        config, run = configs[name], runs[name]
         say(f"{name}: {config.kimg:g} kimg …")
-        run = out / name.replace(" ", "-")
         if not checkpoints.finished(run, config.kimg):
             launch(config, data, run)
         if not checkpoints.finished(run, config.kimg):
             raise GalaxyError(f"{name} was told to stop; the same command goes on")
-        rows.append({"variant": name, "settings": VARIANTS[name], **_found(config, run, images)})
-        (out / "study.json").write_text(json.dumps({"preset": PRESET, "common": settings, "rows": rows}, indent=1) + "\n")
-        (out / "study.md").write_text(table(rows))
-        (out / "study.svg").write_text(figure(rows))
+        finished = [name for name, config in configs.items() if checkpoints.finished(runs[name], config.kimg)]
+        rows = [_row(name, configs[name], runs[name], source, images, say) for name in finished]
+        report = {"preset": PRESET, "common": settings, "rows": rows}
+        write_text(out / "study.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+        write_text(out / "study.md", table(rows))
+        write_text(out / "study.svg", figure(rows))
     return rows
 
 
-def _found(config: TrainConfig, run: Path, images: int) -> dict[str, Any]:
-    records = read_log(run)
-    steps = [record for record in records if "images_per_second" in record]
-    fids = [record[f"fid{images}"] for record in records if f"fid{images}" in record]
+def _row(name: str, config: TrainConfig, run: Path, source: archive.Archive, images: int, say: Say) -> dict[str, Any]:
+    """What the newest checkpoint of a finished run and its log say."""
     counts = {
-        f"{name}_parameters": sum(row.parameters for row in rows) for name, rows in summary.networks(config.network).items()
+        f"{network}_parameters": sum(layer.parameters for layer in layers)
+        for network, layers in summary.networks(config.network).items()
     }
+    last = [record for record in read_log(run) if "images_per_second" in record][-1]
     return {
+        "variant": name,
+        "settings": VARIANTS[name],
         **counts,
-        "kimg": config.kimg,
-        "images_per_second": round(steps[-1]["images_per_second"], 1),
-        "loss_d": round(steps[-1]["loss_d"], 3),
-        "loss_g": round(steps[-1]["loss_g"], 3),
-        "fid": round(fids[-1], 1) if fids else None,
+        "kimg": checkpoints.read_state(checkpoints.newest(run))["images_seen"] / 1000,
+        "images_per_second": round(last["images_per_second"], 1),
+        "loss_d": round(last["loss_d"], 3),
+        "loss_g": round(last["loss_g"], 3),
+        "fid": round(_fid(config, run, source, images, say), 1),
         "fid_images": images,
     }
+
+
+def _fid(config: TrainConfig, run: Path, source: archive.Archive, images: int, say: Say) -> float:
+    """FID of the newest checkpoint: from the run's log, else measured now and added to it."""
+    folder = checkpoints.newest(run)
+    kimg = checkpoints.read_state(folder)["images_seen"] / 1000
+    key = f"fid{images}"
+    found: list[float] = [record[key] for record in read_log(run) if key in record and record["kimg"] == kimg]
+    if found:
+        return found[-1]
+    say(f"{run.name}: FID of {images} samples …")
+    generator, _ = build(config.network)
+    checkpoints.load_into(generator, checkpoints.load(folder, "ema"), folder)
+    generator.advance(kimg)
+    device = choose_device(ALONE)
+    values = RunningFid(source, images, device).measure(generator.eval().to(device), lambda done, count: None)
+    append(run, {"kimg": kimg, **values})
+    return values[key]
 
 
 def figure(rows: list[dict[str, Any]]) -> str:
@@ -102,11 +133,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "| variant | parameters of G | of D | thousand images | images/s | loss of D | of G | FID | of images |",
         "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        fid = "–" if row["fid"] is None else f"{row['fid']:.1f}"
-        lines.append(
+        *(
             f"| {row['variant']} | {row['generator_parameters']:,} | {row['discriminator_parameters']:,} | {row['kimg']:g} | "
-            f"{row['images_per_second']} | {row['loss_d']} | {row['loss_g']} | {fid} | {row['fid_images']} |"
-        )
+            f"{row['images_per_second']} | {row['loss_d']} | {row['loss_g']} | {row['fid']:.1f} | {row['fid_images']} |"
+            for row in rows
+        ),
+    ]
     return "\n".join(lines) + "\n"

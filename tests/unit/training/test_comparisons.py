@@ -66,6 +66,8 @@ def test_arms_see_one_class_and_are_measured_over_images_seen(archives: dict[int
     further = ada(archives[64], tmp_path, replace(options, augment=("none",), kimg=0.024), quiet)["arms"]["none"]
     assert further["kimg"] == [0.008, 0.016, 0.024], "a larger budget goes on"
     assert further["fid"][:2] == report["arms"]["none"]["fid"]
+    with pytest.raises(BadInput, match=r"none was begun with seed 0 \(now 1\): give the same again"):
+        ada(archives[64], tmp_path, replace(options, settings=(*STYLE, "seed=1")), quiet)
     with pytest.raises(BadInput, match="begun with another archive or class"):
         ada(archives[64], tmp_path, replace(options, class_="edge_on"), quiet)
 
