@@ -65,6 +65,7 @@ def join(first: Path, second: Path, run: Path) -> Path:
     state = {
         **state_two,
         "config": config.to_json(),
+        "seen_before": state_one["images_seen"],
         "seconds": round(state_one["seconds"] + state_two["seconds"], 1),
         "stages": {FIRST: state_one["config"], SECOND: state_two["config"]},
     }

@@ -23,6 +23,7 @@ from galaxies.errors import BadInput, GalaxyError
 from models.generator import OnnxGenerator, choose_device
 from models.store import ModelStore
 from models.versions import Version
+from training.aside import write_text
 from training.config import TrainConfig
 from training.estimate import parameters as trained_parameters
 from training.evaluate import card_metrics
@@ -45,13 +46,13 @@ class CompareOptions:
 
 
 def compare(stores: Sequence[Path], out: Path, options: CompareOptions, say: Say) -> dict[str, Any]:
-    """Write the table of the newest version of every model in ``stores`` and return it.
+    """Write the table of the newest version of every model in ``stores`` and return it; what cannot be read is said.
 
     Raises
     ------
     BadInput : there is no model, or none of a name.
     """
-    versions = newest(stores, options.names)
+    versions = newest(stores, options.names, say)
     for version in versions:
         say(f"reading {version.card.reference}: {NO_REPORT if version.card.file('report_json') is None else 'with its report'}")
     speeds = serving(versions, options, say)
@@ -62,27 +63,28 @@ def compare(stores: Sequence[Path], out: Path, options: CompareOptions, say: Say
         "floors": floors(rows),
         "rows": rows,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
-    out.with_suffix(".svg").write_text(figure(rows))
-    out.with_suffix(".md").write_text(markdown(found, out.with_suffix(".svg").name))
+    write_text(out.with_suffix(".json"), json.dumps(found, indent=1, allow_nan=False) + "\n")
+    write_text(out.with_suffix(".svg"), figure(rows))
+    write_text(out.with_suffix(".md"), markdown(found, out.with_suffix(".svg").name))
     return found
 
 
-def newest(stores: Sequence[Path], names: Sequence[str]) -> list[Version]:
-    """The newest version of every model, or of those that ``names`` name; by side, then name.
+def newest(stores: Sequence[Path], names: Sequence[str], say: Say) -> list[Version]:
+    """The newest readable version of every model, or of those that ``names`` name; by side, then name.
 
     Raises
     ------
     BadInput : there is none, or none of a name.
     """
     versions, problems = ModelStore(list(stores)).versions()
+    for problem in problems:
+        say(f"left out: {problem}")
     first: dict[str, Version] = {}
     for version in versions:
         first.setdefault(version.card.name, version)
     unknown = [name for name in names if name not in first]
     if unknown or not first:
-        there = ", ".join(first) or "; ".join(problems) or "none"
+        there = ", ".join(first) or "none that can be read"
         raise BadInput(f"model {', '.join(unknown) or 'of any name'} is not in {', '.join(map(str, stores))}; there are {there}")
     chosen = [first[name] for name in names] if names else list(first.values())
     return sorted(chosen, key=lambda version: (version.card.resolution, version.card.name))
@@ -161,9 +163,10 @@ def _images_per_second(generator: OnnxGenerator, options: CompareOptions) -> flo
     return made / taken
 
 
-def floors(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What real images score among themselves, by data set."""
-    return {row["dataset"]: row["floor"]["fid"] for row in rows if row["floor"] and row["dataset"]}
+def floors(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What real images score among themselves, once a data set; sets of one name are told apart by their digests."""
+    found = {(row["dataset"], row["dataset_digest"]): row["floor"]["fid"] for row in rows if row["floor"] and row["dataset"]}
+    return [{"dataset": name, "dataset_digest": digest, "fid": fid} for (name, digest), fid in found.items()]
 
 
 def figure(rows: Sequence[dict[str, Any]]) -> str:

@@ -273,7 +273,7 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
             "dataset_digest": dataset["digest"],
             "images": dataset["training_count"],
             "credits": dataset["credits"],
-            "images_seen": state["images_seen"],
+            "images_seen": state["images_seen"] + state.get("seen_before", 0),
             "seconds": state["seconds"],
             "device": state["device"],
             "software": state["software"],

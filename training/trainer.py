@@ -56,6 +56,7 @@ class Trainer:
             raise BadInput("augment_signal r_v needs held-out images, and the archive keeps none: prepare it with --held-out")
         self.path_mean = torch.zeros([], device=self.device)
         self.images_seen = 0
+        self.seen_before = 0  # by an earlier stage whose time is in `seconds`: no part of the position
         self.seconds = 0.0
         self._trained_g = _trainable(self.generator, config.freeze_generator, "freeze_generator")
         self._trained_d = _trainable(self.discriminator, config.freeze_discriminator, "freeze_discriminator")
@@ -104,6 +105,7 @@ class Trainer:
             checkpoints.restore_optimiser(network, optimiser, checkpoints.unflatten(name, optimisers))
         checkpoints.load_into(self.ema, checkpoints.load(found[-1], "ema"), found[-1])
         self.images_seen, self.seconds = state["images_seen"], state["seconds"]
+        self.seen_before = state.get("seen_before", 0)
         self.strength.restore(state.get("strength", {}))
         self.path_mean.fill_(state.get("path_mean", 0.0))
         self._advance()
@@ -129,6 +131,7 @@ class Trainer:
             optimisers |= checkpoints.flatten(name, checkpoints.optimiser_tensors(network, optimiser))
         state: dict[str, Any] = {
             "images_seen": self.images_seen,
+            "seen_before": self.seen_before,
             "seconds": round(self.seconds, 1),
             "strength": self.strength.state(),
             "path_mean": float(self.path_mean),

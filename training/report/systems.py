@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+
+DataSet = tuple[str | None, str | None]
+"""Name and digest, as cards say them."""
 
 NO_REPORT = "no report"
 TITLE = """<!-- made by `python -m training compare`; run it again, do not change this file -->
@@ -23,12 +27,13 @@ COLUMNS = (
 
 def markdown(found: dict[str, Any], picture: str) -> str:
     """What `training.compare` has found, as Markdown that shows the file ``picture``."""
-    floors = "; ".join(f"{name} {value:.1f}" for name, value in found["floors"].items()) or "not known"
+    names = _data_sets(found["rows"])
+    floors = "; ".join(f"{names[_data_set(floor)]} {floor['fid']:.1f}" for floor in found["floors"]) or "not known"
     lines = [
         TITLE.format(**found["serving"], **found["machine"]),
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
-        *("| " + " | ".join(_cells(row)) + " |" for row in found["rows"]),
+        *("| " + " | ".join(_cells(row, names[_data_set(row)])) + " |" for row in found["rows"]),
         "",
         f"Real against real, FID: {floors}.",
         "",
@@ -37,7 +42,21 @@ def markdown(found: dict[str, Any], picture: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _data_sets(rows: list[dict[str, Any]]) -> dict[DataSet, str]:
+    """What each data set is called: by its name, with the first digits of its digest where another one has the same name."""
+    found = {_data_set(row) for row in rows}
+    taken = Counter(name for name, _ in found)
+    return {
+        (name, digest): f"{name} ({digest.rpartition(':')[2][:8]})" if digest and taken[name] > 1 else name or "–"
+        for name, digest in found
+    }
+
+
+def _data_set(row: dict[str, Any]) -> DataSet:
+    return row["dataset"], row["dataset_digest"]
+
+
+def _cells(row: dict[str, Any], data_set: str) -> list[str]:
     physical, score, counts = row["physical"] or {}, row["score"], row["parameters"]
     missing = "–" if row["report"] else NO_REPORT
     fid, kid = row["fid"], row["kid"]
@@ -45,7 +64,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"`{row['model']}`",
         f"{row['architecture']}, {row['preset']}",
         f"{row['resolution']}",
-        str(row["dataset"] or "–"),
+        data_set,
         f"{fid['value']:.1f} ({fid['n_generated']:,} : {fid['n_reference']:,})" if fid else missing,
         f"{1000 * kid['value']:.1f}" if kid else missing,
         f"{row['precision']:.2f}" if row["precision"] is not None else missing,

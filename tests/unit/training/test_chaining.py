@@ -42,6 +42,9 @@ def test_the_chain_serves_what_its_stages_make_one_after_the_other(runs: Path, t
     assert version.card.parity["max_abs_difference"] < 1e-4
     assert version.card.resolution == 32
     assert version.card.pixel_scale_arcsec == pytest.approx(51.2 / 32)
+    seconds = [checkpoints.read_state(checkpoints.newest(runs / stage))["seconds"] for stage in (FIRST, SECOND)]
+    assert version.card.training["seconds"] == pytest.approx(sum(seconds), abs=0.11)
+    assert version.card.training["images_seen"] == 16, "of both stages, like the seconds"
     z = np.random.default_rng(0).standard_normal((2, 8)).astype(np.float32)
     first, second = (load(runs / stage, name) for stage, name in ((FIRST, "dcgan"), (SECOND, "stackgan")))
     with torch.no_grad():
@@ -57,10 +60,14 @@ def load(run: Path, architecture: str) -> torch.nn.Module:
 
 
 def test_a_joined_chain_trains_on(runs: Path, archives: dict[int, Path], tmp_path: Path) -> None:
-    join(runs / FIRST, runs / SECOND, tmp_path)
+    joined = checkpoints.read_state(join(runs / FIRST, runs / SECOND, tmp_path))
     config = replace(tiny_config("chain"), kimg=0.016)
     train(config, read(archives[64]), tmp_path)
-    assert checkpoints.list_checkpoints(tmp_path)[-1].name == "000000016"
+    last = checkpoints.list_checkpoints(tmp_path)[-1]
+    assert last.name == "000000016"
+    state = checkpoints.read_state(last)
+    assert (joined["images_seen"], joined["seen_before"]) == (8, 8), "the position is the second stage's"
+    assert (state["images_seen"], state["seen_before"]) == (16, 8)
 
 
 def test_stages_that_do_not_fit_are_refused(runs: Path, tmp_path: Path) -> None:

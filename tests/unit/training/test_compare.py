@@ -59,18 +59,58 @@ def test_the_table_holds_every_model_its_figures_and_its_speed(store: Path, tmp_
     assert any("no report" in text for text in said)
 
 
+def test_the_files_are_replaced_and_never_written_into(store: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"systems.{suffix}" for suffix in ("json", "md", "svg")]
+    for path in files:
+        path.write_text("before")
+        path.with_name(f"{path.name}.link").hardlink_to(path)
+    compare([store], tmp_path / "systems", FAST, list[str]().append)
+    for path in files:
+        assert path.read_text() != "before"
+        assert path.with_name(f"{path.name}.link").read_text() == "before"
+
+
 def test_names_choose_and_unknown_ones_are_named(store: Path, tmp_path: Path) -> None:
-    assert [version.card.name for version in newest([store], ["tiny-z"])] == ["tiny-z"]
+    assert [version.card.name for version in newest([store], ["tiny-z"], print)] == ["tiny-z"]
     with pytest.raises(BadInput, match=r"model other is not in .*; there are tiny-style, tiny-z"):
-        newest([store], ["other"])
+        newest([store], ["other"], print)
     with pytest.raises(BadInput, match="there are none"):
-        newest([tmp_path / "empty"], [])
+        newest([tmp_path / "empty"], [], print)
+
+
+def test_damaged_models_are_told_and_nothing_but_them_is_an_error(store: Path, tmp_path: Path) -> None:
+    said = list[str]()
+    (store / "tiny-style" / "1" / "card.json").write_text("{")
+    assert [version.card.reference for version in newest([store], [], said.append)] == ["tiny-style@0", "tiny-z@1"]
+    assert len(said) == 1
+    assert said[0].startswith("left out: ")
+    assert "tiny-style/1" in said[0]
+    for name in ("tiny-style/0", "tiny-z/1"):
+        (store / name / "card.json").write_text("{")
+    with pytest.raises(BadInput, match="there are none that can be read"):
+        newest([store], [], said.append)
+    assert len(said) == 4
+
+
+def test_data_sets_of_one_name_keep_their_floors_and_are_told_apart(tmp_path: Path) -> None:
+    for name, data_set, digest, fid in (("a", "sdss", "1", 6.2), ("b", "sdss", "2", 7.3), ("c", "jwst", "3", 8.4)):
+        training = {"dataset": data_set, "dataset_digest": f"sha256:{digest * 64}"}
+        publish_z(tmp_path / "store", name, metrics=METRICS | {"floor": {"fid": fid, "kid": 0.0}}, training=training)
+    found = compare([tmp_path / "store"], tmp_path / "systems", FAST, list[str]().append)
+    assert [(floor["dataset"], floor["fid"]) for floor in found["floors"]] == [("sdss", 6.2), ("sdss", 7.3), ("jwst", 8.4)]
+    table = (tmp_path / "systems.md").read_text()
+    assert "Real against real, FID: sdss (11111111) 6.2; sdss (22222222) 7.3; jwst 8.4." in table
+    assert [line.split(" | ")[3] for line in table.splitlines() if line.startswith("| `")] == [
+        "sdss (11111111)",
+        "sdss (22222222)",
+        "jwst",
+    ]
 
 
 def test_parameters_are_those_of_the_bundled_cards_configuration() -> None:
-    (style,) = newest([BUNDLED], ["sdss-gz1-64"])
+    (style,) = newest([BUNDLED], ["sdss-gz1-64"], print)
     assert parameters(style.card) == {"generator": 781_960, "discriminator": 896_272}
-    (plain,) = newest([BUNDLED], ["gz1-64-dcgan"])
+    (plain,) = newest([BUNDLED], ["gz1-64-dcgan"], print)
     assert parameters(plain.card) == {"generator": 1_100_227, "discriminator": 694_689}, "without running statistics"
     assert parameters(z_card()) is None, "a card without a configuration of ours"
 
