@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app, ROUTERS)
     for router in ROUTERS:
         app.include_router(router)
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app, keys_on=settings.keys_on)  # type: ignore[method-assign]
     return app
 
 

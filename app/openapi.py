@@ -32,7 +32,7 @@ contract leaves it open:
   service). `Prefer: priority=bulk` lets a small job stand back; a large one cannot get ahead;
 * where the service asks for API keys, everything under `/v1` and `/metrics` needs one: `Authorization: Bearer <key>` or
   `X-API-Key: <key>`. A key has a rate, a number of unfinished jobs and a daily budget of pixels: over one of them 429, where the
-  whole queue is full 503, both with `Retry-After`. Jobs of other callers are 404;
+  whole queue is full, or too many requests are being served, 503, both with `Retry-After`. Jobs of other callers are 404;
 * `Idempotency-Key` holds for 24 hours, or until its job is deleted;
 * several ranges, malformed ones and units other than bytes are ignored: the whole result comes.
 """
@@ -131,8 +131,8 @@ def request_body(operation: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: {"schema": reference, "examples": examples}}}}
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document of ``app``, made once."""
+def document(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
+    """The OpenAPI document of ``app``, made once; ``keys_on``: it serves nobody without a key."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
@@ -144,7 +144,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             for operation in item.values():
                 if path.startswith("/v1/") or path == "/metrics":
                     operation["responses"] |= {str(s): response for s, response in problems(401, 429).items()}
-                    operation["security"] = [{"bearer": []}, {"apiKey": []}, {}]
+                    operation["security"] = [{"bearer": []}, {"apiKey": []}, *([] if keys_on else [{}])]
                 if MEDIA_TYPE not in operation["responses"].get("422", {"content": {MEDIA_TYPE: {}}})["content"]:
                     del operation["responses"]["422"]  # the framework's own; these routes have nothing to validate
         _restore_nulls(made, app)

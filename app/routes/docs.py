@@ -13,7 +13,6 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from app.errors import Problem
-from app.openapi import document
 
 router = APIRouter(include_in_schema=False)
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -27,7 +26,7 @@ MEDIA = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """The OpenAPI document."""
-    return JSONResponse(document(request.app))
+    return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs")

@@ -26,6 +26,7 @@ from galaxies.jobs import Job, Phase
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 SCAN, MAX_SCANNED = 200, 2000
+CURSOR_PATTERN = r"^[0-9]{1,10}\.[0-9]{1,6}~[0-9a-z]{1,40}$"
 NO_STORE = {"cache-control": "no-store"}
 
 
@@ -41,7 +42,11 @@ class ListQuery(BaseModel):
     )
     limit: int = Field(default=50, ge=1, le=200, description="most jobs of one page", examples=[20])
     cursor: str | None = Field(
-        default=None, max_length=100, description="from the `next` link of the page before", examples=[CURSOR]
+        default=None,
+        max_length=100,
+        description="from the `next` link of the page before",
+        examples=[CURSOR],
+        json_schema_extra={"pattern": CURSOR_PATTERN},  # for readers; the refusal of another one is in our own words
     )
 
     @field_validator("after", mode="before")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from httpx import Client
 
 from app.documents import JobDocument, JobPage
+from app.routes.jobs import CURSOR_PATTERN
 from app.settings import Settings
 from galaxies.jobs import Failure
 from jobstore.results import ResultStore
@@ -47,6 +50,7 @@ def test_pages_cover_every_job_once_newest_first(client: Client, worker: Any) ->
         JobPage.model_validate(page.json())
         seen += [job["id"] for job in page.json()["jobs"]]
         address = page.json()["next"]
+        assert not address or re.fullmatch(CURSOR_PATTERN, httpx.URL(address).params["cursor"])
         assert (f'<{address}>; rel="next"' == page.headers.get("link")) == bool(address)
     assert len(seen) == len(set(seen))
     assert set(seen) == set(made)

@@ -48,6 +48,15 @@ def test_the_stored_document_is_the_apps_own() -> None:
     assert STORED.read_text() == openapi.text(), "run `python -m app.openapi > docs/openapi.json`"
 
 
+def test_a_service_that_asks_for_keys_says_so(document: dict[str, Any]) -> None:
+    guarded = create_app(Settings(require_keys=True)).openapi()
+    for path, item in guarded["paths"].items():
+        for method, operation in item.items():
+            needed = operation.get("security", [])
+            assert needed == ([{"bearer": []}, {"apiKey": []}] if path.startswith("/v1/") or path == "/metrics" else [])
+            assert document["paths"][path][method].get("security", []) == needed + ([{}] if needed else [])
+
+
 def test_every_route_of_the_contract_is_there(document: dict[str, Any]) -> None:
     assert {path: set(item) for path, item in document["paths"].items()} == ROUTES
 
