@@ -12,6 +12,7 @@ import typer
 
 from galaxies.errors import BadInput
 from training import checkpoints
+from training.aside import write_text
 from training.config import TrainConfig
 from training.data import archive
 from training.logs import clock
@@ -53,6 +54,8 @@ def train(
     from training.launch import launch
 
     place = place_of_torchrun()
+    if dry_run and place is not None:
+        raise BadInput(f"--dry-run starts processes of its own: run it without torchrun, with --set processes={place.world}")
     overrides = [*(settings or []), *([f"transfer={json.dumps(str(transfer))}"] if transfer else [])]
     overrides += [f"processes={place.world}"] if place else []
     source = archive.read(data)
@@ -66,9 +69,8 @@ def train(
     if found:
         checkpoints.check_resumable(found[-1], checkpoints.read_state(found[-1]), config, source.manifest["digest"])
     if place is None or place.rank == 0:
-        run.mkdir(parents=True, exist_ok=True)
         text = json.dumps(config.to_json(), indent=1)
-        (run / "config.json").write_text(text + "\n")
+        write_text(run / "config.json", text + "\n")
         print(text)
     if config.architecture == "chain" and not found:
         train_chain(config, data, run)

@@ -22,6 +22,13 @@ def test_a_file_is_no_run(tmp_path: Path, archives: dict[int, Path]) -> None:
     assert (tmp_path / "run").read_text() == "a file of mine"
 
 
+def test_a_dry_run_under_torchrun_is_refused(tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("RANK", "1"), ("LOCAL_RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput, match="run it without torchrun, with --set processes=2"):
+        train(tmp_path / "run", archives[16], "--dry-run")
+
+
 STYLE, STYLEGAN, DCGAN, CHAIN = "stylegan2-64-cpu", "stylegan-c1-cpu", "dcgan-f1-cpu", "fussell-moews-f4"
 
 
