@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from torch._dynamo.utils import counters
+from torch._inductor import config as inductor
 
 from galaxies.errors import BadInput, GalaxyError
 from tests.unit.training.conftest import no_file_beyond, tiny_config
 from training import checkpoints
 from training.architectures import ARCHITECTURES
+from training.architectures.dcgan import DCGANConfig
 from training.data.archive import read
 from training.launch import launch
 from training.loop import train
@@ -210,6 +213,25 @@ def test_a_run_on_another_archive_is_not_resumed(tmp_path: Path, archives: dict[
     other = replace(archive, manifest=archive.manifest | {"digest": "sha256:other"})
     with pytest.raises(BadInput, match=rf"on the archive {archive.manifest['digest']}; it cannot go on with sha256:other"):
         Trainer(tiny_config("stylegan2"), other, tmp_path, 0, CPU).resume()
+
+
+@pytest.mark.slow
+def test_compiled_passes_compute_what_plain_ones_do(
+    tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    network = DCGANConfig(resolution=16, z_dim=4, width=2)
+    config = replace(tiny_config("dcgan"), network=network)
+    weights = []
+    counters.clear()
+    with inductor.patch(compile_threads=1):
+        for compiled in (False, True):
+            trainer = Trainer(replace(config, compile=compiled), read(archives[16]), tmp_path, 0, CPU)
+            trainer.one_step()
+            weights.append(trainer.generator.state_dict())
+            assert (counters["stats"]["unique_graphs"] > 0) == compiled
+    for name, plain in weights[0].items():
+        torch.testing.assert_close(weights[1][name], plain, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
