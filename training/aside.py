@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, then renamed."""
+"""Files that are whole or not there: written aside, then renamed. Errors of writing name the file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,38 @@ def file_aside(path: Path) -> Iterator[Path]:
 
     The folder is made where it is missing.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with named(path, instead_of=aside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """``path`` holds all of ``text``, or what it held before."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """``path`` holds all of ``content``, or what it held before."""
     with file_aside(path) as aside:
-        aside.write_text(text)
+        aside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def named(path: Path, *, instead_of: Path | None = None) -> Iterator[None]:
+    """An OSError within names ``path``, where it names no file (the disk is full) or ``instead_of``."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, str(instead_of)):
+            error.filename = str(path)
+        raise
+
+
+def reason(error: OSError) -> str:
+    """The file and what is wrong with it, in one line."""
+    return f"{error.filename or 'standard output or a file'}: {error.strerror or error}"

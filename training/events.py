@@ -15,12 +15,14 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from galaxies.pixels import Picture
+from training.aside import named
 
 
 class Events:
     """One events file in ``folder``; what earlier files hold from step ``first`` on counts no more."""
 
     def __init__(self, folder: Path, first: int) -> None:
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.writer = EventsWriter(str(folder / "events"), f".{first}")
         self._write(first, session_log=SessionLog(status=SessionLog.START))
@@ -41,5 +43,6 @@ class Events:
             self.writer.close()
 
     def _write(self, step: int, **what: Any) -> None:
-        self.writer.write_event(Event(step=step, wall_time=time.time(), **what))
-        self.writer.flush()
+        with named(self.folder):
+            self.writer.write_event(Event(step=step, wall_time=time.time(), **what))
+            self.writer.flush()

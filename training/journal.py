@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from galaxies.errors import BadInput
-from training.aside import write_text
+from training.aside import named, write_text
 
 NAME = "log.jsonl"
 
 
 def append(run: Path, row: dict[str, Any]) -> None:
-    """Add one row at the end."""
-    with (run / NAME).open("a") as stream:
-        stream.write(json.dumps(row) + "\n")
+    """Add one row at the end, whole or not at all."""
+    path = run / NAME
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with named(path), path.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        raise
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:

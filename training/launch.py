@@ -20,6 +20,7 @@ import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
 from galaxies.errors import GalaxyError
+from training.aside import reason
 from training.config import TrainConfig
 from training.data import archive
 from training.loop import train
@@ -97,6 +98,6 @@ def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) 
     try:
         with _joined(config, place, f"file://{shared}/store"):
             train(config, archive.read(data), run, place)
-    except GalaxyError as error:
-        (shared / f"error-{rank}").write_text(error.message)
+    except (GalaxyError, OSError) as error:
+        (shared / f"error-{rank}").write_text(error.message if isinstance(error, GalaxyError) else reason(error))
         sys.exit(1)

@@ -104,7 +104,8 @@ class _Loop:
         sheets.write_sheet(picture, samples / f"{trainer.images_seen:09d}.png")
         self.reporter.picture(picture)
         if ending:
-            sheets.growing_up(samples, trainer.run / "growing-up.gif")
+            for sheet in sheets.growing_up(samples, trainer.run / "growing-up.gif"):
+                self.reporter.say(f"growing-up.gif is without {sheet}, which cannot be read")
         self.reporter.pause(time.monotonic() - begun)
 
     def _measure(self) -> None:

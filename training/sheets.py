@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from galaxies.pixels import Picture
 from training.architectures import Generator
-from training.aside import file_aside
+from training.aside import write_bytes
 from training.data.describe import Description
 from training.data.pictures import pictures
 
@@ -62,21 +63,32 @@ def _rows(tensor: Tensor | None, start: int, count: int) -> Tensor | None:
 
 def write_sheet(picture: Picture, path: Path) -> None:
     """Save one sheet as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    write_bytes(path, buffer.getvalue())
 
 
-def growing_up(folder: Path, path: Path) -> None:
-    """A GIF of the sheets in ``folder``, evenly chosen where there are many; the last one stays for two seconds."""
+def growing_up(folder: Path, path: Path) -> list[Path]:
+    """A GIF of the sheets in ``folder``, evenly chosen where there are many; the last one stays for two seconds.
+
+    Returns the sheets that it is without because they cannot be read.
+    """
     found = sorted(folder.glob("*.png"))
-    if not found:
-        return
     chosen = [found[round(i)] for i in np.linspace(0, len(found) - 1, min(len(found), FILM_FRAMES))]
-    frames = []
-    for file in chosen:
+    read = {file: _frame(file) for file in chosen}
+    frames = [frame for frame in read.values() if frame is not None]
+    if frames:
+        durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
+        buffer = io.BytesIO()
+        frames[0].save(buffer, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+        write_bytes(path, buffer.getvalue())
+    return [file for file, frame in read.items() if frame is None]
+
+
+def _frame(file: Path) -> Image.Image | None:
+    try:
         with Image.open(file) as image:
             image.thumbnail((FILM_SIDE, FILM_SIDE), Image.Resampling.BOX)
-            frames.append(image.convert("RGB").quantize(255, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
-    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
-    with file_aside(path) as aside:
-        frames[0].save(aside, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+            return image.convert("RGB").quantize(255, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises of a file that was cut off or is none of its own
+        return None

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from galaxies.errors import GalaxyError
+from training.aside import reason
 from training.cli.ada import ada
 from training.cli.augmentations import augmentations
 from training.cli.compare import compare
@@ -33,9 +34,10 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command; an expected error is one line on stderr and exit code 1."""
+    """Run a command; an expected error, or a file that cannot be read or written, is one line on stderr and exit code 1."""
     try:
         app()
-    except GalaxyError as error:
-        console.print(f"error: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    except (GalaxyError, OSError) as error:
+        message = error.message if isinstance(error, GalaxyError) else reason(error)
+        console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
