@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.unit.training.conftest import DATA
+from training.cli import app
+from training.presets import find, resolve
+
+ROOT = Path(__file__).parents[3]
 
 
 def training(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -54,6 +62,39 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def documented() -> list[list[str]]:
+    """The arguments of every ``python -m training`` in the commands of README and guides."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    blocks = [block for page in pages for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines if " -m training " in line]
+    return [command[command.index("training") + 1 :] for command in commands]
+
+
+@pytest.mark.parametrize("arguments", documented(), ids=" ".join)
+def test_every_documented_command_is_understood(arguments: list[str]) -> None:
+    name, *others = arguments
+    command = typer.main.get_command(app).commands[name]
+    values = command.make_context(name, others).params
+    if values.get("preset"):
+        assert find(values["preset"])
+    if name == "train":
+        resolve(values["preset"], values["settings"] or [], bands=3, resolution=64, classes=0)
+
+
+def test_the_commands_from_simulated_to_real_galaxies_are_a_chain() -> None:
+    """What one command of the guide takes, one before it has made."""
+    text = (ROOT / "docs" / "training.md").read_text().split("### Few galaxies", 1)[1].split("```sh\n", 1)[1].split("```", 1)[0]
+    commands = [shlex.split(line)[3:] for line in text.replace("\\\n", " ").splitlines()]
+    assert [command[0] for command in commands] == ["prepare", "prepare", "train", "train", "export", "evaluate", "publish"]
+    made: set[str] = set()
+    for name, *others in commands:
+        taken = {value for option, value in pairwise(others) if option in ("--normalise-like", "--data", "--transfer")}
+        taken |= {others[0]} if name in ("export", "evaluate", "publish") else set()
+        assert taken <= made
+        made |= {others[0]} if name == "train" else {value for option, value in pairwise(others) if option == "--out"}
 
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
