@@ -16,6 +16,11 @@ from galaxies.requests import Interpolate
 
 OPTIONS = {"crf": "18", "preset": "veryfast"}
 
+THREADS = 1
+"""Left to themselves x264 and the conversion take a thread or more for each core: sixteen films at once on a large machine would
+pass the bound of a container, and the bytes of a film would depend on the machine. One takes the least processor time, too.
+"""
+
 _BT709 = 1
 
 
@@ -33,10 +38,11 @@ def encode_mp4(product: Product, path: Path, created: datetime) -> Encoded:
         container.metadata["comment"] = provenance_text(product)
         stream = container.add_stream("libx264", rate=product.request.fps, options=OPTIONS)
         stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
+        stream.codec_context.thread_count = THREADS
         stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
         for pixels in pictures(product):
             frame = av.VideoFrame.from_ndarray(_even_rgb(pixels), format="rgb24")
-            container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
+            container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709", threads=THREADS)))
         container.mux(stream.encode())
     return Encoded("video/mp4", side, side, len(product.images))
 

@@ -9,6 +9,7 @@ from xml.sax.saxutils import unescape
 
 import av
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,6 +141,13 @@ def test_mp4_keeps_frames_rate_and_request(size: int, side: int, tmp_path: Path)
     assert len(frames) == 12
     for ours, wanted in zip(frames, pictures(made), strict=True):
         assert psnr(ours[:size, :size], wanted) > 28
+
+
+def test_a_film_takes_no_threads_of_its_own(tmp_path: Path) -> None:
+    """Many films are made at a time, and a container bounds its threads."""
+    process, seen = psutil.Process(), list[int]()
+    encode(film_of("mp4", 40, size=256), tmp_path / "film.mp4", CREATED, lambda _: seen.append(process.num_threads()))
+    assert set(seen) == {seen[0]}
 
 
 @given(st.integers(1, 3000), st.integers(2, 20))
