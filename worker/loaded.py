@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,13 +64,13 @@ class LoadedModels:
 
     What a version takes is what the process grew by when it was loaded and warmed, at least `WEIGHT_COPIES` times its files. A
     version is loaded and warmed up by the thread that needs it, while the engine goes on with others. One that is put out of
-    the cache lives until the last job that holds it ends. The `pin`ned version and
-    the one used last stay, whatever they take.
+    the cache lives until the last job that holds it ends. The `pin`ned version and the one used last stay, whatever they take.
+    ``parallel``: so many batches of a model run at a time.
     """
 
-    def __init__(self, device: Device, batch_size: int, memory: int, metrics: Metrics | None = None) -> None:
+    def __init__(self, device: Device, batch_size: int, memory: int, metrics: Metrics | None = None, parallel: int = 1) -> None:
         self._metrics = metrics or Metrics()
-        self._device, self._batch_size, self._memory = device, batch_size, memory
+        self._device, self._batch_size, self._memory, self._parallel = device, batch_size, memory, parallel
         self._sizes: dict[str, int] = {}
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
         self._pinned: str | None = None
@@ -156,8 +157,11 @@ class LoadedModels:
         tried may differ, so there batches have the sizes that were tried and agree with the largest.
         """
         if generator.providers[0] == CPU and images_ignore_batch(generator, MAP_PROBES, batch_probes(self._batch_size)):
-            return ()
-        return agreeing_buckets(generator, self._batch_size)
+            buckets: tuple[int, ...] = ()
+        else:
+            buckets = agreeing_buckets(generator, self._batch_size)
+        run_at_once(generator, self._batch_size, self._parallel)
+        return buckets
 
 
 def resident_bytes() -> int:
@@ -181,6 +185,23 @@ def agreeing_buckets(generator: OnnxGenerator, batch_size: int) -> tuple[int, ..
     largest = images(batch_size)
     smaller = [2**k for k in range(batch_size.bit_length()) if 2**k < batch_size]
     return (*(size for size in smaller if np.array_equal(images(size), largest[:size], equal_nan=True)), batch_size)
+
+
+def run_at_once(generator: OnnxGenerator, batch_size: int, count: int) -> None:
+    """Run ``count`` of the largest batches at a time, so that ONNX Runtime takes the memory for that now and not under load."""
+    if count == 1:
+        return
+    graph, inputs = _synthesis_probe(generator)
+    chosen = np.arange(batch_size) % len(inputs[0])
+    batch = tuple(column[chosen] for column in inputs)
+    together = threading.Barrier(count)
+
+    def run(_: int) -> None:
+        together.wait()
+        graph(*batch)
+
+    with ThreadPoolExecutor(count, "warm up") as pool:
+        list(pool.map(run, range(count)))
 
 
 def batch_probes(batch_size: int) -> list[int]:

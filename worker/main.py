@@ -172,7 +172,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     records, metrics = JobRecords(client), Metrics()
     parallel = settings.parallel if device.providers[0] == CPU else 1
     engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch, parallel)
-    models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics)
+    models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics, parallel)
     watch = Watch(records, engine, lease_seconds=settings.visibility_timeout, metrics=metrics)
     pulse = Pulse(engine, settings.watchdog_seconds, settings.heartbeat_file)
     _watch_over(metrics, engine, models, watch)

@@ -99,6 +99,28 @@ def test_batches_of_a_model_whose_images_depend_on_them_are_filled_up_to_sizes_t
     assert [model.bucket(rows) for rows in (1, 2, 3, 8, 9, 12)] == [2, 2, 8, 8, 12, 12]
 
 
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_model_is_warmed_with_as_many_batches_at_a_time_as_will_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: int
+) -> None:
+    generate, inside, most = OnnxGenerator.generate, set[int](), 0
+    all_there = threading.Barrier(parallel)
+
+    def counted(self: Any, z: np.ndarray) -> np.ndarray:
+        nonlocal most
+        inside.add(threading.get_ident())
+        if len(z) == 4 and threading.current_thread() is not threading.main_thread():
+            all_there.wait(20)
+        most = max(most, len(inside))
+        images = generate(self, z)
+        inside.discard(threading.get_ident())
+        return images
+
+    monkeypatch.setattr(OnnxGenerator, "generate", counted)
+    LoadedModels(Device(), 4, PLENTY, parallel=parallel).get(publish_z(tmp_path))
+    assert most == parallel
+
+
 @pytest.mark.parametrize("reference", [v.card.reference for v in ModelStore().versions()[0]])
 def test_images_of_bundled_models_do_not_depend_on_the_batch(reference: str) -> None:
     """To the bit on a CPU; a machine where this fails fills batches up (`LoadedModel.buckets`) and is as exact, but slower."""
