@@ -1,33 +1,47 @@
-"""Resident memory of the workers before and after 1,000 jobs of all operations."""
+"""Resident memory of the workers after thousands of jobs of all operations: whether a thousand more make it grow."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
 
 from benchmarks.options import Options
-from benchmarks.service import running_service
+from benchmarks.service import Service, running_service
+from worker.pulse import TRIM_PERIOD_SECONDS
 
-JOBS = 1000
+WARM_JOBS, JOBS, ROUNDS = 100, 1000, 3
 CLIENTS = 16
+IDLE_SECONDS = TRIM_PERIOD_SECONDS + 5
+"""Between load and sample: a worker gives free memory back once every `TRIM_PERIOD_SECONDS`, and until it has, what lies free
+cannot be told from what leaks.
+"""
 MEGABYTE = 2**20
 
 
 def memory(options: Options) -> dict[str, Any]:
-    """Megabytes a worker before (after 100 jobs of warming up) and after ``JOBS`` more."""
+    """Megabytes of each worker after `WARM_JOBS` jobs and after each thousand more, and by how much each thousand made it grow.
+
+    What a worker needs for its work comes with the first thousand; what comes with every thousand after it is a leak.
+    """
     with running_service(options.workers) as service:
-        asyncio.run(_jobs(service.url, range(100)))
-        before = service.worker_memory()
-        asyncio.run(_jobs(service.url, range(100, 100 + JOBS)))
-        after = service.worker_memory()
-    return {
-        "jobs": JOBS,
-        "before_mb": [value / MEGABYTE for value in before],
-        "after_mb": [value / MEGABYTE for value in after],
-        "growth_percent": [100 * (b - a) / a for a, b in zip(before, after, strict=True)],
-    }
+        return measured(service, [WARM_JOBS, *[JOBS] * ROUNDS], IDLE_SECONDS)
+
+
+def measured(service: Service, rounds: list[int], idle_seconds: float) -> dict[str, Any]:
+    """`memory` of a running ``service``, sampled after each of ``rounds`` and ``idle_seconds``."""
+    done, jobs = 0, list[int]()
+    samples: list[list[float]] = []
+    for count in rounds:
+        asyncio.run(_jobs(service.url, range(done, done + count)))
+        done += count
+        time.sleep(idle_seconds)
+        jobs.append(done)
+        samples.append([size / MEGABYTE for size in service.worker_memory()])
+    growth = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(samples, samples[1:], strict=False)]
+    return {"jobs": jobs, "idle_seconds": idle_seconds, "memory_mb": samples, "growth_mb": growth}
 
 
 def _body(number: int) -> tuple[str, dict[str, Any]]:
