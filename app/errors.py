@@ -16,7 +16,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -125,7 +125,8 @@ def problem_of(error: Exception) -> Problem:
     if kind is None:
         return Problem(500, "the service failed on this request; its log has the reason under this request id")
     if not isinstance(error, GalaxyError):
-        return Problem(kind.status, "Redis, which holds queue and jobs, is out of reach; try again", kind.title, kind.slug)
+        why = "takes no writes" if isinstance(error, ResponseError) else "is out of reach"
+        return Problem(kind.status, f"Redis, which holds queue and jobs, {why}; try again", kind.title, kind.slug)
     errors: list[FieldError] = [{"pointer": error.field, "detail": error.message}] if error.field is not None else []
     return Problem(kind.status, error.message, kind.title, kind.slug, errors)
 

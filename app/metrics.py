@@ -14,14 +14,15 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from galaxies.jobs import Job
 from jobstore.records import BULK_PLACE, DEAD, LOAD, QUEUES, WAITING, JobRecords
+from jobstore.server import check_writable, memory
 from jobstore.workers import WorkerBeacons
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-BOUNDS = ("queue", "jobs", "budget", "rate", "key", "requests")
+BOUNDS = ("queue", "memory", "jobs", "budget", "rate", "key", "requests")
 DELIVERIES = ("delivered", "failed", "given_up")
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -84,7 +85,7 @@ class Metrics:
 
 
 class _Seen(Collector):
-    """Asks Redis at every scrape, in two round trips."""
+    """Asks Redis at every scrape, in four round trips."""
 
     def __init__(self, records: JobRecords, results: Path) -> None:
         self._client: Any = records.client
@@ -99,7 +100,7 @@ class _Seen(Collector):
         """The present values."""
         up, found = 1.0, list[GaugeMetricFamily]()
         try:
-            found = [*self._queue(), *self._workers()]
+            found = [*self._queue(), *self._workers(), *self._server()]
         except RedisError:
             up = 0.0
         yield GaugeMetricFamily("galsynth_redis_up", "Whether Redis answers", value=up)
@@ -136,6 +137,17 @@ class _Seen(Collector):
         yield from (jobs, pixels, oldest, phases)
         yield GaugeMetricFamily("galsynth_running_pixels", "Pixels of the jobs that run", value=float(load.get("running", 0)))
         yield GaugeMetricFamily("galsynth_dead_letters", "Jobs that took every worker with them", value=dead)
+
+    def _server(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            check_writable(self._client)
+            writable = 1.0
+        except ResponseError:
+            writable = 0.0
+        yield GaugeMetricFamily("galsynth_redis_writable", "Whether Redis takes writes", value=writable)
+        found = memory(self._client)
+        yield GaugeMetricFamily("galsynth_redis_memory_used_bytes", "Memory that Redis uses", value=found.used)
+        yield GaugeMetricFamily("galsynth_redis_memory_max_bytes", "Memory that Redis may use; 0: any", value=found.most)
 
     def _workers(self) -> Iterator[GaugeMetricFamily]:
         alive = self._beacons.alive()

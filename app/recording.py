@@ -25,6 +25,7 @@ from galaxies.jobs import Job, Phase
 from jobstore.records import Claim, Created, Place, Recorded, Refused, now
 
 JOBS_RETRY_SECONDS = 5
+MEMORY_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
     """Record jobs and queue those that need rendering, each in a few round trips for all.
 
     Errors: `Problem` 422 where the idempotency key belongs to another body, 429 over a bound of the caller, 503 where the queue
-    is full; `Transient` or `RedisError` where a job cannot be recorded or queued now: its record is taken back. While Redis does
-    not take those back nothing new is recorded, so never more than the jobs of one call are to be taken back.
+    or the memory of its server is full; `Transient` or `RedisError` where a job cannot be recorded or queued now: its record is
+    taken back. While Redis does not take those back nothing new is recorded, so never more than the jobs of one call are to be
+    taken back.
     """
     if not orders:
         return []
@@ -61,6 +63,8 @@ def record_many(services: Services, orders: Sequence[Order]) -> list[Accepted | 
         _take_back(services)
     except RedisError as error:
         return [error] * len(orders)
+    if services.room.full():
+        return [_no_room(services) for _ in orders]
     try:
         created = services.records.create_many([(o.job, o.claim, o.caller.bounds(most)) for o in orders])
     except RedisError as error:
@@ -148,6 +152,13 @@ def _refusal(services: Services, job: Job, caller: Caller, refused: Refused) -> 
         return Problem(422, detail, slug="budget-spent")
     detail, wait = f"{job.pixels} pixels are more than is left of this key's {caller.daily_pixels} a day", str(refused.excess)
     return Problem(429, f"{detail}; try again in {wait} s", slug="budget-spent", headers={"retry-after": wait})
+
+
+def _no_room(services: Services) -> Problem:
+    """The answer to an order for which the queue server has no memory."""
+    services.metrics.refused("memory")
+    detail = "the queue server's memory is full; it has room again when jobs expire or are deleted"
+    return Problem(503, detail, slug="queue-full", headers={"retry-after": str(MEMORY_RETRY_SECONDS)})
 
 
 def _take_back(services: Services) -> None:

@@ -15,6 +15,7 @@ from app.keys.store import KeyFile
 from app.metrics import Metrics
 from app.queue import RenderQueue
 from app.readiness import ReadinessLog
+from app.room import Room
 from app.settings import Settings
 from app.signing import read_secret
 from app.speed import Speed
@@ -46,6 +47,7 @@ class Services:
     changes: Changes
     keys: KeyFile
     speed: Speed
+    room: Room
     metrics: Metrics
     traces: Traces
     webhook_secret: bytes | None
@@ -74,6 +76,7 @@ class Services:
             changes=changes,
             keys=KeyFile(settings.keys_file),
             speed=speed,
+            room=Room(client),
             metrics=metrics,
             webhook_secret=read_secret(settings.webhook_secret_file),
             traces=traces_to(settings.otlp_endpoint, "galsynth-api"),

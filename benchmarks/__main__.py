@@ -17,6 +17,7 @@ from benchmarks.films import film
 from benchmarks.memory import memory
 from benchmarks.options import Options
 from benchmarks.page import page
+from benchmarks.records import records
 from benchmarks.requests import heavy, latency, saturation
 from benchmarks.soak import soak
 from benchmarks.steps import steps
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "film": film,
     "way": way,
     "memory": memory,
+    "records": records,
     "augmentation": augmentation,
     "sweep": sweep,
     "soak": soak,

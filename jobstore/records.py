@@ -40,7 +40,7 @@ UNACKED_INDEX = "unacked_index"
 BULK_PLACE = 1e11
 """What a bulk job's place in the line has above its creation time, so that it comes after every interactive one."""
 LOOKED_AT = 1000
-RECORD_GRACE = 24 * 3600
+RECORD_GRACE = 3600
 """Seconds for which an expired job's record stays, to say that its result is gone."""
 
 _Call = tuple[list[str], list[Any]]

@@ -10,9 +10,13 @@ from __future__ import annotations
 WEBHOOKS, CALLBACKS = "galsynth:webhooks", "galsynth:callbacks"
 """Jobs that have ended and whose callers are to be called, by time; and jobs that have not ended and whose callers want that."""
 
+ALWAYS = "#!lua flags=allow-oom\n"
+"""The beginning of a script that a server runs although its memory is full: what is there can end, and go."""
+
 # Takes a job's pixels from where its phase before counted them to where its next phase does; an ended job is not counted.
 COUNT = (
-    f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
+    ALWAYS
+    + f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
     + """
 local function count(open, load, id, before, after)
   local text = redis.call('HGET', open, id)
@@ -182,7 +186,9 @@ return 1
 """
 
 # KEYS job; ARGV channel, id, run or '', done. Returns 1 where the work is to stop.
-PROGRESS = """
+PROGRESS = (
+    ALWAYS
+    + """
 local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'done', 'run')
 if held[1] ~= 'EXECUTING' or held[2] or (ARGV[3] ~= '' and held[4] ~= ARGV[3]) then return 1 end
 if held[3] ~= ARGV[4] then
@@ -191,6 +197,7 @@ if held[3] ~= ARGV[4] then
 end
 return 0
 """
+)
 
 # KEYS job, waiting, open, load; ARGV channel, id, run or ''. The job's message goes to the head of the queue, so does the job.
 REQUEUE = (

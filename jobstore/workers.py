@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Any
 
 import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
+from redis.exceptions import ResponseError
 
 from jobstore.records import PREFIX
 
@@ -54,7 +56,8 @@ class WorkerBeacons:
         texts = self.client.mget([_key(worker_id) for worker_id in ids])
         gone = [worker_id for worker_id, text in zip(ids, texts, strict=True) if text is None]
         if gone:
-            self.client.srem(_INDEX, *gone)
+            with contextlib.suppress(ResponseError):  # a server that takes no writes still tells who is alive
+                self.client.srem(_INDEX, *gone)
         return [info for text in texts if text is not None and (info := _info(text)) is not None]
 
     def withdraw(self, worker_id: str) -> None:

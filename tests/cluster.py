@@ -56,10 +56,10 @@ class Cluster:
         return os.environ | own | self.settings | more
 
     def start_queue(self) -> None:
-        """The queue server, on the files that it left."""
+        """The queue server, on the files that it left. A file beyond `RLIMIT_FSIZE` is an error to it, not its end."""
         program = self.server.program()
         with (self.folder / "queue.log").open("ab") as log:
-            self.queue = subprocess.Popen(program.command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+            self.queue = subprocess.Popen(program.command, stdin=subprocess.PIPE, stdout=log, stderr=log, restore_signals=False)
         assert self.queue.stdin is not None
         assert program.feed is not None
         self.queue.stdin.write(program.feed.encode())

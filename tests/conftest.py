@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,23 @@ def empty_valkey(valkey_url: str) -> str:
     with redis.Redis.from_url(valkey_url) as client:
         client.flushall()
     return valkey_url
+
+
+@pytest.fixture
+def server_setting(empty_valkey: str) -> Iterator[Callable[[str, object], None]]:
+    """Sets the session's server otherwise until the test ends."""
+    import redis
+
+    with redis.Redis.from_url(empty_valkey, decode_responses=True) as client:
+        before: dict[str, Any] = {}
+
+        def set_to(name: str, value: object) -> None:
+            before.setdefault(name, client.config_get(name)[name])
+            client.config_set(name, value)
+
+        yield set_to
+        for name, value in before.items():
+            client.config_set(name, value)
 
 
 @pytest.fixture(scope="session")

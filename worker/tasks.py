@@ -58,6 +58,8 @@ def celery_app(redis_url: str, visibility_timeout: int, concurrency: int = 1, bu
         visibility_timeout=visibility_timeout,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A server that takes no writes, as its disk is full, is waited for like one that is away.
+        broker_channel_error_retry=True,
         # Every one of these costs messages, and nothing here listens to them.
         worker_send_task_events=False,
         worker_enable_remote_control=False,

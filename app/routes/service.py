@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from starlette.responses import JSONResponse, Response
 
 from app.documents import Health, Readiness
@@ -14,6 +14,7 @@ from app.metrics import CONTENT_TYPE
 from app.openapi import answer, problems
 from app.services import Services, services_of
 from galaxies.errors import GalaxyError, Transient
+from jobstore.server import check_writable
 from jobstore.workers import WorkerBeacons
 
 router = APIRouter(tags=["service"])
@@ -63,8 +64,10 @@ def _checks(services: Services) -> dict[str, str]:
     except Transient as error:
         checks["results"] = error.message
     try:
-        services.records.client.ping()
+        check_writable(services.records.client)
         checks["worker"] = _worker(services)
+    except ResponseError:
+        checks |= {"redis": "takes no writes", "worker": "not known while Redis takes no writes"}
     except RedisError:
         checks |= {"redis": "out of reach", "worker": "not known without Redis"}
     return checks

@@ -19,7 +19,7 @@ import pytest
 from celery import Celery
 
 from jobstore.records import DEAD, QUEUES, TASK
-from tests.cluster import Cluster
+from tests.cluster import ENDED, Cluster
 from tests.tiny_models import publish_style
 from tests.worker_fakes import wait_until
 
@@ -252,6 +252,31 @@ def test_a_full_disk_is_a_transient_error_and_the_worker_lives_on(cluster: Clust
     assert process.poll() is None
     job = cluster.post(port, "generate", {"seeds": [31, 32], "model": "tiny-style"}, "room again")
     assert cluster.end(port, [job]) == ["COMPLETED"]
+
+
+def test_a_full_disk_under_the_queue_server_holds_jobs_up_and_loses_none(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    for _ in range(2):
+        cluster.start_worker()
+    address = f"http://127.0.0.1:{port}"
+    wait_until(lambda: "galsynth_workers 2.0" in httpx.get(f"{address}/metrics").text, 60)
+    film = cluster.post(port, "interpolate", bodies(61)[1][1] | {"frames": 200}, "film")
+    wait_until(lambda: cluster.phase(port, film) == "EXECUTING", 20)
+    jobs = [film, *post_all(cluster, port)]
+    assert cluster.queue is not None
+    whole = resource.prlimit(cluster.queue.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(cluster.queue.pid, resource.RLIMIT_FSIZE, (1000, whole[1]))
+    wait_until(lambda: "galsynth_redis_writable 0.0" in httpx.get(f"{address}/metrics").text, 20)
+    assert "galsynth_redis_up 1.0" in httpx.get(f"{address}/metrics").text
+    refused = httpx.post(f"{address}/v1/generate", json={"seeds": [1]}, timeout=10)
+    assert (refused.status_code, "takes no writes" in refused.json()["detail"]) == (503, True)
+    assert httpx.get(f"{address}/readyz").json()["checks"]["redis"] == "takes no writes"
+    assert cluster.phase(port, film) not in ENDED
+    log = cluster.folder / "worker.log"
+    wait_until(lambda: f'"jobs": ["{film["id"]}"], "error": "MISCONF' in log.read_text(errors="replace"), 60)
+    assert [worker.poll() for worker in cluster.workers] == [None, None], "they wait"
+    resource.prlimit(cluster.queue.pid, resource.RLIMIT_FSIZE, whole)
+    check_whole(cluster, port, [*jobs, *post_all(cluster, port)])
 
 
 def test_every_replica_answers_for_every_job(cluster: Cluster) -> None:

@@ -121,3 +121,13 @@ def test_figures_of_the_bundled_models_are_those_of_their_cards() -> None:
             f"{card.parity['max_abs_difference']:.1e}",
         ]
         assert [cell.strip() for cell in row.split("|")][4:8] == expected
+
+
+def test_whoever_asks_redis_by_hand_shows_the_password() -> None:
+    """The server wants one, no port of it is published, and only its container has the file."""
+    commands = [line for line in DOCS["operations.md"].splitlines() if "redis-cli" in line]
+    assert len(commands) >= 4
+    for line in commands:
+        assert line.startswith("docker compose exec redis sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli "), (
+            line
+        )

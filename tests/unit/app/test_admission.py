@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from httpx import Client
 
+import app.room
 from app.settings import Settings
 from jobstore.records import LOAD, OPEN
 from jobstore.workers import WorkerBeacons, WorkerInfo
@@ -37,6 +39,24 @@ def test_the_queue_is_bounded_in_pixels_and_over_it_503_at_once(settings: Settin
         worker.paused = False
         wait_until(lambda: load(worker) == {})
         assert client.post("/v1/generate", json={"count": 9}).status_code == 202, "an empty queue takes any request"
+
+
+def test_before_the_servers_memory_is_full_new_jobs_are_refused_and_those_that_are_there_end(
+    settings: Settings, worker: FakeWorker, server_setting: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.room, "FRESH_SECONDS", 0)
+    worker.paused = True
+    with served(settings) as client:
+        waiting = client.post("/v1/generate", json={"seeds": [1]}).json()
+        server_setting("maxmemory", int(worker.client.info("memory")["used_memory"] * 1.02))
+        full = client.post("/v1/generate", json={"seeds": [3]})
+        assert problem(full, 503)["type"].endswith("queue-full")
+        assert full.headers["retry-after"] == "60"
+        assert 'galsynth_requests_refused_total{bound="memory"} 1.0' in client.get("/metrics").text
+        worker.paused = False
+        wait_until(lambda: client.get(waiting["links"]["self"]).json()["phase"] == "COMPLETED")
+        server_setting("maxmemory", 0)
+        assert client.post("/v1/generate", json={"seeds": [3]}).status_code == 202
 
 
 def test_retry_after_follows_the_measured_speed(settings: Settings, worker: FakeWorker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,9 @@ from jobstore.workers import WorkerBeacons, WorkerInfo
 from telemetry.logs import configure_logging
 from tests.unit.app.conftest import FakeWorker, served
 from tests.unit.app.test_operations import WAIT
+from tests.worker_fakes import wait_until
+
+INFO = WorkerInfo(worker_id="w", pid=1, device="cpu", providers=[], warm=["test-style@1.0"], started=now())
 
 
 def samples(client: Client) -> dict[tuple[str, ...], float]:
@@ -62,6 +65,23 @@ def test_the_queue_is_seen(client: Client, worker: FakeWorker) -> None:
     assert samples(client)["galsynth_queue_oldest_seconds", "bulk"] == 0
 
 
+def test_the_metrics_tell_whether_redis_takes_writes_and_how_much_memory_it_has(
+    client: Client, worker: FakeWorker, server_setting: Callable[[str, object], None]
+) -> None:
+    worker.paused = True
+    server_setting("maxmemory", 10**9)
+    found = samples(client)
+    assert found[("galsynth_redis_writable",)] == 1
+    assert 0 < found[("galsynth_redis_memory_used_bytes",)] < found[("galsynth_redis_memory_max_bytes",)] == 1e9
+    WorkerBeacons(worker.client).announce("w", INFO, 1)
+    wait_until(lambda: not worker.client.exists("galsynth:worker:w"))
+    server_setting("min-replicas-to-write", 1)
+    found = samples(client)
+    assert (found[("galsynth_redis_up",)], found[("galsynth_redis_writable",)], found[("galsynth_workers",)]) == (1, 0, 0)
+    checks = client.get("/readyz").json()["checks"]
+    assert checks["redis"] == "takes no writes"
+
+
 def test_without_redis_the_metrics_say_so(settings: Settings) -> None:
     with served(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})) as client:
         assert samples(client)[("galsynth_redis_up",)] == 0
@@ -100,10 +120,9 @@ def test_a_request_id_leads_to_the_job(settings: Settings, worker: FakeWorker, c
 def test_the_log_tells_how_readiness_changes_and_not_who_asks(
     settings: Settings, worker: FakeWorker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    info = WorkerInfo(worker_id="w", pid=1, device="cpu", providers=[], warm=["test-style@1.0"], started=now())
     with lines(capsys) as logged, served(settings) as client:
         statuses = [client.get("/readyz").status_code for _ in range(3)]
-        WorkerBeacons(worker.client).announce("w", info, 60)
+        WorkerBeacons(worker.client).announce("w", INFO, 60)
         statuses += [client.get("/readyz").status_code for _ in range(3)]
         worker.client.flushall()
         statuses += [client.get("/readyz").status_code for _ in range(3)]

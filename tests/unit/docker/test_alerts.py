@@ -71,10 +71,27 @@ CASES: dict[str, Case] = {
         {api("galsynth_redis_up"): "1x4 0x20"},
         [{api("galsynth_redis_up"): "1x4 0x2 1x200"}, {api("galsynth_redis_up"): "1x200"}],
     ),
+    "GalsynthRedisTakesNoWrites": Case(
+        "3m",
+        {api("galsynth_redis_writable"): "1x4 0x20", api("galsynth_redis_up"): "1x40"},
+        [{api("galsynth_redis_writable"): "1x4 0x2 1x200"}],
+    ),
+    "GalsynthRedisMemory": Case(
+        "10m",
+        {api("galsynth_redis_memory_used_bytes"): "1e9 1.7e9x60", api("galsynth_redis_memory_max_bytes"): "2e9x60"},
+        [
+            {api("galsynth_redis_memory_used_bytes"): "1.5e9x200", api("galsynth_redis_memory_max_bytes"): "2e9x200"},
+            {api("galsynth_redis_memory_used_bytes"): "1.9e9x200", api("galsynth_redis_memory_max_bytes"): "0x200"},  # no bound
+        ],
+    ),
     "GalsynthNoWorker": Case(
         "3m",
         {api(WORKERS): "2x4 0x20"},
-        [{api(WORKERS): "2x4 0x2 2x200"}, {api(WORKERS): "0x200", api(WORKERS, "b"): "1x200"}],
+        [
+            {api(WORKERS): "2x4 0x2 2x200"},
+            {api(WORKERS): "0x200", api(WORKERS, "b"): "1x200"},
+            {api(WORKERS): "2x4 0x200", api("galsynth_redis_writable"): "1 0x200"},  # they cannot say that they live
+        ],
     ),
     # A worker whose engine sticks just after a scrape, and that ends itself after 120 seconds.
     "GalsynthEngineStuck": Case(

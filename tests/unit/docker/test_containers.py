@@ -59,7 +59,8 @@ def test_secrets_come_from_files_and_not_from_the_environment() -> None:
 
 def test_redis_loses_nothing_and_forgets_nothing() -> None:
     command = SERVICES["redis"]["command"][-1]
-    for option in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", "requirepass"):
+    bounded = "--maxmemory ${REDIS_MAXMEMORY:-2gb}"
+    for option in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", bounded, "requirepass"):
         assert option in command
     assert SERVICES["redis"]["volumes"] == ["queue:/data"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -258,3 +258,23 @@ def test_many_are_as_one_after_the_other_also_where_the_server_has_forgotten_the
     runs = [(job.id, RESULT, 1, run) for job, run in zip(jobs, (1, 2, 1), strict=True)]
     assert records.complete_many(runs) == [True, False, False], "the second names another run, the third was never made"
     assert records.begin_many([]) == records.complete_many([]) == []
+
+
+def test_what_is_there_ends_and_goes_although_the_servers_memory_is_full(
+    records: JobRecords, client: redis.Redis, server_setting: Callable[[str, object], None]
+) -> None:
+    done, failed, given_back, cancelled, unwanted = jobs = [queued(records) for _ in range(5)]
+    begun = records.begin_many([job.id for job in (done, failed, given_back)])
+    assert all(isinstance(job, Job) for job in begun)
+    server_setting("maxmemory", 1)
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        queued(records)
+    assert records.progress_many({done.id: 1}) == set()
+    assert records.complete(done.id, RESULT, 2)
+    assert records.fail(failed.id, FAILURE)
+    assert records.requeue(given_back.id)
+    records.cancel(cancelled.id)
+    records.delete(unwanted)
+    found = [job and job.phase.value for job in map(records.get, [job.id for job in jobs])]
+    assert found == ["COMPLETED", "ERROR", "QUEUED", "ABORTED", None]
+    assert {name: int(value) for name, value in client.hgetall(LOAD).items() if int(value)} == {f"jobs:{given_back.owner}": 1}

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 import redis
 
 from jobstore.workers import WorkerBeacons, WorkerInfo
+from tests.worker_fakes import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +38,17 @@ def test_announced_workers_are_alive_until_they_withdraw(client: redis.Redis) ->
     assert beacons.alive() == [info("a"), info("b")]
     beacons.withdraw("a")
     assert beacons.alive() == [info("b")]
+
+
+def test_a_server_that_takes_no_writes_tells_who_is_alive(
+    client: redis.Redis, server_setting: Callable[[str, object], None]
+) -> None:
+    beacons = WorkerBeacons(client)
+    beacons.announce("a", info("a"))
+    beacons.announce("gone", info("gone"), 1)
+    wait_until(lambda: client.exists("galsynth:worker:gone") == 0)
+    server_setting("min-replicas-to-write", 1)
+    assert beacons.alive() == [info("a")]
 
 
 def test_a_worker_that_falls_silent_is_gone(client: redis.Redis) -> None:
