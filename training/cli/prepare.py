@@ -78,6 +78,10 @@ def prepare(
         Texts, typer.Option(help="classes that mirroring swaps, e.g. spiral_cw:spiral_acw", rich_help_panel=TABLE)
     ] = None,
     crop: Annotated[int | None, typer.Option(min=4, help="central pixels to take first", rich_help_panel=PIXELS)] = None,
+    grey: Annotated[
+        bool,
+        typer.Option("--grey", help="8-bit colour to one band of luminance (ITU-R BT.601)", rich_help_panel=PIXELS),
+    ] = False,
     resample: Annotated[
         str, typer.Option(help="area (mean), sum (keeps the flux of counts) or nearest", rich_help_panel=PIXELS)
     ] = "area",
@@ -122,6 +126,7 @@ def prepare(
     reading = Reading(
         resolution=resolution,
         crop=crop,
+        grey=grey,
         resample=cast(Resampling, choice("--resample", resample, Resampling)),
         nan=cast(NanPolicy, choice("--nan", nan, NanPolicy)),
         band_axis=cast(BandAxis, choice("--band-axis", band_axis, BandAxis)),

@@ -13,10 +13,11 @@ import typer
 from galaxies.errors import BadInput
 from training import checkpoints
 from training.aside import write_text
+from training.cli.console import console
 from training.config import TrainConfig
 from training.data import archive
 from training.logs import clock
-from training.presets import resolve_for
+from training.presets import replaced, resolve_for
 from training.settings import place_of_torchrun
 
 
@@ -62,13 +63,16 @@ def train(
     config = resolve_for(source, preset, overrides)
     if run.exists() and not run.is_dir():
         raise BadInput(f"{run} is a file; the folder of a run is needed")
+    first = place is None or place.rank == 0
+    if first and (line := replaced(config, source)):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if dry_run:
         _dry_run(config, data)
         return
     found = checkpoints.list_checkpoints(run)
     if found:
         checkpoints.check_resumable(found[-1], checkpoints.read_state(found[-1]), config, source.manifest["digest"])
-    if place is None or place.rank == 0:
+    if first:
         text = json.dumps(config.to_json(), indent=1)
         write_text(run / "config.json", text + "\n")
         print(text)

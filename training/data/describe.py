@@ -47,3 +47,10 @@ def with_zero_point(band: Band, pixel_scale_arcsec: float | None) -> Band:
         return band
     jansky = STERADIAN_UNITS[band.unit] * (pixel_scale_arcsec * ARCSEC) ** 2
     return band.model_copy(update={"zero_point": float(f"{AB_ZERO_JANSKY - 2.5 * math.log10(jansky):.6g}")})
+
+
+def spread(band: Band, factor: float) -> Band:
+    """``band`` of images averaged down by ``factor``: a pixel holds the light of factor² old ones, so one unit is brighter."""
+    if band.zero_point is None:
+        return band
+    return band.model_copy(update={"zero_point": float(f"{band.zero_point - 5.0 * math.log10(factor):.6g}")})

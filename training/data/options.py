@@ -49,6 +49,7 @@ class Reading:
 
     resolution: int = 64
     crop: int | None = None
+    grey: bool = False
     resample: Resampling = "area"
     nan: NanPolicy = "fail"
     band_axis: BandAxis = "auto"

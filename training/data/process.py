@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from galaxies.cards import Band
 from galaxies.errors import BadInput
+from training.data.describe import spread
 from training.data.fits_facts import wavelength_of
 from training.data.items import Facts, Item, Pixels, Raw
 from training.data.options import Reading
@@ -19,6 +20,8 @@ from training.data.resample import centre_square, downsample
 from training.data.sources import read_part
 
 UNKNOWN = Facts(())
+GREY, COLOUR = ["grey"], ["red", "green", "blue"]
+LUMINANCE = Band(name="luminance")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,11 @@ def finish(name: str, raw: Raw, reading: Reading) -> Outcome:
 
     Raises
     ------
-    BadInput : the image is too small, or has pixels that are not finite and the policy is ``fail``.
+    BadInput : the image is too small, has pixels that are not finite and the policy is ``fail``, or is to be made grey and has
+        neither grey nor colour levels.
     """
+    if reading.grey:
+        raw = luminance(name, raw)
     square = centre_square(name, raw.pixels, reading.crop, reading.resolution)
     finite = np.isfinite(square)
     bad = int(square.size - finite.sum())
@@ -69,6 +75,23 @@ def finish(name: str, raw: Raw, reading: Reading) -> Outcome:
     noise = tuple(sky(band.astype(np.float64))[1] for band in image)
     facts = _known(name, raw.facts, reading, square.shape[-1] / reading.resolution)
     return Outcome(raw.digest, None if rejected else image, facts, bad, noise, rejected=rejected)
+
+
+def luminance(name: str, raw: Raw) -> Raw:
+    """8-bit grey or colour levels → one band, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded as Pillow's mode "L" does.
+
+    Raises
+    ------
+    BadInput : the bands are others, or no levels.
+    """
+    bands = [band.name for band in raw.facts.bands]
+    if raw.pixels.dtype != np.uint8 or bands not in (GREY, COLOUR):
+        raise BadInput(f"{name} has {raw.pixels.dtype} bands {', '.join(bands)}; --grey takes 8-bit pictures, grey or in colour")
+    levels = raw.pixels
+    if bands == COLOUR:
+        picture = Image.fromarray(np.ascontiguousarray(levels.transpose(1, 2, 0)))
+        levels = np.asarray(picture.convert("L"))[None]
+    return replace(raw, pixels=levels, facts=replace(raw.facts, bands=(LUMINANCE,)))
 
 
 def _joined(item: Item, reading: Reading) -> Raw:
@@ -110,16 +133,9 @@ def _known(name: str, facts: Facts, reading: Reading, factor: float) -> Facts:
             raise BadInput(f"{name} has {len(bands)} bands; {len(reading.bands)} are named ({given})")
         bands = [_overruled(found, given) for found, given in zip(bands, reading.bands, strict=True)]
     if reading.resample != "sum":
-        bands = [_spread(band, factor) for band in bands]
+        bands = [spread(band, factor) for band in bands]
     scale = facts.pixel_scale_arcsec
     return Facts(tuple(bands), None if scale is None else float(f"{scale * factor:.6g}"), facts.saturation)
-
-
-def _spread(band: Band, factor: float) -> Band:
-    """A pixel of an image that was averaged holds the light of factor² old ones, so one unit of it is brighter."""
-    if band.zero_point is None:
-        return band
-    return band.model_copy(update={"zero_point": float(f"{band.zero_point - 5.0 * math.log10(factor):.6g}")})
 
 
 def _overruled(found: Band, given: Band) -> Band:

@@ -45,3 +45,16 @@ def resolve_for(source: Archive, preset: str, overrides: list[str]) -> TrainConf
     manifest = source.manifest
     bands, classes = len(manifest["bands"]), len(manifest["classes"])
     return resolve(preset, overrides, bands=bands, resolution=manifest["resolution"], classes=classes, floats=source.physical)
+
+
+def replaced(config: TrainConfig, source: Archive) -> str:
+    """A line that says that the archive's size has taken the place of the preset's; empty where it has not."""
+    now, own = config.network, find(config.preset).config.network
+    archive = (source.manifest["resolution"], len(source.manifest["bands"]))
+    pairs = zip((now.resolution, now.bands), archive, (own.resolution, own.bands), strict=True)
+    if not any(used == given != printed for used, given, printed in pairs):
+        return ""
+    return (
+        f"preset {config.preset} is for {own.resolution} px, bands {own.bands}; with this archive its network is one of "
+        f"{now.resolution} px, bands {now.bands}"
+    )
