@@ -51,7 +51,7 @@ C1_CPU = replace(
     processes=2,
 )
 
-GROWN = StyleGANConfig(stable_kimg=0.0, fade_kimg=0.001)
+GROWN = StyleGANConfig(stable_kimg=0.0, fade_kimg=0.0)
 
 C2_SIMULATED = replace(C1, preset="stylegan-c2-illustris-fits", network=GROWN, kimg=2000.0)
 C2_REAL = replace(

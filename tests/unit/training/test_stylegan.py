@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from training.architectures import build
 from training.architectures.stylegan import Discriminator, DownConv, Generator, Style, StyleGANConfig, UpConv, _blur
+from training.presets import PRESETS
 
 CONFIG = StyleGANConfig(resolution=32, bands=2, z_dim=8, w_dim=8, channel_base=64, channel_max=8, stable_kimg=6, fade_kimg=4)
 
@@ -49,6 +50,10 @@ def test_growth_without_fading_jumps() -> None:
 
 def test_networks_without_a_schedule_are_whole_from_the_start() -> None:
     assert StyleGANConfig(stable_kimg=0, fade_kimg=0).level(0) == 8
+    for step in ("sdss-jpg", "illustris-fits", "sdss-fits"):
+        network = PRESETS[f"stylegan-c2-{step}"].config.network
+        assert isinstance(network, StyleGANConfig)
+        assert network.level(0) == 8, "a step of row C2 begins fully grown"
 
 
 def test_published_sizes_of_256_pixels() -> None:
