@@ -76,7 +76,7 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class Subject:
-    """The model under evaluation and the images that it is compared with."""
+    """The model under evaluation and the images that it is compared with, all at the model's side."""
 
     card: ModelCard
     generator: OnnxGenerator
@@ -97,6 +97,7 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
     BadInput : the archive is not the one that the model was trained on.
     """
     subject = _subject(folder, archive, options)
+    archive = subject.archive
     if options.run is not None:
         read_log(options.run)  # a wrong --run is found out before the hours, not after
     store = ModelStore([BUNDLED, *extra_roots()])
@@ -135,6 +136,7 @@ def _subject(folder: Path, archive: Archive, options: EvaluateOptions) -> Subjec
             f"{folder} was trained on {card.training.get('dataset_digest')}, the archive is {archive.manifest['digest']}; "
             "give the archive of its training"
         )
+    archive = archive.at(card.resolution)
     device = choose_device("cuda" if options.device == "cuda" else "cpu", options.threads)
     generator = OnnxGenerator(version, device)
     return Subject(

@@ -19,6 +19,7 @@ from training.architectures import Generator
 from training.augment import Augmentation
 from training.config import TrainConfig
 from training.data.archive import Archive
+from training.data.describe import describe, spread
 from training.losses import Loss
 
 GPU_SHARE = 0.4
@@ -49,20 +50,17 @@ class Feed:
     """Batches of one data set for one process of a run."""
 
     def __init__(self, config: TrainConfig, archive: Archive, rank: int, device: torch.device) -> None:
-        self.config, self.archive, self.device = config, archive, device
+        self.config, self.archive, self.device = config, archive.at(config.network.resolution), device
         self.training = archive.training()
         self.holding = np.flatnonzero(archive.held_out)
         if not len(self.training):
             raise BadInput("the archive holds no training images; prepare it with a smaller --held-out")
-        self.factor, rest = divmod(archive.manifest["resolution"], config.network.resolution)
-        if rest or not self.factor:
-            sides = f"{archive.manifest['resolution']} px, the network makes {config.network.resolution} px"
-            raise BadInput(f"the archive has images of {sides}: the first must be a multiple of the second")
         if getattr(config.network, "softening", 0.0) and archive.physical:
             raise BadInput("network.softening is for 8-bit images; these are floats, which prepare stretches: it must be 0")
         n, processes = config.batch, config.processes
         self.share = slice(rank * n // processes, (rank + 1) * n // processes)
-        self.resident = _Resident(archive, device) if device.type == "cuda" and _fits(archive, device) else None
+        resident = device.type == "cuda" and _fits(self.archive, device)
+        self.resident = _Resident(self.archive, device) if resident else None
 
     def batch(self, step: int, generator: Generator, augmentation: Augmentation, loss: Loss) -> Batch:
         """The inputs of step ``step``."""
@@ -95,14 +93,18 @@ class Feed:
         """The first training images, at most a batch, the same in every step."""
         indices = self.training[: self.config.batch]
         pixels, _ = self.archive.batch(indices, np.zeros(len(indices), np.int64))
-        return self._averaged(self._to_device(torch.from_numpy(pixels)))
+        return self._to_device(torch.from_numpy(pixels))
 
     def described(self) -> dict[str, Any]:
         """What checkpoints and cards say of the data set: its manifest, at the side that the network sees."""
         manifest = {k: v for k, v in self.archive.manifest.items() if k not in ("format", "broken")}
-        scale = manifest["pixel_scale_arcsec"]
-        manifest["resolution"] //= self.factor
-        return manifest | {"pixel_scale_arcsec": None if scale is None else scale * self.factor}
+        factor = self.archive.factor
+        if factor == 1:
+            return manifest
+        about = describe(manifest)
+        scale = None if about.pixel_scale_arcsec is None else about.pixel_scale_arcsec * factor
+        bands = [spread(band, factor).model_dump(exclude_none=True) for band in about.bands]
+        return manifest | {"resolution": self.archive.side, "pixel_scale_arcsec": scale, "band_details": bands}
 
     def _images(self, pool: Indices, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
         n, config = self.config.batch, self.config
@@ -119,11 +121,7 @@ class Feed:
         else:
             pixels, numbers = self.archive.batch(indices, symmetry[self.share])
             real, labels = self._to_device(torch.from_numpy(pixels)), torch.from_numpy(numbers)
-        return self._averaged(real), self.onehot(labels)
-
-    def _averaged(self, real: Tensor) -> Tensor:
-        """Images of an archive of a multiple of the network's side, averaged down by area."""
-        return F.avg_pool2d(real, self.factor) if self.factor > 1 else real
+        return real, self.onehot(labels)
 
     def onehot(self, labels: Tensor) -> Tensor | None:
         """One-hot classes (N, classes) on the device; None for networks without classes."""
@@ -140,7 +138,7 @@ class Feed:
 
 def _fits(archive: Archive, device: torch.device) -> bool:
     free, _ = torch.cuda.mem_get_info(device)
-    return 4 * int(np.prod(archive.images.shape)) < GPU_SHARE * free
+    return 4 * archive.images.size // archive.factor**2 < GPU_SHARE * free
 
 
 class _Resident:

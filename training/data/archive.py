@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,35 @@ _NORMALISATION: TypeAdapter[Constants] = TypeAdapter(Normalisation)
 
 @dataclass(frozen=True)
 class Archive:
-    """A prepared data set. ``images`` are (N, bands, H, W), uint8 display levels or float32 in the units of the bands."""
+    """A prepared data set. ``images`` are (N, bands, H, W), uint8 display levels or float32 in the units of the bands.
+
+    ``factor`` is how many of their pixels a side one pixel has that networks see; see `at`.
+    """
 
     images: Images
     labels: NDArray[np.int64]
     held_out: NDArray[np.bool_]
     files: NDArray[np.str_]
     manifest: dict[str, Any]
+    factor: int = 1
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of the images that networks see."""
+        return int(self.manifest["resolution"]) // self.factor
+
+    def at(self, side: int) -> Archive:
+        """The same set for a network of ``side`` pixels: what networks see is averaged down by area, after normalisation.
+
+        Raises
+        ------
+        BadInput : the stored side is no multiple of ``side``.
+        """
+        factor, rest = divmod(self.manifest["resolution"], side)
+        if rest or not factor:
+            sides = f"{self.manifest['resolution']} px, the network makes {side} px"
+            raise BadInput(f"the archive has images of {sides}: the first must be a multiple of the second")
+        return replace(self, factor=factor)
 
     @property
     def classes(self) -> list[str]:
@@ -86,9 +108,19 @@ class Archive:
         return self._signed(pixels), labels
 
     def _signed(self, pixels: Images) -> NDArray[np.float32]:
-        if not self.physical:
-            return signed_from_uint8(pixels.astype(np.uint8, copy=False))
-        return signed_from_physical(pixels.astype(np.float32, copy=False), self.normalisation)
+        if self.physical:
+            signed = signed_from_physical(pixels.astype(np.float32, copy=False), self.normalisation)
+        else:
+            signed = signed_from_uint8(pixels.astype(np.uint8, copy=False))
+        return signed if self.factor == 1 else _averaged(signed, self.factor)
+
+
+def _averaged(images: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Means of the ``factor`` × ``factor`` squares of (n, bands, H, W)."""
+    n, bands, height, width = images.shape
+    squares = images.reshape(n, bands, height // factor, factor, width // factor, factor)
+    means: NDArray[np.float32] = squares.mean(axis=(3, 5), dtype=np.float32)
+    return means
 
 
 def dihedral(image: Images, k: int) -> Images:

@@ -25,7 +25,8 @@ Pixels = NDArray[np.uint8]
 class RunningFid:
     """FID and KID of ``count`` samples against as many training images at most, always of the same latents and images.
 
-    Real features are computed once. Both are seen as the data set's stretch shows them.
+    Real features are computed once, of images at the side of the first generator. All are seen as the data set's stretch shows
+    them.
     """
 
     def __init__(self, archive: Archive, count: int, device: torch.device) -> None:
@@ -42,7 +43,8 @@ class RunningFid:
         KID is that of one subset, which is as large as can be: unbiased, and a hundred times cheaper than a hundred.
         """
         if self.real is None:
-            self.real = self._features(self._real, len(self.chosen), progress)
+            seen = self.archive.at(generator.config.resolution)
+            self.real = self._features(lambda start, stop: self._real(seen, start, stop), len(self.chosen), progress)
         rng = torch.Generator().manual_seed(0)
         fake = self._features(lambda start, stop: self._samples(generator, stop - start, rng), self.count, progress)
         return {
@@ -50,9 +52,9 @@ class RunningFid:
             f"kid{self.count}": kernel_distance(fake, self.real, subsets=1)[0],
         }
 
-    def _real(self, start: int, stop: int) -> Pixels:
+    def _real(self, archive: Archive, start: int, stop: int) -> Pixels:
         indices = self.chosen[start:stop]
-        return self._seen(self.archive.batch(indices, np.zeros(len(indices), np.int64))[0])
+        return self._seen(archive.batch(indices, np.zeros(len(indices), np.int64))[0])
 
     @torch.no_grad()
     def _samples(self, generator: Generator, n: int, rng: torch.Generator) -> Pixels:

@@ -46,8 +46,9 @@ def generated(generator: OnnxGenerator, count: int) -> Samples:
 
 
 def real(what: str, archive: Archive, indices: NDArray[np.int64]) -> Samples:
-    """The images ``indices`` of an archive as they stand."""
-    name = hashlib.sha256(archive.manifest["digest"].encode() + indices.astype(np.int64).tobytes()).hexdigest()
+    """The images ``indices`` of an archive, at the side that it gives (`Archive.at`)."""
+    side = "" if archive.factor == 1 else f" at {archive.side}"  # whole images keep the name, so what is measured stays measured
+    name = hashlib.sha256((archive.manifest["digest"] + side).encode() + indices.astype(np.int64).tobytes()).hexdigest()
 
     def signed(start: int, stop: int) -> Images:
         chosen = indices[start:stop]
