@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,48 @@ from training.launch import launch
 from training.presets.fussell_moews import F1, F3, F4
 
 FIRST, SECOND = "first-stage", "second-stage"
-COMMON = ("seed", "precision", "processes", "threads", "snapshot_kimg", "dihedral", "flips")
-"""Settings of the chain that both stages take."""
+
+
+def stages(config: TrainConfig) -> dict[str, TrainConfig]:
+    """The two runs that the configuration of a chain stands for, by the name of their folder.
+
+    What is set holds for both, but for what the work prints for one alone: the first stage sees as many more images than the
+    second as there (300 epochs to our 150) in batches of 32 at most, and only the second one's rates are halved.
+
+    Raises
+    ------
+    BadInput : a setting has no meaning for a chain of fresh stages.
+    """
+    network = config.network
+    assert isinstance(network, ChainConfig)
+    if config.transfer:
+        raise BadInput(
+            f"transfer {config.transfer}: both stages of a chain start afresh; train {F1.preset} and {F3.preset}, "
+            "each with its own --transfer, and join them with `chain`",
+            field="transfer",
+        )
+    try:
+        first = replace(
+            config,
+            preset=F1.preset,
+            architecture=F1.architecture,
+            network=network.first(),
+            kimg=config.kimg * F1.kimg / F3.kimg,
+            batch=min(F1.batch, config.batch),
+            lr_halving_kimg=F1.lr_halving_kimg,
+        )
+        second = replace(config, preset=F3.preset, architecture=F3.architecture, network=network.second())
+    except ValueError as error:
+        raise BadInput(f"a stage of the chain cannot take {error}") from None
+    return {FIRST: first, SECOND: second}
 
 
 def train_chain(config: TrainConfig, data: Path, run: Path) -> None:
     """Train both stages in folders of ``run`` and join them; the same command again resumes.
 
-    The first stage sees the images averaged down by two and as many more of them than the second as in the work (300 epochs to
-    our 150).
+    The first stage sees the images averaged down by two; see `stages`.
     """
-    network = config.network
-    assert isinstance(network, ChainConfig)
-    common: dict[str, Any] = {name: getattr(config, name) for name in COMMON}
-    kimg = config.kimg * F1.kimg / F3.kimg
-    first = replace(F1, network=network.first(), kimg=kimg, batch=min(F1.batch, config.batch), **common)
-    second = replace(config, preset=F3.preset, architecture=F3.architecture, network=network.second())
-    for stage, settings in ((FIRST, first), (SECOND, second)):
+    for stage, settings in stages(config).items():
         launch(settings, data, run / stage)
         if not checkpoints.finished(run / stage, settings.kimg):  # told to stop
             return
@@ -44,6 +70,8 @@ def train_chain(config: TrainConfig, data: Path, run: Path) -> None:
 
 def join(first: Path, second: Path, run: Path) -> Path:
     """Write a checkpoint of both runs' newest weights as one generator into ``run``; it can be exported and trained on.
+
+    The log of the second run goes along, for the curves of a report.
 
     Raises
     ------
@@ -70,6 +98,9 @@ def join(first: Path, second: Path, run: Path) -> Path:
         "stages": {FIRST: state_one["config"], SECOND: state_two["config"]},
     }
     run.mkdir(parents=True, exist_ok=True)
+    log = second / "log.jsonl"  # a checkpoint alone has none
+    if log.is_file():
+        shutil.copyfile(log, run / log.name)
     return checkpoints.save(run, state_two["images_seen"], made, state)
 
 

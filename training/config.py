@@ -132,6 +132,11 @@ class TrainConfig:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} {getattr(self, name)!r}: one of {', '.join(allowed)} is allowed")
         check(self, BOUNDS)
+        if self.metrics_kimg and find(self.architecture).generator.refines:
+            raise ValueError(
+                f"metrics_kimg {self.metrics_kimg}: {self.architecture} refines images and has no samples of its own, so 0 is "
+                "needed; join it to a first stage with `chain`, and `evaluate` measures both"
+            )
         if self.batch % self.processes:
             raise ValueError(f"batch {self.batch} is not a multiple of processes {self.processes}")
 

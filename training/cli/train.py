@@ -51,7 +51,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a preset on an archive; the same command again resumes. Ctrl-C and SIGTERM save first."""
-    from training.chaining import train_chain
+    from training.chaining import stages, train_chain
     from training.launch import launch
 
     place = place_of_torchrun()
@@ -66,17 +66,18 @@ def train(
     first = place is None or place.rank == 0
     if first and (line := replaced(config, source)):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if dry_run:
-        _dry_run(config, data)
-        return
     found = checkpoints.list_checkpoints(run)
+    parts = {"": config} if config.architecture != "chain" or found else stages(config)
+    if dry_run:
+        _dry_run(config, parts, data)
+        return
     if found:
         checkpoints.check_resumable(found[-1], checkpoints.read_state(found[-1]), config, source.manifest["digest"])
     if first:
         text = json.dumps(config.to_json(), indent=1)
         write_text(run / "config.json", text + "\n")
         print(text)
-    if config.architecture == "chain" and not found:
+    if len(parts) > 1:
         train_chain(config, data, run)
     else:
         launch(config, data, run)
@@ -95,13 +96,21 @@ def chain(
     print(f"joined in {join(first, second, out)}; export it with `python -m training export {out} …`")
 
 
-def _dry_run(config: TrainConfig, data: Path) -> None:
+def _dry_run(config: TrainConfig, parts: dict[str, TrainConfig], data: Path) -> None:
+    """Say what ``config`` would do; a chain is done in ``parts``, a run each."""
     from training.estimate import estimate, parameters
 
     print(json.dumps(config.to_json(), indent=1))
-    for name, count in parameters(config).items():
-        print(f"{name}: {count:,} parameters")
-    print("a few steps …", flush=True)
-    found = estimate(config, data)
-    print(f"{found.images_per_second:.1f} images/s; {clock(found.seconds)} for {config.kimg:g} kimg (h:mm:ss)")
-    print(f"memory: {found.memory_gb:.2f} GB in each of {config.processes} processes{' (GPU)' if found.on_gpu else ''}")
+    seconds = 0.0
+    for name, part in parts.items():
+        if name:
+            print(f"{name}:")
+        for network, count in parameters(part).items():
+            print(f"{network}: {count:,} parameters")
+        print("a few steps …", flush=True)
+        found = estimate(part, data)
+        seconds += found.seconds
+        print(f"{found.images_per_second:.1f} images/s; {clock(found.seconds)} for {part.kimg:g} kimg (h:mm:ss)")
+        print(f"memory: {found.memory_gb:.2f} GB in each of {part.processes} processes{' (GPU)' if found.on_gpu else ''}")
+    if len(parts) > 1:
+        print(f"together: {clock(seconds)} (h:mm:ss)")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
@@ -16,11 +18,15 @@ from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.architectures import build
 from training.architectures.stackgan import to_unit
-from training.chaining import FIRST, SECOND, join, train_chain
+from training.chaining import FIRST, SECOND, join, stages, train_chain
+from training.cli import app
 from training.data.archive import read
 from training.export import ExportOptions, export
 from training.loop import train
+from training.presets import resolve
+from training.report.write import read_log
 
+SIZE = {"bands": 3, "resolution": 128, "classes": 0}
 OPTIONS = ExportOptions("chained", "1", "Chained", "for tests", "MIT")
 
 
@@ -83,6 +89,46 @@ def test_a_second_stage_alone_is_not_exported(runs: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_set_for_a_chain_holds_for_both_stages() -> None:
+    set_ = {"lr_generator": 1e-3, "lr_discriminator": 3e-3, "lr_decay_kimg": 5.0, "ema_kimg": 7.0, "loss": "relativistic",
+            "augment": "galaxy", "seed": 4, "flips": False, "dihedral": True, "beta1": 0.3}  # fmt: skip
+    config = resolve("fussell-moews-f4", [f"{key}={json.dumps(value)}" for key, value in set_.items()], **SIZE)
+    for stage in stages(config).values():
+        assert {key: getattr(stage, key) for key in set_} == set_
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "transfer=runs/before",
+            "transfer runs/before: both stages of a chain start afresh; train",
+        ),
+        ("metrics_kimg=1", "a stage of the chain cannot take metrics_kimg 1: stackgan refines images"),
+    ],
+)
+def test_what_a_chain_cannot_take_is_refused_before_it_begins(
+    override: str, message: str, archives: dict[int, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        train_chain(resolve("fussell-moews-f4", [override], **SIZE), archives[64], tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_what_each_stage_costs(archives: dict[int, Path], tmp_path: Path) -> None:
+    small = ("width=4", "channels=4", "blocks=1", "discriminator_width=4", "z_dim=8", "resolution=32")
+    settings = ["batch=4", "r1_interval=1", *(f"network.{each}" for each in small)]
+    command = ["train", str(tmp_path / "run"), "--dry-run", "--preset", "fussell-moews-f4", "--data", str(archives[64])]
+    command += [word for setting in settings for word in ("--set", setting)]
+    said = CliRunner().invoke(app, command, catch_exceptions=False).stdout.splitlines()
+    assert [said.index(line) for line in ("first-stage:", "second-stage:")]
+    kimg = [float(line.split(" for ")[1].split(" kimg")[0].replace(",", "")) for line in said if " kimg (h:mm:ss)" in line]
+    assert kimg == [pytest.approx(300 * 61.578, rel=1e-4), pytest.approx(150 * 61.578, rel=1e-4)]
+    assert said[-1].startswith("together: ")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_one_command_trains_both_stages_and_joins_them(archives: dict[int, Path], tmp_path: Path) -> None:
     config = replace(tiny_config("chain"), kimg=0.008)
@@ -90,3 +136,4 @@ def test_one_command_trains_both_stages_and_joins_them(archives: dict[int, Path]
     state = checkpoints.read_state(checkpoints.list_checkpoints(tmp_path)[-1])
     assert state["config"]["architecture"] == "chain"
     assert state["stages"][FIRST]["network"]["resolution"] == 16
+    assert read_log(tmp_path) == read_log(tmp_path / SECOND), "a report on the chain shows its second stage's curves"

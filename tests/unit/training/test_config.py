@@ -44,6 +44,7 @@ def test_overrides_reach_run_and_network() -> None:
         ("stylegan2-64-cpu", "network.resolution=50", "resolution 50"),
         ("stylegan2-64-cpu", "precision=float8", "precision 'float8'"),
         ("stylegan2-64-cpu", "batch=0", "batch 0"),
+        ("fussell-moews-f3", "metrics_kimg=1", "metrics_kimg 1: stackgan refines images and has no samples of its own"),
         ("stylegan2-64-cpu", "batch=3", "batch 3 is not a multiple of processes 2"),
     ],
 )
