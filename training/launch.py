@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from training.settings import Place, place_of_torchrun, set_malloc
 
 TIMEOUT = timedelta(hours=2)
 """How long processes wait for the one that saves or measures."""
+INSIDE_TORCH = Path(torch.__file__).parent
 
 
 def launch(config: TrainConfig, data: Path, run: Path) -> None:
@@ -39,7 +41,7 @@ def launch(config: TrainConfig, data: Path, run: Path) -> None:
     """
     place = place_of_torchrun()
     if place is not None:
-        with _joined(config, place, "env://"):
+        with _told(), _joined(config, place, "env://"):
             train(config, archive.read(data), run, place)
         return
     set_malloc()
@@ -79,6 +81,25 @@ def _signals_passed_on(context: ProcessContext) -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Errors that settings or the machine cause become one line each; those of the program keep their traceback.
+
+    Raises
+    ------
+    GalaxyError : the memory is too small, or torch refuses a value.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, ValueError) as error:
+        line = " ".join(str(error).split())
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in line:
+            raise GalaxyError(f"the memory is too small for this run (a smaller batch needs less): {line}") from error
+        if isinstance(error, ValueError) and INSIDE_TORCH in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parents:
+            raise GalaxyError(f"torch refuses a setting of this run: {line}") from error
+        raise
+
+
+@contextlib.contextmanager
 def _joined(config: TrainConfig, place: Place, meeting: str) -> Iterator[None]:
     """The process group of the run: NCCL where every process has a GPU of its own, else gloo."""
     if place.world > 1:
@@ -96,7 +117,7 @@ def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) 
     """One process; an expected error crosses back as text."""
     place = Place(rank, rank, config.processes)
     try:
-        with _joined(config, place, f"file://{shared}/store"):
+        with _told(), _joined(config, place, f"file://{shared}/store"):
             train(config, archive.read(data), run, place)
     except (GalaxyError, OSError) as error:
         (shared / f"error-{rank}").write_text(error.message if isinstance(error, GalaxyError) else reason(error))

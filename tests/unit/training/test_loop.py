@@ -24,7 +24,7 @@ from training import checkpoints
 from training.architectures import ARCHITECTURES
 from training.architectures.dcgan import DCGANConfig
 from training.data.archive import read
-from training.launch import launch
+from training.launch import _told, launch
 from training.loop import train
 from training.trainer import Trainer
 
@@ -256,6 +256,29 @@ def test_an_error_in_a_child_process_is_one_message(tmp_path: Path, archives: di
     config = replace(tiny_config("stylegan2"), kimg=1, lr_discriminator=1e30)
     with pytest.raises(GalaxyError, match="no checkpoint was saved"):
         launch(config, archives[16], tmp_path)
+
+
+def test_what_torch_refuses_and_a_full_memory_are_one_line_and_our_errors_are_not() -> None:
+    with pytest.raises(GalaxyError, match=r"torch refuses a setting of this run: dropout probability .* 2.0"), _told():
+        torch.nn.Dropout(2.0)
+    with (
+        pytest.raises(GalaxyError, match=r"the memory is too small for this run .*allocate"),
+        _told(),
+    ):
+        torch.empty(2**50)
+    with pytest.raises(ValueError, match="invalid literal"), _told():
+        int("ours")
+    with pytest.raises(RuntimeError, match="shape"), _told():
+        torch.zeros(2).reshape(3)
+
+
+@pytest.mark.slow
+def test_a_value_that_only_torch_refuses_is_one_message(tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = tiny_config("dcgan")
+    network = replace(config.network, dropout_in="both")
+    object.__setattr__(network, "dropout", 2.0)  # as if the configuration had not looked
+    with pytest.raises(GalaxyError, match="torch refuses a setting of this run: dropout probability"):
+        launch(replace(config, network=network, kimg=0.004), archives[64], tmp_path)
 
 
 @pytest.mark.slow
