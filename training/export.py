@@ -32,6 +32,8 @@ from training.architectures import Generator, StyleConfig, StyleGenerator, build
 from training.config import TrainConfig
 from training.data.describe import describe as describe_data
 from training.half import store_half
+from training.presets import PRESETS
+from training.presets.preset import TRUNCATION
 
 OPSET = 18
 W_MEAN_SAMPLES = 50_000
@@ -50,7 +52,8 @@ class ExportOptions:
     title: str
     description: str
     licence: str
-    truncation: float = 0.7
+    truncation: float | None = None
+    """Default ψ; None takes the preset's."""
     half: bool = False
     """Weights stored as float16 (`training.half`)."""
     discriminator: bool = False
@@ -267,7 +270,7 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
         noise_size=network.noise_size if isinstance(network, StyleConfig) else 0,
         layers=layer_groups(network) if isinstance(network, StyleConfig) else {},
         classes=[GalaxyClass(**c) for c in dataset["classes"]] if network.classes else [],
-        truncation=options.truncation if style else 1.0,
+        truncation=_truncation(config, options) if style else 1.0,
         training={
             "dataset": dataset["name"],
             "dataset_digest": dataset["digest"],
@@ -280,6 +283,12 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
             "config": state["config"],
         },
     )
+
+
+def _truncation(config: TrainConfig, options: ExportOptions) -> float:
+    if options.truncation is not None:
+        return options.truncation
+    return PRESETS[config.preset].truncation if config.preset in PRESETS else TRUNCATION
 
 
 def layer_groups(config: StyleConfig) -> dict[str, list[int]]:

@@ -1,9 +1,12 @@
 """DCGAN as Fussell & Moews (2019, MNRAS 485, 3203) print it for 64 × 64 (row F1) and 128 × 128 galaxies (row F2).
 
 Generator: transposed convolutions, kernel 4, channels 8W, 4W, 2W, W, bands (W = 128 as printed; one more of 16W in front at
-128 px), padding 0, 1, 1, 1, 1 and stride 1, 2, 2, 2, 2; batch normalisation except on the output layer, ReLU, tanh last.
+128 px), padding 0, 1, 1, 1, 1 and stride 1, 2, 2, 2, 2; batch normalisation, ReLU, tanh last.
 Discriminator: V, 2V, 4V, 8V, 1 with LeakyReLU 0.2 (V = 128 at 64 px; 32, 64, 128, 256, 512, 1 at 128 px, with dropout before the
 last convolution in the first 200 epochs); the printed sigmoid is part of the loss. Weights start as N(0, 0.02).
+
+Batch normalisation is printed as "not on input or output layer". That is read as in DCGAN (Radford et al. 2016): not on the
+discriminator's input, where images enter, nor on the output of either network; the generator's first layer, fed by z, has it.
 
 The padding of 3 that is printed for the last layer at 128 px does not fit: (64 - 1) · 2 - 2 · 3 + 4 = 124, not 128. Kernel and
 stride stay as printed and the padding is 1, as in the other layers; the number of parameters is the same.

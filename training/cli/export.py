@@ -24,7 +24,10 @@ def export(
     title: Annotated[str, typer.Option(help="one line for people")] = "",
     description: Annotated[str, typer.Option(help="what it makes and from what")] = "",
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "CC BY 4.0",
-    truncation: Annotated[float, typer.Option(min=-2, max=2, help="default ψ of the model")] = 0.7,
+    truncation: Annotated[
+        float | None,
+        typer.Option(min=-2, max=2, help="default ψ of the model; default that of its preset: 0.75 of row N1, else 0.7"),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="store weights as float16; arithmetic stays float32")] = False,
     discriminator: Annotated[
         bool, typer.Option("--discriminator", help="bring the discriminator's weights too, for whoever trains on from the model")

@@ -2,11 +2,13 @@
 
 Row N1's framework is a small rewrite of StyleGAN2 whose ``network capacity`` of 16 gives 2048 / side feature maps, at most 512.
 Its hinge loss and two-sided gradient penalty are the logistic loss and R1 here, and its batches of 5, accumulated over 6, are one
-of 32. The 150,000 steps and the FID of 12,800 images every 5,000 steps are as printed; the model's default truncation is 0.75
-(``export --truncation 0.75``). What the thesis does not print is that framework's default.
+of 32. The 150,000 steps, the FID of 12,800 images every 5,000 steps and the truncation of 0.75 that ``export`` takes are as
+printed. What the thesis does not print is that framework's default. Its second FID, every 200 steps, is
+``--set metrics_kimg=6.4``; it cycles its real images to 12,800, here each counts once.
 
 Row N2 is the published ``paper256`` configuration: half of StyleGAN2's feature maps, γ 1, batch 64, mirrored images, 15,000 kimg;
-its minibatch standard deviation over 8 images is over 4 here, as in all our networks.
+its minibatch standard deviation over 8 images is over 4 here, as in all our networks. Its FID50k and KID50k are of 10,000 samples
+here while it trains (``--set metrics_images=50000``; ``evaluate --count 50000`` of a model).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from training.presets.preset import Preset
 
 MERGERS = "2,581 mergers of the Galaxy Zoo 1 expert labels, 64 px"
 EVERY_5000_STEPS = 160.0
+N1_TRUNCATION = 0.75
 
 N1 = TrainConfig(
     preset="stylegan2-n1",
@@ -79,11 +82,12 @@ N2_ADA_CPU = replace(
 )
 
 PRESETS: dict[str, Preset] = {
-    "stylegan2-n1": Preset(N1, "Nottingham thesis (2021), row N1", MERGERS),
+    "stylegan2-n1": Preset(N1, "Nottingham thesis (2021), row N1", MERGERS, truncation=N1_TRUNCATION),
     "stylegan2-n1-diffaugment": Preset(
         replace(N1, preset="stylegan2-n1-diffaugment", augment="diffaugment"),
         "Nottingham thesis (2021), row N1 with its DiffAugment option",
         MERGERS,
+        truncation=N1_TRUNCATION,
     ),
     "stylegan2-ada-n2": Preset(N2_ADA, "Nottingham thesis (2021), row N2 with ADA", MERGERS),
     "stylegan2-n2": Preset(

@@ -21,8 +21,10 @@ from training.export import ExportOptions, export, layer_groups
 from training.loop import train
 
 pytestmark = pytest.mark.slow  # the ONNX exporter takes seconds
-EXPORTED = sorted(ARCHITECTURES.keys() - {"stackgan"})
+EXPORTED = {name: tiny_config(name) for name in sorted(ARCHITECTURES.keys() - {"stackgan"})}
 """The second stage refines images and is exported in the chain."""
+EXPORTED["stylegan2"] = replace(EXPORTED["stylegan2"], preset="stylegan2-n1")
+EXPORTED["wgan with batch norm"] = replace(EXPORTED["wgan"], network=replace(EXPORTED["wgan"].network, batch_norm=True))
 OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
 TOLERANCE = {"float32": 1e-4, "float16": 0.02}
 
@@ -30,7 +32,7 @@ TOLERANCE = {"float32": 1e-4, "float16": 0.02}
 @pytest.fixture(scope="module", params=EXPORTED)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, archives: dict[int, Path]) -> Path:
     folder = tmp_path_factory.mktemp(request.param)
-    config = replace(tiny_config(request.param), kimg=0.008)
+    config = replace(EXPORTED[request.param], kimg=0.008)
     train(config, read(archives[16 if request.param.startswith("stylegan") else 64]), folder / "run")
     export(checkpoints.list_checkpoints(folder / "run")[-1], folder / "out", OPTIONS, lambda text: None)
     return folder / "out"
@@ -44,6 +46,7 @@ def test_exported_model_is_published_and_serves_what_torch_makes(exported: Path,
     assert card.training["images_seen"] == 8
     assert card.bands[0].name == "red"
     assert card.has_w == card.architecture.startswith("stylegan")
+    assert card.truncation == {"stylegan2": 0.75, "stylegan": 0.7}.get(card.architecture, 1.0), "row N1 prints 0.75"
     generator = OnnxGenerator(version)
     z = np.random.default_rng(0).standard_normal((3, card.z_dim)).astype(np.float32)
     if card.has_w:
