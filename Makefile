@@ -63,7 +63,7 @@ openapi: $(ALL_STAMP) ## write the OpenAPI document to docs/openapi.json
 references: $(ALL_STAMP) openapi ## write docs/cli.md and docs/api.md from the code
 	$(BIN)/python -m docs.references
 
-SECRETS := secrets/redis_password secrets/grafana_password secrets/metrics_key
+SECRETS := secrets/redis_password secrets/grafana_password secrets/webhook_secret secrets/metrics_key
 
 up: .env $(SECRETS) ## the service in containers (docker compose), on http://127.0.0.1:8000
 	docker compose up --build --wait
@@ -72,10 +72,10 @@ down: ## stop the containers; queue, results and models are kept
 	docker compose down
 
 .env:
-	@printf 'COMPOSE_PROFILES=cpu\n' > .env
+	@cp docker/env.example .env
 
 # Only their owner enters the folder; the files can be read by all, as containers run as other users. Random once, then kept.
-secrets/%_password:
+secrets/redis_password secrets/grafana_password secrets/webhook_secret:
 	@install -d -m 700 secrets && head -c 24 /dev/urandom | base64 | tr '+/' '-_' > $@ && chmod 444 $@
 
 # What Prometheus calls /metrics with; empty while the API asks for no keys.

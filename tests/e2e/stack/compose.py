@@ -45,19 +45,27 @@ def free_range(count: int) -> int:
 
 
 class Stack:
-    """`docker compose` for one project; the API's replicas are found by their published ports."""
+    """`docker compose` for one project, with ``settings`` in its environment file; APIs are found by their published ports."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
         self.project = f"galsynth-e2e-{secrets.token_hex(4)}"
         self.password = secrets.token_urlsafe(24)
-        for name, content in (("redis_password", self.password), ("grafana_password", "unused"), ("metrics_key", "")):
+        webhook = secrets.token_urlsafe(24)
+        for name, content in (
+            ("redis_password", self.password),
+            ("grafana_password", "unused"),
+            ("metrics_key", ""),
+            ("webhook_secret", webhook),
+        ):
             (folder / name).write_text(content)
             (folder / name).chmod(0o444)
+        (folder / "env").write_text("".join(f"{name}={value}\n" for name, value in (settings or {}).items()))
         first = free_range(4)
         self.environ = os.environ | {
             "COMPOSE_PROJECT_NAME": self.project,
             "COMPOSE_PROFILES": "cpu",
             "SECRETS_DIR": str(folder),
+            "ENV_FILE": str(folder / "env"),
             "TAG": TAG,
             "PORT": f"{first}-{first + 3}",
         }

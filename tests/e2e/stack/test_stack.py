@@ -1,6 +1,8 @@
 """The containers as they are deployed: built, served from, killed one after the other, restarted; no accepted job is lost.
 
-Needs a Docker engine with compose; `python -m pytest tests/e2e/stack -s` prints sizes and times.
+Needs a Docker engine with compose; `python -m pytest tests/e2e/stack -s` prints sizes and times. The profile `observability` is
+not started: the images of Prometheus and Grafana must be had for that, where the others are built from two common ones. Its files
+are checked without an engine, its rules are played (`tests/unit/docker`), and what it scrapes is asked for here.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(bool(WRONG), reason=f"no Docker engine answers, so the containers are not tested: {WRONG}"),
 ]
 WORKERS, APIS = 3, 2
+TTL = 7200
 BODIES: dict[str, dict[str, Any]] = {
     "generate": {"seeds": [42, 43, 44], "format": "zip"},
     "interpolate": {"from": {"seed": 1}, "to": {"seed": 2}, "frames": 40, "format": "gif"},
@@ -48,7 +52,8 @@ OFFICIAL_BASE_MB = 131
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Images built, three workers and two APIs up; removed with their volumes at the end."""
-    stack = Stack(tmp_path_factory.mktemp("secrets"))
+    settings = {"GALSYNTH_JOB_TTL_SECONDS": str(TTL), "GALSYNTH_WEBHOOK_SECRET_FILE": "/run/secrets/webhook_secret"}
+    stack = Stack(tmp_path_factory.mktemp("secrets"), settings)
     try:
         begun = time.monotonic()
         stack.compose("build", seconds=1500)
@@ -132,6 +137,16 @@ def test_the_four_operations_by_each_api(stack: Stack) -> None:
             answer = httpx.post(f"{url}/v1/{operation}", json=body, headers={"prefer": "wait=60"}, timeout=90)
             assert answer.status_code == httpx.codes.OK, answer.text
             assert len(answer.content) > 500
+
+
+def test_settings_of_the_environment_file_reach_the_containers(stack: Stack) -> None:
+    headers = {"x-callback-url": "https://example.org/"}
+    job = httpx.post(f"{stack.urls()[0]}/v1/generate", json={"seeds": [7]}, headers=headers, timeout=30).raise_for_status().json()
+    kept = datetime.fromisoformat(job["expires"]) - datetime.fromisoformat(job["created"])
+    assert kept.total_seconds() == TTL
+    for container in stack.containers("worker"):
+        assert stack.run("exec", container, "printenv", "GALSYNTH_JOB_TTL_SECONDS").strip() == str(TTL)
+    assert stack.compose("run", "--rm", "keys", "webhook-secret").startswith("whsec_")
 
 
 def test_every_replica_is_scraped(stack: Stack) -> None:
