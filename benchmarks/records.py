@@ -1,4 +1,4 @@
-"""Memory of the queue server for a job of one image: while it waits, and when it has ended and its record is kept."""
+"""Memory of the queue server for a job: while it waits, and when it has ended and its record is kept."""
 
 from __future__ import annotations
 
@@ -22,20 +22,29 @@ from galsynth.server import embedded_server
 from galsynth.settings import Settings as CommandSettings
 from jobstore.records import QUEUES
 
-JOBS = 5000
+JOBS, MANY = 5000, 1000
 
 
 def records(_: Options) -> dict[str, Any]:
-    """Bytes a job, each with an idempotency key as our client sends it: alone in its message, and eight to a message."""
-    return {"jobs": JOBS, "bytes_a_job": {f"{together} a message": _bytes(together) for together in (1, 8)}}
+    """Bytes a job, each with an idempotency key as our client sends it: of one image, alone in its message and eight to a
+    message, and of `MANY` images.
+    """
+    return {
+        "jobs": JOBS,
+        "bytes_a_job": {
+            "one image": _bytes(JOBS, 1),
+            "one image, 8 jobs a message": _bytes(JOBS, 8),
+            f"{MANY} images": _bytes(JOBS // 10, 1, MANY),
+        },
+    }
 
 
-def _bytes(together: int) -> dict[str, int]:
+def _bytes(jobs: int, together: int, images: int = 1) -> dict[str, int]:
     with _services() as services:
         client, found = services.records.client, list[Job]()
         empty = _used(client)
-        for start in range(0, JOBS, together):
-            makers = [partial(_order, services, seed) for seed in range(start, start + together)]
+        for start in range(0, jobs, together):
+            makers = [partial(_order, services, images * number, images) for number in range(start, start + together)]
             for answer in submit_many(services, makers):
                 if isinstance(answer, Exception):
                     raise answer
@@ -47,7 +56,7 @@ def _bytes(together: int) -> dict[str, int]:
         for name in QUEUES.values():
             client.ltrim(name, 1, 0)  # freed at once, where DEL may leave it for later
         ended = _used(client)
-    return {"waiting": round((waiting - empty) / JOBS), "ended": round((ended - empty) / JOBS)}
+    return {"waiting": round((waiting - empty) / jobs), "ended": round((ended - empty) / jobs)}
 
 
 @contextlib.contextmanager
@@ -68,8 +77,8 @@ def _services() -> Iterator[Services]:
             child.kill()
 
 
-def _order(services: Services, seed: int) -> Any:
-    body = json.dumps({"seeds": [seed]}).encode()
+def _order(services: Services, seed: int, images: int) -> Any:
+    body = json.dumps({"seeds": list(range(seed, seed + images))}).encode()
     return order(services, "generate", body, Envelope(key=uuid.uuid4().hex, request_id=uuid.uuid4().hex))
 
 
