@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from PIL import Image
 
 
 @contextlib.contextmanager
@@ -33,6 +36,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     """``path`` holds all of ``content``, or what it held before."""
     with file_aside(path) as aside:
         aside.write_bytes(content)
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """``path`` holds the picture in the format of its suffix, else PNG; encoded first, since Pillow hides why writing fails."""
+    buffer = io.BytesIO()
+    picture.save(buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"))
+    write_bytes(path, buffer.getvalue())
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from galaxies.pixels import Picture
 from training.architectures import Generator
-from training.aside import write_bytes
+from training.aside import write_bytes, write_picture
 from training.data.describe import Description
 from training.data.pictures import pictures
 
@@ -63,9 +63,7 @@ def _rows(tensor: Tensor | None, start: int, count: int) -> Tensor | None:
 
 def write_sheet(picture: Picture, path: Path) -> None:
     """Save one sheet as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    write_bytes(path, buffer.getvalue())
+    write_picture(path, Image.fromarray(picture))
 
 
 def growing_up(folder: Path, path: Path) -> list[Path]:

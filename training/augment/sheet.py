@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from galaxies.pixels import uint8_from_signed
+from training.aside import write_picture
 from training.augment import PRESETS, Augmentation, build
 from training.augment.pipeline import Pipeline
 
@@ -66,8 +67,7 @@ def sheet(image: NDArray[np.float32], path: Path, seed: int = 0) -> None:
         x, y = i // lines * (width + 3 * GAP) + GAP, i % lines * (height + LABEL + GAP)
         pen.text((x, y + 1), label, fill="black")
         picture.paste(Image.fromarray(strip), (x, y + LABEL))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    write_picture(path, picture)
 
 
 def _strip(images: Tensor) -> NDArray[np.uint8]:

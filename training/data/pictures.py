@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from galaxies.pixels import Picture, flux_picture, physical, uint8_from_signed
+from training.aside import write_picture
 from training.data.archive import Archive
 from training.data.describe import Description, describe
 from training.data.normalise import sample
@@ -96,5 +97,5 @@ def _panel(picture: Image.Image, corner: tuple[int, int], values: NDArray[np.flo
 
 def save_pictures(folder: Path, archive: Archive) -> None:
     """``sheet.png`` and ``histograms.png`` in the archive's folder."""
-    contact_sheet(archive).save(folder / "sheet.png")
-    histograms(archive).save(folder / "histograms.png")
+    write_picture(folder / "sheet.png", contact_sheet(archive))
+    write_picture(folder / "histograms.png", histograms(archive))

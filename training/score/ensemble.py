@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from galaxies.errors import BadInput
 from training import checkpoints
 from training.architectures.wgan import Discriminator, WGANConfig
-from training.aside import file_aside, write_text
+from training.aside import write_bytes, write_text
 from training.config import TrainConfig
 from training.data.archive import Archive
 from training.score import table, wavelets
@@ -128,8 +128,7 @@ def member(
         return network.eval()
     curve = fit(network, phases, parts, options.batch, options.seed * 1000 + k, tick)
     write_text(path.with_suffix(".json"), json.dumps({"validation_mae": curve}) + "\n")
-    with file_aside(path) as aside:
-        save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, aside)
+    write_bytes(path, save({key: value.cpu().contiguous() for key, value in network.state_dict().items()}))
     return network
 
 
