@@ -86,10 +86,12 @@ def _told() -> Iterator[None]:
 
     Raises
     ------
-    GalaxyError : the memory is too small, or torch refuses a value.
+    GalaxyError : a file cannot be read or written, the memory is too small, or torch refuses a value.
     """
     try:
         yield
+    except OSError as error:
+        raise GalaxyError(reason(error)) from error
     except (MemoryError, RuntimeError, ValueError) as error:
         line = " ".join(str(error).split())
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in line:
@@ -119,6 +121,6 @@ def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) 
     try:
         with _told(), _joined(config, place, f"file://{shared}/store"):
             train(config, archive.read(data), run, place)
-    except (GalaxyError, OSError) as error:
-        (shared / f"error-{rank}").write_text(error.message if isinstance(error, GalaxyError) else reason(error))
+    except GalaxyError as error:
+        (shared / f"error-{rank}").write_text(error.message)
         sys.exit(1)
