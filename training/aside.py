@@ -58,4 +58,4 @@ def named(path: Path, *, instead_of: Path | None = None) -> Iterator[None]:
 
 def reason(error: OSError) -> str:
     """The file and what is wrong with it, in one line."""
-    return f"{error.filename or 'standard output or a file'}: {error.strerror or error}"
+    return f"{error.filename or 'standard output or a file'}: {error.strerror or ' '.join(map(str, error.args))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.aside import file_aside
+from training.aside import write_bytes
 
 Progress = Callable[[str, int, int], None]
 """``progress(what, done, total)``."""
@@ -55,8 +56,9 @@ class Chunks:
 
 
 def _keep(path: Path, rows: Floats) -> None:
-    with file_aside(path) as aside, aside.open("wb") as stream:
-        np.save(stream, rows)
+    buffer = io.BytesIO()  # written to a file itself, numpy hides why it fails
+    np.save(buffer, rows)
+    write_bytes(path, buffer.getvalue())
 
 
 def _kept(path: Path, count: int) -> Floats | None:

@@ -13,8 +13,9 @@ import pytest
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
 from tests.tiny_models import publish_tiny_scorer
-from tests.unit.training.conftest import tiny_config
+from tests.unit.training.conftest import no_file_beyond, tiny_config
 from training import checkpoints
+from training.cli import main
 from training.data.archive import read
 from training.evaluate import EvaluateOptions, card_metrics, evaluate
 from training.export import ExportOptions, export
@@ -127,3 +128,21 @@ def test_a_foreign_network_is_never_run(tmp_path: Path) -> None:
     path.write_bytes(b"torchscript of somebody else")
     with pytest.raises(BadInput, match="no known copy of the FID network"):
         load_network(path, torch.device("cpu"))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    exported: Path,
+    archives: dict[int, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before, cache = sorted(exported.rglob("*")), tmp_path / "cache"
+    words = ["evaluate", exported, "--data", archives[16], "--count", "100", "--physical", "0", "--cache", cache]
+    monkeypatch.setattr("sys.argv", ["training", *map(str, words)])
+    with no_file_beyond(10_000), pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert re.search(rf"^error: {cache}/\w+/0-100\.npy: File too large$", capsys.readouterr().err, re.MULTILINE)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert sorted(exported.rglob("*")) == before
