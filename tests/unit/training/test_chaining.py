@@ -107,11 +107,12 @@ def test_what_is_set_for_a_chain_holds_for_both_stages() -> None:
         ("metrics_kimg=1", "a stage of the chain cannot take metrics_kimg 1: stackgan refines images"),
     ],
 )
-def test_what_a_chain_cannot_take_is_refused_before_it_begins(
-    override: str, message: str, archives: dict[int, Path], tmp_path: Path
-) -> None:
+def test_what_a_chain_cannot_take_is_refused_before_it_begins(override: str, message: str, tmp_path: Path) -> None:
+    config = resolve("fussell-moews-f4", [override], **SIZE)
     with pytest.raises(BadInput, match=message):
-        train_chain(resolve("fussell-moews-f4", [override], **SIZE), archives[64], tmp_path / "run")
+        stages(config)
+    with pytest.raises(BadInput, match=message):
+        train_chain(config, tmp_path / "no archive", tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
