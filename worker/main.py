@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import redis
 import structlog
@@ -87,7 +88,11 @@ class Worker:
             self.watch.drain()
             threading.Thread(target=self._give_back, args=(sig,), name="give back", daemon=True).start()
 
+        def on_received(request: Any, **_: object) -> None:
+            self.watch.take(request.message.delivery_tag)
+
         end_metrics = self._serve_metrics()
+        signals.task_received.connect(on_received, weak=False)
         signals.worker_ready.connect(on_ready, weak=False)
         signals.worker_shutting_down.connect(on_stopping, weak=False)
         self.engine.start()
@@ -97,6 +102,7 @@ class Worker:
         try:
             return self._serve(worker_id)
         finally:
+            signals.task_received.disconnect(on_received)
             signals.worker_ready.disconnect(on_ready)
             signals.worker_shutting_down.disconnect(on_stopping)
             self.default_model.stop()
@@ -174,7 +180,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     engine = Engine(batch_size, settings.batch_delay_ms / 1e3, metrics.batch, parallel)
     models = LoadedModels(device, batch_size, settings.models_memory_mb * 2**20, metrics, parallel)
     watch = Watch(records, engine, lease_seconds=settings.visibility_timeout, metrics=metrics)
-    pulse = Pulse(engine, settings.watchdog_seconds, settings.heartbeat_file)
+    pulse = Pulse(engine, settings.watchdog_seconds, settings.heartbeat_file, watch.job_ids)
     _watch_over(metrics, engine, models, watch)
     if models.on_gpu:
         metrics.watch_gpu(settings.gpu)
@@ -184,7 +190,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
         records, results, store, models, scorers, engine, watch, settings.memory_images_mb * 2**20, metrics, traces
     )
     app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots)
-    add_render_task(app, renderer.render)
+    add_render_task(app, renderer.render, watch.let_go)
     default_model = DefaultModel(store, models, metrics.model_refused)
     return Worker(settings, client, app, engine, models, watch, pulse, default_model, metrics, traces)
 

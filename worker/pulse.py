@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -25,10 +26,17 @@ _LOG = structlog.get_logger(__name__)
 
 
 class Pulse:
-    """See the module. ``heartbeat_file`` is touched every second while the engine lives."""
+    """See the module. ``heartbeat_file`` is touched every second while the engine lives; ``jobs`` are those that run."""
 
-    def __init__(self, engine: Engine, watchdog_seconds: float, heartbeat_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        watchdog_seconds: float,
+        heartbeat_file: Path | None = None,
+        jobs: Callable[[], list[str]] = list,
+    ) -> None:
         self._engine, self._watchdog_seconds, self._heartbeat_file = engine, watchdog_seconds, heartbeat_file
+        self._jobs = jobs
         self._next_beat, self._next_trim = 0.0, time.monotonic() + TRIM_PERIOD_SECONDS
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="pulse", daemon=True)
@@ -55,7 +63,8 @@ class Pulse:
         """End the process where the engine cannot recover: its jobs go to another worker when their leases end."""
         if (self._engine.alive or self._engine.stopping) and self._engine.age < self._watchdog_seconds:
             return
-        _LOG.critical("the engine is stuck or dead; the worker ends itself", age_seconds=round(self._engine.age, 1))
+        age = round(self._engine.age, 1)
+        _LOG.critical("the engine is stuck or dead; the worker ends itself", age_seconds=age, jobs=self._jobs())
         os._exit(STUCK_EXIT_CODE)
 
     def _beat(self) -> None:

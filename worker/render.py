@@ -38,6 +38,9 @@ from worker.watch import Running, Watch
 
 Array = NDArray[np.float32]
 
+PATIENCE_SECONDS = 5.0
+"""How long jobs wait in this worker for one that has it for itself, before they go to another."""
+
 _LOG = structlog.get_logger(__name__)
 
 
@@ -102,10 +105,10 @@ class Renderer:
         ------
         redis.RedisError : a record cannot be read or written; the message should go back to the queue.
         Stopped : this worker stops before a job's end. That job is QUEUED again and the message should go back to the queue.
+        Occupied : a job that runs alone runs long; the message should go back to the queue, where another worker may take it.
         """
         last = again and any(job.attempts == MAX_ATTEMPTS - 1 for job in self.records.get_many(list(job_ids)))
-        held = self.watch.holding(delivery_tag) if again else contextlib.nullcontext()
-        with held, self.room.alone() if last else self.room.together():
+        with self.room.alone() if last else self.room.together(PATIENCE_SECONDS):
             self._render_all(job_ids, delivery_tag)
 
     def _render_all(self, job_ids: Sequence[str], delivery_tag: str | None) -> None:
@@ -115,6 +118,7 @@ class Renderer:
                 _LOG.info("job not begun", job=job_id, phase=begun)
             else:
                 self.metrics.begun(begun)
+                _LOG.debug("job begun", job=job_id, operation=begun.operation, attempt=begun.attempts, run=begun.run)
                 ways.append(_Way(begun, Running(job_id, delivery_tag, begun.run, pixels_each=begun.pixels / begun.total)))
         self.watch.add(*(way.running for way in ways))
         try:

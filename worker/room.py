@@ -7,6 +7,10 @@ import threading
 from collections.abc import Iterator
 
 
+class Occupied(Exception):
+    """One has the room for itself, or waits to have it."""
+
+
 class Room:
     """Many may be in it together, or one alone; who waits to be alone goes before those who come after."""
 
@@ -17,10 +21,16 @@ class Room:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Be inside with others."""
+    def together(self, patience: float | None = None) -> Iterator[None]:
+        """Be inside with others.
+
+        Raises
+        ------
+        Occupied : that is not possible within ``patience`` seconds.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: not (self._alone or self._waiting))
+            if not self._changed.wait_for(lambda: not (self._alone or self._waiting), patience):
+                raise Occupied("a job on its last attempt has this worker for itself")
             self._inside += 1
         try:
             yield

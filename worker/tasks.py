@@ -15,6 +15,7 @@ from celery.exceptions import Reject
 from jobstore.records import TASK
 from jobstore.transport import celery_on
 from worker.engine import Stopped
+from worker.room import Occupied
 
 RETRY_SECONDS = 1.0
 SPARE_CONNECTIONS = 8
@@ -70,8 +71,11 @@ def celery_app(redis_url: str, visibility_timeout: int, concurrency: int = 1, bu
     return app
 
 
-def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None, bool], None]) -> Any:
+def add_render_task(
+    app: Celery, render: Callable[[Sequence[str], str | None, bool], None], done: Callable[[str], None] = lambda tag: None
+) -> Any:
     """Register ``galaxies.render`` with job ids as its args; ``render`` gets them, the delivery tag, and whether they come again.
+    ``done`` hears of the tag in the end.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
     Celery warns with a traceback of every message that it gives back; here one line of ours says it.
@@ -89,8 +93,11 @@ def add_render_task(app: Celery, render: Callable[[Sequence[str], str | None, bo
             _LOG.warning("jobs go back to the queue", jobs=job_ids, error=str(error))
             time.sleep(RETRY_SECONDS)
             raise GivenBack(str(error), requeue=True) from None
-        except Stopped as error:
+        except (Stopped, Occupied) as error:
             _LOG.info("jobs go back to the queue", jobs=job_ids, error=str(error))
             raise GivenBack(str(error), requeue=True) from None
+        finally:
+            if tag is not None:
+                done(tag)
 
     return galaxies_render

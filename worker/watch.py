@@ -6,10 +6,9 @@ trip for all. A job shorter than that costs none. What must go on where Redis do
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +77,7 @@ class Watch:
         self._lease_seconds = lease_seconds
         self._metrics = metrics or Metrics()
         self._running: set[Running] = set()
-        self._held: set[Running] = set()
+        self._taken: set[Running] = set()
         self._throughput = Throughput()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -117,15 +116,15 @@ class Watch:
             self._engine.expected = len(self._running)
             self._throughput.busy(True)
 
-    @contextlib.contextmanager
-    def holding(self, delivery_tag: str | None) -> Iterator[None]:
-        """Renew the lease of a message whose jobs have not begun, or have not all."""
-        held = Running("", delivery_tag)
-        self._held.add(held)
-        try:
-            yield
-        finally:
-            self._held.discard(held)
+    def take(self, delivery_tag: str) -> None:
+        """Renew the lease of a message from its coming on: where its jobs wait here, for a thread or for others, and it goes to
+        another worker meanwhile, they are rendered there and begun again here.
+        """
+        self._taken.add(Running("", delivery_tag))
+
+    def let_go(self, delivery_tag: str) -> None:
+        """The message is done with."""
+        self._taken.difference_update([taken for taken in list(self._taken) if taken.delivery_tag == delivery_tag][:1])
 
     def remove(self, *running: Running) -> None:
         """The jobs have ended."""
@@ -139,6 +138,10 @@ class Watch:
     def running(self) -> int:
         """Jobs that run."""
         return len(self._running)
+
+    def job_ids(self) -> list[str]:
+        """Jobs that run. Takes no lock, as it is asked for when all is stuck."""
+        return sorted(job.job_id for job in self._running.copy())
 
     @property
     def pixels_per_second(self) -> float:
@@ -167,7 +170,7 @@ class Watch:
             if job.job_id in stop:
                 job.cancel()
         due = time.time() - self._lease_seconds / 4
-        self._renew([job for job in (*running, *list(self._held)) if job.delivery_tag and job.leased <= due])
+        self._renew([job for job in (*running, *list(self._taken)) if job.delivery_tag and job.leased <= due])
         now = time.monotonic()
         if now >= self._next_beacon:
             self._next_beacon = now + BEACON_PERIOD_SECONDS

@@ -26,6 +26,7 @@ from tests.strategies import arithmetic_body, generate_body, interpolate_body, m
 from tests.tiny_models import publish_style, publish_z
 from tests.worker_fakes import Bench, bench, make_job, unfinished, wait_until
 from worker.engine import Stopped
+from worker.room import Occupied
 
 BODIES = {
     "generate": generate_body([1, 2, 3]),
@@ -400,3 +401,15 @@ def test_a_job_whose_lease_is_lost_publishes_nothing(worker: Bench, style: Versi
     job = worker.run(style.card, generate_body([8]))
     assert job.phase == Phase.EXECUTING
     assert worker.results.find(job.result_key) is None
+
+
+def test_a_job_that_finds_another_alone_on_this_worker_is_not_begun(
+    worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.render.PATIENCE_SECONDS", 0.01)
+    job = worker.records.add(make_job(style.card, generate_body([9])))
+    with worker.renderer.room.alone(), pytest.raises(Occupied):
+        worker.renderer.render([job.id])
+    assert worker.records.jobs[job.id] == job
+    worker.renderer.render([job.id])
+    assert worker.records.jobs[job.id].phase == Phase.COMPLETED

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from worker.room import Room
+import pytest
+
+from worker.room import Occupied, Room
 
 
 def test_one_alone_meets_nobody_and_the_others_meet_each_other() -> None:
@@ -59,3 +61,13 @@ def test_who_waits_to_be_alone_goes_before_those_who_come_after() -> None:
     for thread in threads:
         thread.join(5)
     assert order == ["alone", "later"]
+
+
+def test_who_has_no_patience_is_told_so_and_holds_nobody_up() -> None:
+    room = Room()
+    with room.alone(), pytest.raises(Occupied, match="last attempt"), room.together(0.01):
+        pass
+    with room.together(0.01), room.together(0.01):
+        pass
+    with room.alone():
+        pass

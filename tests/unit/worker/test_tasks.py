@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from celery.exceptions import Reject
 
 from worker import tasks
 from worker.engine import Cancelled, Stopped
+from worker.room import Occupied
 
 
-@pytest.mark.parametrize("error", [redis.ConnectionError("gone"), Stopped("the engine has stopped")])
+@pytest.mark.parametrize("error", [redis.ConnectionError("gone"), Stopped("the engine has stopped"), Occupied()])
 def test_what_another_worker_should_do_goes_back_to_the_queue(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def render(job_ids: Any, tag: str | None, again: bool) -> None:
         raise error
@@ -43,3 +45,19 @@ def test_other_errors_come_through() -> None:
     task = tasks.add_render_task(tasks.celery_app("redis://127.0.0.1:1/0", 30), render)
     with pytest.raises(Cancelled):
         task("some job")
+
+
+@pytest.mark.parametrize("error", [None, Stopped(), Cancelled()])
+def test_a_message_is_done_with_however_its_jobs_end(error: Exception | None) -> None:
+    done: list[str] = []
+
+    def render(*_: Any) -> None:
+        assert done == []
+        if error is not None:
+            raise error
+
+    task = tasks.add_render_task(tasks.celery_app("redis://127.0.0.1:1/0", 30), render, done.append)
+    task.push_request(properties={"delivery_tag": "tag"})
+    with contextlib.suppress(Reject, Cancelled):
+        task.run("some job")
+    assert done == ["tag"]
