@@ -27,6 +27,15 @@ WORKER = (sys.executable, "-m", "worker")
 Process = subprocess.Popen[bytes]
 
 
+@dataclass(frozen=True)
+class Death:
+    """A SIGKILL: of a ``worker``, an ``api`` or the ``queue``."""
+
+    victim: str
+    pid: int
+    moment: float
+
+
 @dataclass
 class Cluster:
     """Processes under one folder. Each is started again by the test that killed it."""
@@ -36,6 +45,8 @@ class Cluster:
     queue: Process | None = None
     apis: dict[int, Process] = field(default_factory=dict)
     workers: list[Process] = field(default_factory=list)
+    deaths: list[Death] = field(default_factory=list)
+    _logs: dict[int, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.server: EmbeddedServer = embedded_server(Settings.read(), self.folder / "queue")
@@ -77,9 +88,12 @@ class Cluster:
 
     def start_worker(self, command: Sequence[str] = WORKER, **more: str) -> Process:
         """A worker; it is ready when `ready` says so."""
-        with (self.folder / "worker.log").open("ab") as log:
-            self.workers.append(subprocess.Popen(command, env=self.environ(**more), stdout=log, stderr=log))
-        return self.workers[-1]
+        path = self.folder / f"worker-{len(self._logs)}.log"
+        with path.open("ab") as log:
+            process = subprocess.Popen(command, env=self.environ(**more), stdout=log, stderr=log)
+        self.workers.append(process)
+        self._logs[process.pid] = path
+        return process
 
     def ready(self, port: int, seconds: float = 60) -> None:
         """Wait until the service is ready."""
@@ -121,29 +135,32 @@ class Cluster:
         wait_until(lambda: all(self.phase(port, job) in ENDED for job in jobs), seconds)
         return [self.phase(port, job) for job in jobs]
 
-    def completed_lines(self) -> list[str]:
-        """Ids of jobs that workers say they completed, one a time."""
-        lines = (self.folder / "worker.log").read_text(errors="replace").splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{") and '"job completed"' in line]
-        return [line["job"] for line in found]
+    def worker_lines(self) -> list[dict[str, Any]]:
+        """What the workers have logged so far, each line with the worker's ``pid``; one worker's after the other's."""
+        return [
+            json.loads(line) | {"pid": pid}
+            for pid, path in self._logs.items()
+            for line in path.read_text(errors="replace").splitlines(keepends=True)
+            if line.startswith("{") and line.endswith("}\n")
+        ]
 
-    def kill_worker(self, number: int = 0) -> None:
-        """SIGKILL, and another in its place."""
-        process = self.workers.pop(number)
+    def _kill(self, victim: str, process: Process) -> None:
+        self.deaths.append(Death(victim, process.pid, time.time()))
         process.kill()
         process.wait()
+
+    def kill_worker(self, number: int = 0) -> None:
+        """SIGKILL."""
+        self._kill("worker", self.workers.pop(number))
 
     def kill_api(self, port: int) -> None:
         """SIGKILL."""
-        process = self.apis.pop(port)
-        process.kill()
-        process.wait()
+        self._kill("api", self.apis.pop(port))
 
     def kill_queue(self) -> None:
         """SIGKILL."""
         assert self.queue is not None
-        self.queue.kill()
-        self.queue.wait()
+        self._kill("queue", self.queue)
 
     def stop(self, process: Process, how: int = signal.SIGTERM) -> int:
         """Send a signal; returns the exit status."""

@@ -24,9 +24,18 @@ _COST_WIDTH = 512
 
 
 def publish_style(
-    root: Path, name: str = "tiny-style", version: str = "1", *, cost: int = 0, seed: int = 0, usable: bool = True, **card: Any
+    root: Path,
+    name: str = "tiny-style",
+    version: str = "1",
+    *,
+    cost: int = 0,
+    pause: int = 0,
+    seed: int = 0,
+    usable: bool = True,
+    **card: Any,
 ) -> Version:
     """A style model: 16 pixels, 4 layers, two classes (``classes=[]`` for none). ``cost``: about 0.5 MFLOP an image each.
+    ``pause``: microseconds, about, that a batch takes more where its images are without noise, which they are in no warming up.
     ``usable``: see `publish_unusable`.
     """
     base: dict[str, Any] = {
@@ -42,7 +51,7 @@ def publish_style(
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder)
         (aside / "mapping.onnx").write_bytes(_mapping(shape, rng))
-        (aside / "synthesis.onnx").write_bytes(_synthesis(shape, rng, cost) if usable else b"whole, and no graph")
+        (aside / "synthesis.onnx").write_bytes(_synthesis(shape, rng, cost, pause) if usable else b"whole, and no graph")
         buffers = {"w_mean": _normal(rng, shape.w_dim or 0) * 0.1, "noise_const": _normal(rng, shape.noise_size)}
         save_file(buffers, aside / "buffers.safetensors")
         roles = {"mapping.onnx": "mapping", "synthesis.onnx": "synthesis", "buffers.safetensors": "buffers"}
@@ -146,10 +155,9 @@ class _Graph:
             y = self.add("Tanh", self.add("MatMul", y, weight))
         return self.add("Add", x, self.add("Mul", self.linear(y, _COST_WIDTH, size), self.constant(np.float32([1e-3]))))
 
-    def stuck_above(self, x: str, limit: float) -> str:
-        """``x`` as it is; where it holds more than ``limit``, a loop of 2⁶² turns comes first."""
-        high = self.add("Greater", self.add("ReduceMax", x, keepdims=0), self.constant(np.float32(limit)))
-        turns = self.add("Mul", self.add("Cast", high, to=TensorProto.INT64), self.constant(np.int64(2**62)))
+    def wait_if(self, condition: str, turns: int, x: str) -> str:
+        """``x`` as it is; where the ``condition`` holds, a loop of so many ``turns`` (about a microsecond each) comes first."""
+        count = self.add("Mul", self.add("Cast", condition, to=TensorProto.INT64), self.constant(np.int64(turns)))
         values = {"turn": TensorProto.INT64, "on": TensorProto.BOOL, "a": TensorProto.FLOAT}
         body = helper.make_graph(
             [helper.make_node("Identity", ["on"], ["still"]), helper.make_node("Tanh", ["a"], ["b"])],
@@ -160,7 +168,7 @@ class _Graph:
                 helper.make_tensor_value_info("b", TensorProto.FLOAT, []),
             ],
         )
-        return self.add("Add", x, self.add("Loop", turns, "", self.constant(np.float32(0)), body=body))
+        return self.add("Add", x, self.add("Loop", count, "", self.constant(np.float32(0)), body=body))
 
     def bytes(self, output: str, name: str, shape: list[Any]) -> bytes:
         self.nodes.append(helper.make_node("Identity", [output], [name]))
@@ -180,13 +188,16 @@ def _mapping(card: ModelCard, rng: np.random.RandomState) -> bytes:
     return graph.bytes(graph.add("Tanh", x), "w", ["batch", w_dim])
 
 
-def _synthesis(card: ModelCard, rng: np.random.RandomState, cost: int) -> bytes:
+def _synthesis(card: ModelCard, rng: np.random.RandomState, cost: int, pause: int) -> bytes:
     layers, w_dim = card.num_ws or 0, card.w_dim or 0
     graph = _Graph({"ws": (layers, w_dim), "noise": card.noise_size}, rng)
     x = graph.delay(graph.add("Flatten", "ws"), layers * w_dim, cost)
     pixels = graph.linear(x, layers * w_dim, len(card.bands) * card.resolution**2)
     grain = graph.linear("noise", card.noise_size, len(card.bands) * card.resolution**2)
     pixels = graph.add("Add", pixels, graph.add("Mul", grain, graph.constant(np.float32([0.2]))))
+    if pause:
+        loudest = graph.add("ReduceMax", graph.add("Abs", "noise"), keepdims=0)
+        pixels = graph.wait_if(graph.add("Equal", loudest, graph.constant(np.float32(0))), pause, pixels)
     return _images(graph, pixels, card)
 
 
@@ -194,7 +205,8 @@ def _generator(card: ModelCard, rng: np.random.RandomState, cost: int, endless: 
     graph = _Graph({"z": card.z_dim}, rng)
     x = graph.delay("z", card.z_dim, cost)
     if endless:
-        x = graph.stuck_above(x, ENDLESS / 10)
+        high = graph.add("Greater", graph.add("ReduceMax", x, keepdims=0), graph.constant(np.float32(ENDLESS / 10)))
+        x = graph.wait_if(high, 2**62, x)
     return _images(graph, graph.linear(x, card.z_dim, len(card.bands) * card.resolution**2), card)
 
 

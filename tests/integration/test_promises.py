@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ import httpx
 import pytest
 from celery import Celery
 
-from jobstore.records import DEAD, QUEUES, TASK
-from tests.cluster import ENDED, Cluster
+from jobstore.records import DEAD, MAX_ATTEMPTS, QUEUES, TASK
+from tests.cluster import ENDED, Cluster, Death
+from tests.renders import begun_for_nothing, renders
 from tests.tiny_models import publish_style
 from tests.worker_fakes import wait_until
 
 ROUNDS = 20
+VICTIMS = ("worker", "api", "queue")
+OPERATIONS = ("generate", "interpolate", "mix", "arithmetic")
+PAUSE = 100_000
+"""Microseconds, about, that a batch of the model `pausing` takes."""
 DEADLY_SEED = 666
 DEADLY = (
     "import os, worker.render as r; encode = r.encode\n"
@@ -40,6 +46,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     publish_style(folder)
     publish_style(folder, "slow", cost=300)
+    publish_style(folder, "pausing", pause=PAUSE)
     return folder
 
 
@@ -65,15 +72,24 @@ def bodies(number: int) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def post_all(cluster: Cluster, port: int) -> list[dict[str, Any]]:
+def long_bodies(number: int) -> list[tuple[str, dict[str, Any]]]:
+    """The same of a model whose batches nobody misses."""
+    frames = {"interpolate": {"frames": 12}}
+    common = {"model": "pausing", "noise": "none"}
+    return [(operation, body | frames.get(operation, {}) | common) for operation, body in bodies(number)]
+
+
+def post_all(
+    cluster: Cluster, port: int, bodies_of: Callable[[int], list[tuple[str, dict[str, Any]]]] = bodies
+) -> list[dict[str, Any]]:
     number = next(fresh) * 10
-    return [cluster.post(port, operation, body, f"{operation}-{number}") for operation, body in bodies(number)]
+    return [cluster.post(port, operation, body, f"{operation}-{number}") for operation, body in bodies_of(number)]
 
 
 def check_whole(cluster: Cluster, port: int, jobs: list[dict[str, Any]]) -> None:
     """Every job is COMPLETED, its bytes are those of its record, and one worker says that it completed it, once."""
     assert cluster.end(port, jobs) == ["COMPLETED"] * len(jobs)
-    said = Counter(cluster.completed_lines())
+    said = Counter(line["job"] for line in cluster.worker_lines() if line["event"] == "job completed")
     for job in jobs:
         record = cluster.records.get(job["id"])
         assert record is not None
@@ -82,9 +98,39 @@ def check_whole(cluster: Cluster, port: int, jobs: list[dict[str, Any]]) -> None
         assert said[job["id"]] <= 1, f"{job['id']} was completed {said[job['id']]} times"
 
 
+class Sending:
+    """A job of each operation, sent one after the other by a thread of its own."""
+
+    def __init__(self, cluster: Cluster, port: int) -> None:
+        self.accepted: list[dict[str, Any]] = []
+        self._cluster = cluster
+        self._thread = threading.Thread(target=lambda: self.accepted.extend(post_all(cluster, port, long_bodies)))
+        self._thread.start()
+
+    def all_completed(self) -> bool:
+        completed = {run.job for run in renders(self._cluster.worker_lines()) if run.end == "job completed"}
+        return not self._thread.is_alive() and completed.issuperset(job["id"] for job in self.accepted)
+
+    def end(self) -> list[dict[str, Any]]:
+        """The jobs, once all of them have their 202."""
+        self._thread.join(90)
+        assert len(self.accepted) == len(OPERATIONS)
+        return self.accepted
+
+
+def under_way(cluster: Cluster, operation: str) -> int | None:
+    """Which worker runs a job of ``operation``, and none that is on its last attempt: another test wants that to be given up."""
+    alive = {process.pid: number for number, process in enumerate(cluster.workers)}
+    runs = [run for run in renders(cluster.worker_lines()) if run.end is None and run.pid in alive]
+    spared = {run.pid for run in runs if run.attempt == MAX_ATTEMPTS}
+    return next((alive[run.pid] for run in runs if run.operation == operation and run.pid not in spared), None)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_or_made_twice_whatever_is_killed(cluster: Cluster) -> None:
+    """Each operation is under way when each program is killed, and what is rendered again was cut short."""
+    cluster.settings["GALSYNTH_LOG_LEVEL"] = "debug"
     draw = random.Random(1)
     port = cluster.start_api()
     for _ in range(2):
@@ -92,13 +138,17 @@ def test_nothing_is_lost_or_made_twice_whatever_is_killed(cluster: Cluster) -> N
     cluster.ready(port)
     jobs: list[dict[str, Any]] = []
     for number in range(ROUNDS):
-        accepted: list[dict[str, Any]] = []
-        sending = threading.Thread(target=lambda into=accepted: into.extend(post_all(cluster, port)))
-        sending.start()
-        time.sleep(draw.uniform(0, 0.6))
-        victim = ("worker", "api", "queue")[number % 3]
+        victim = VICTIMS[number % len(VICTIMS)]
+        operation = OPERATIONS[number % len(OPERATIONS)]
+        sending = Sending(cluster, port)
+        while (worker := under_way(cluster, operation)) is None:
+            if sending.all_completed():  # too late: once more
+                jobs += sending.end()
+                sending = Sending(cluster, port)
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, PAUSE / 4e6))
         if victim == "worker":
-            cluster.kill_worker(draw.randrange(2))
+            cluster.kill_worker(worker)
             cluster.start_worker()
         elif victim == "api":
             cluster.kill_api(port)
@@ -106,13 +156,48 @@ def test_nothing_is_lost_or_made_twice_whatever_is_killed(cluster: Cluster) -> N
         else:
             cluster.kill_queue()
             cluster.start_queue()
-        sending.join(90)
-        assert len(accepted) == 4, f"round {number}: {victim}"
-        jobs += accepted
+        jobs += sending.end()
     check_whole(cluster, port, jobs)
-    assert len({job["id"] for job in jobs}) == 4 * ROUNDS
+    assert len({job["id"] for job in jobs}) == len(jobs) >= ROUNDS * len(OPERATIONS)
     wait_until(lambda: cluster.redis.zcard("unacked_index") == 0, 30)
     wait_until(lambda: not any(int(value) for value in cluster.redis.hvals("galsynth:load")), 10)
+    runs = renders(cluster.worker_lines())
+    hit = {
+        (death.victim, run.operation)
+        for death in cluster.deaths
+        for run in runs
+        if run.under_way(death.moment) and (death.victim != "worker" or run.pid == death.pid)
+    }
+    assert hit == set(itertools.product(VICTIMS, OPERATIONS))
+    assert begun_for_nothing(runs, cluster.deaths) == []
+
+
+def line_of(moment: int, event: str, pid: int = 1, **more: Any) -> dict[str, Any]:
+    """A line of the worker ``pid``, so many seconds after some time."""
+    stamp = datetime.fromtimestamp(1e9 + moment, UTC).isoformat()
+    begun = {"operation": "mix", "attempt": 1} if event == "job begun" else {}
+    return {"timestamp": stamp, "event": event, "pid": pid, "job": "a"} | begun | more
+
+
+@pytest.mark.parametrize(
+    ("between", "deaths", "found"),
+    [
+        ([], [], True),
+        ([], [Death("worker", 1, 1e9 + 2)], False),
+        ([], [Death("worker", 2, 1e9 + 2), Death("api", 3, 1e9 + 2)], True),
+        ([], [Death("worker", 1, 1e9 + 9)], True),
+        ([], [Death("queue", 3, 1e9 + 2)], False),
+        ([line_of(3, "job stopped", lease_lost=True)], [], False),
+        ([line_of(3, "job stopped", lease_lost=False)], [], True),
+        ([line_of(3, "job completed")], [Death("queue", 3, 1e9 + 2)], True),
+        ([line_of(1, "job completed")], [Death("worker", 1, 1e9 + 2)], True),
+    ],
+)
+def test_a_render_that_was_begun_for_nothing_is_found(between: list[Any], deaths: list[Death], found: bool) -> None:
+    """The judge of the test above."""
+    lines = [line_of(0, "job begun"), *between, line_of(5, "job begun", pid=2), line_of(6, "job completed", pid=2)]
+    runs = renders(lines)
+    assert begun_for_nothing(runs, deaths) == runs[1:] * found
 
 
 def test_queued_jobs_outlive_a_killed_queue_server(cluster: Cluster) -> None:
@@ -272,8 +357,11 @@ def test_a_full_disk_under_the_queue_server_holds_jobs_up_and_loses_none(cluster
     assert (refused.status_code, "takes no writes" in refused.json()["detail"]) == (503, True)
     assert httpx.get(f"{address}/readyz").json()["checks"]["redis"] == "takes no writes"
     assert cluster.phase(port, film) not in ENDED
-    log = cluster.folder / "worker.log"
-    wait_until(lambda: f'"jobs": ["{film["id"]}"], "error": "MISCONF' in log.read_text(errors="replace"), 60)
+    given_back = ("jobs go back to the queue", [film["id"]], "MISCONF")
+    wait_until(
+        lambda: given_back in [(line["event"], line.get("jobs"), line.get("error", "")[:7]) for line in cluster.worker_lines()],
+        60,
+    )
     assert [worker.poll() for worker in cluster.workers] == [None, None], "they wait"
     resource.prlimit(cluster.queue.pid, resource.RLIMIT_FSIZE, whole)
     check_whole(cluster, port, [*jobs, *post_all(cluster, port)])

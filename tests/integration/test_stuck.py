@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +51,8 @@ def test_a_worker_whose_engine_is_stuck_ends_itself_and_only_the_job_at_fault_is
     assert cluster.end(port, [endless, *beside]) == ["ERROR"] + ["COMPLETED"] * len(beside)
     ((_, entry),) = cluster.redis.xrange(DEAD)
     assert entry["job"] == endless["id"]
-    said = [json.loads(line) for line in (cluster.folder / "worker.log").read_text().splitlines() if "stuck or dead" in line]
-    assert [line["level"] for line in said] == ["critical"] * MAX_ATTEMPTS
+    said = [line for line in cluster.worker_lines() if "stuck or dead" in line["event"]]
+    assert [(line["level"], endless["id"] in line["jobs"]) for line in said] == [("critical", True)] * MAX_ATTEMPTS
 
 
 def test_a_worker_looks_healthy_while_the_queue_server_is_away(cluster: Cluster) -> None:

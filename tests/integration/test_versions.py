@@ -43,8 +43,8 @@ def publish_bad(cluster: Cluster, how: str) -> Version:
 
 def refused(cluster: Cluster) -> int:
     """How often workers have said that they refuse version 2."""
-    lines = (cluster.folder / "worker.log").read_text().splitlines()
-    return sum('"model version refused"' in line and '"tiny-style@2"' in line for line in lines)
+    lines = cluster.worker_lines()
+    return sum((line["event"], line.get("model")) == ("model version refused", "tiny-style@2") for line in lines)
 
 
 def version_of(job: dict[str, Any]) -> str:
