@@ -17,6 +17,7 @@ import httpx
 
 ROOT = Path(__file__).parents[3]
 TAG = "e2e"
+REDIS = "redis:7-bookworm"
 ENDED = ("COMPLETED", "ERROR", "ABORTED")
 
 
@@ -69,6 +70,9 @@ class Stack:
             "TAG": TAG,
             "PORT": f"{first}-{first + 3}",
         }
+        # Where the official image cannot be had, one built from a distribution's package stands in, with another number.
+        numbers = (self.run("run", "--rm", "--entrypoint", "id", REDIS, option, "redis").strip() for option in ("-u", "-g"))
+        self.environ["REDIS_USER"] = ":".join(numbers)
 
     def run(self, *arguments: str, seconds: float = 300, check: bool = True) -> str:
         """``docker ARGUMENTS``; returns what it printed."""
