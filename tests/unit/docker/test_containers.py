@@ -62,7 +62,7 @@ def test_secrets_come_from_files_and_not_from_the_environment() -> None:
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "user" in service])
 def test_users_are_numbers(name: str) -> None:
     """A name would be looked up in the image, and could be root's there."""
-    assert re.fullmatch("[1-9][0-9]*:[0-9]+", SERVICES[name]["user"])
+    assert re.fullmatch(r"(\$\{[A-Z_]+:-)?[1-9][0-9]*:[0-9]+\}?", SERVICES[name]["user"])
 
 
 def test_redis_loses_nothing_and_forgets_nothing() -> None:
