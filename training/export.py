@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
-from safetensors.torch import save_file as save_torch
+from safetensors import numpy as arrays
+from safetensors import torch as tensors
 from torch import Tensor, nn
 
 from galaxies.cards import NAME_PATTERN, VERSION_PATTERN, CardFile, GalaxyClass, ModelCard
@@ -29,6 +29,7 @@ from models.generator import OnnxGenerator
 from models.versions import Version, describe
 from training import checkpoints
 from training.architectures import Generator, StyleConfig, StyleGenerator, build
+from training.aside import named, write_bytes
 from training.config import TrainConfig
 from training.data.describe import describe as describe_data
 from training.half import store_half
@@ -130,8 +131,9 @@ def aside(out: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        yield folder
-        folder.rename(out)
+        with named(out):
+            yield folder
+            folder.rename(out)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -157,7 +159,7 @@ def _write_style(generator: StyleGenerator, state: dict[str, Any], folder: Path)
         "w_mean": mean_w(generator, [c["count"] for c in state["dataset"]["classes"]]).numpy(),
         "noise_const": generator.synthesis.noise_const.numpy(),
     }
-    save_file(buffers, folder / "buffers.safetensors")
+    write_bytes(folder / "buffers.safetensors", arrays.save(buffers))
     return {"mapping.onnx": "mapping", "synthesis.onnx": "synthesis", "buffers.safetensors": "buffers"}
 
 
@@ -177,7 +179,7 @@ def _write_discriminator(checkpoint: Path, config: TrainConfig, folder: Path, op
         )
     file = "discriminator.safetensors"
     stored = {name: weight.half() if options.half and weight.is_floating_point() else weight for name, weight in weights.items()}
-    save_torch(stored, folder / file)
+    write_bytes(folder / file, tensors.save(stored))
     return {file: "discriminator"}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.generator import OnnxGenerator
+from training.aside import write_text
 from training.data.archive import Archive
 from training.journal import read_log
 from training.metrics.samples import Images, generate, pictures
@@ -25,9 +26,8 @@ def write(folder: Path, generator: OnnxGenerator, archive: Archive, report: dict
     card = generator.card
     images = {"samples": _samples(generator, archive), "nearest": _nearest(generator, archive, report["nearest"])}
     text = page(card, report, images, read_log(run) if run else [])
-    (folder / "report").mkdir(exist_ok=True)
-    (folder / "report" / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-    (folder / "report" / "report.html").write_text(text)
+    write_text(folder / "report" / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "report" / "report.html", text)
 
 
 def _samples(generator: OnnxGenerator, archive: Archive) -> dict[str, str]:
