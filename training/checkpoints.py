@@ -22,6 +22,8 @@ from galaxies.errors import BadInput, GalaxyError
 from training.config import TrainConfig
 
 FULL_CHECKPOINTS_KEPT = 2
+STATE = {"images_seen": int, "seconds": int | float, "config": dict, "dataset": dict, "software": dict, "device": str}
+"""What ``state.json`` of every checkpoint says."""
 
 
 class UnwrittenError(GalaxyError):
@@ -119,12 +121,23 @@ def load_networks(folder: Path) -> dict[str, dict[str, Tensor]]:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """``state.json`` of a checkpoint."""
+    """``state.json`` of a checkpoint.
+
+    Raises
+    ------
+    BadInput : it cannot be read, or lacks what every checkpoint says.
+    """
     try:
-        state: dict[str, Any] = json.loads((folder / "state.json").read_text())
+        state = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError) as error:
         raise BadInput(f"checkpoint {folder} cannot be read: {error}") from None
-    return state
+    found: dict[str, Any] = state if isinstance(state, dict) else {}
+    absent = [key for key, kind in STATE.items() if not isinstance(found.get(key), kind)]
+    if "dataset" not in absent and "digest" not in found["dataset"]:
+        absent.append("dataset's digest")
+    if absent:
+        raise BadInput(f"checkpoint {folder} does not say its {', '.join(absent)}: state.json is damaged or of another program")
+    return found
 
 
 def newest(path: Path) -> Path:

@@ -33,12 +33,15 @@ from training.aside import named, write_bytes
 from training.config import TrainConfig
 from training.data.describe import describe as describe_data
 from training.half import store_half
+from training.parity import IMAGES, Values, check, compared
 from training.presets import PRESETS
 from training.presets.preset import TRUNCATION
 
 OPSET = 18
 W_MEAN_SAMPLES = 50_000
 PARITY_BATCHES = (1, 7, 64)
+DATASET = ("name", "credits", "training_count", "classes", "bands", "pixel_scale_arcsec")
+"""What a card says of the data set, from a checkpoint's copy of its manifest."""
 COARSE_DOUBLINGS, MIDDLE_DOUBLINGS = 1, 3
 
 Say = Callable[[str], None]
@@ -85,7 +88,8 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
 
     Raises
     ------
-    BadInput : the checkpoint is damaged or has no discriminator that is asked for, or ``out`` exists.
+    BadInput : the checkpoint is damaged or has no discriminator that is asked for, ``out`` exists, or the graphs' images are not
+        finite or not those of torch (`training.parity`).
     """
     with aside(out) as folder:
         return _export_into(folder, checkpoint, options, say)
@@ -93,11 +97,14 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
 
 def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Say) -> ModelCard:
     state = checkpoints.read_state(checkpoint)
+    absent = [key for key in DATASET if key not in state["dataset"]]
+    if absent:
+        raise BadInput(f"checkpoint {checkpoint} does not say {', '.join(absent)} of its data set, which the card needs")
     config = TrainConfig.from_json(state["config"])
     generator, _ = build(config.network)
     if generator.refines:
         raise BadInput(f"{config.architecture} refines images and has no latent input: join it to a first stage with `chain`")
-    generator.load_state_dict(checkpoints.load(checkpoint, "ema"))
+    checkpoints.load_into(generator, checkpoints.load(checkpoint, "ema"), checkpoint)
     generator.advance(state["images_seen"] / 1000)
     generator.eval().requires_grad_(False)
     brought = _write_discriminator(checkpoint, config, folder, options) if options.discriminator else {}
@@ -110,7 +117,7 @@ def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Sa
     files = {name: describe(folder / name, role) for name, role in (roles | brought).items()}
     card = _card(config, state, options, files)
     say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
-    measured = parity(Version(card, folder), generator) | {"weights": "float16" if options.half else "float32"}
+    measured = parity(Version(card, folder), generator, "float16" if options.half else "float32")
     card = card.model_copy(update={"parity": measured})
     card = card.model_copy(update={"digest": card.compute_digest()})
     (folder / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
@@ -212,38 +219,34 @@ def mean_w(generator: StyleGenerator, counts: list[int]) -> Tensor:
     return w.mean(dim=0)
 
 
-@torch.no_grad()
-def parity(version: Version, generator: Generator) -> dict[str, Any]:
-    """Absolute ONNX - torch difference of images (range -1 … 1), greatest and mean, through the class that serves.
+def parity(version: Version, generator: Generator, weights: str = "float32") -> dict[str, Any]:
+    """Absolute ONNX - torch difference of images (range -1 … 1), in batches of 1, 7 and 64 images, each of seeds of its own.
 
-    Batches of 1, 7 and 64 images, each of seeds of its own.
+    Raises
+    ------
+    BadInput : an image is not finite, or the difference is beyond the limit of ``weights``.
     """
     served = OnnxGenerator(version)
+    found = compared(_images(served, generator), version.card.reference)
+    found |= {"range": list(IMAGES), "provider": served.providers[0], "weights": weights}
+    check(found, IMAGES, version.card.reference)
+    return found
+
+
+@torch.no_grad()
+def _images(served: OnnxGenerator, generator: Generator) -> Iterator[tuple[Values, Values]]:
     config = generator.config
-    worst, total = 0.0, 0.0
     for batch in PARITY_BATCHES:
-        rng = torch.Generator().manual_seed(batch)
-        draw = generator.draw(batch, rng)
+        draw = generator.draw(batch, torch.Generator().manual_seed(batch))
         onehot = (
             torch.nn.functional.one_hot(torch.arange(batch) % config.classes, config.classes).float() if config.classes else None
         )
         expected = generator.sample(draw["z"], onehot, draw.get("noise")).numpy()
         if isinstance(config, StyleConfig):
             w = served.map(draw["z"].numpy(), None if onehot is None else onehot.numpy())
-            actual = served.synthesize(np.repeat(w[:, None], config.num_ws, axis=1), draw["noise"].numpy())
+            yield served.synthesize(np.repeat(w[:, None], config.num_ws, axis=1), draw["noise"].numpy()), expected
         else:
-            actual = served.generate(draw["z"].numpy())
-        difference = np.abs(actual - expected)
-        worst, total = max(worst, float(difference.max())), total + batch * float(difference.mean())
-    count = sum(PARITY_BATCHES)
-    return {
-        "max_abs_difference": worst,
-        "mean_abs_difference": total / count,
-        "images": count,
-        "batches": list(PARITY_BATCHES),
-        "range": [-1.0, 1.0],
-        "provider": served.providers[0],
-    }
+            yield served.generate(draw["z"].numpy()), expected
 
 
 def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ModelCard:

@@ -9,7 +9,8 @@ from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
 from models.publish import publish as publish_version
 from models.publish import publish_scorer
-from models.versions import ScorerVersion, Version, read_exported
+from models.versions import ScorerVersion, Version, read_exported, read_exported_scorer
+from training import parity
 
 
 def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevaluated: bool = False) -> Version | ScorerVersion:
@@ -18,12 +19,16 @@ def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevalu
     Raises
     ------
     BadInput : the model was never evaluated, or its images lie too near to training images, and nobody said to go on all the
-        same; or that version exists.
+        same; its graphs are not what torch makes (`training.parity`); or that version exists.
     BadModel : the folder is not a whole version.
     """
     if is_scorer(folder):
+        scorer = read_exported_scorer(folder).card
+        parity.check(scorer.parity, parity.SCORES, scorer.reference)
         return publish_scorer(folder, store)
-    check(read_exported(folder).card, allow_memorised=allow_memorised, unevaluated=unevaluated)
+    card = read_exported(folder).card
+    parity.check(card.parity, parity.IMAGES, card.reference)
+    check(card, allow_memorised=allow_memorised, unevaluated=unevaluated)
     return publish_version(folder, store)
 
 

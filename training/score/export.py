@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from galaxies.cards import CardFile, ScorerCard
@@ -20,9 +19,11 @@ from galaxies.errors import BadInput
 from galaxies.seen import as_seen
 from models.scorer import OnnxScorer
 from models.versions import ScorerVersion, describe
+from training import checkpoints
 from training.data.describe import describe as describe_data
 from training.export import ExportOptions, aside, to_onnx
 from training.half import store_half
+from training.parity import SCORES, Values, check, compared
 from training.score.ensemble import sizes
 from training.score.networks import Scorer
 from training.score.regression import MEANING
@@ -68,7 +69,7 @@ def export_scorer(folder: Path, out: Path, options: ExportOptions, say: Callable
         files = {GRAPH: describe(made / GRAPH, "scorer"), TABLE: describe(made / TABLE, "report_json")}
         card = _card(found, options, files)
         say(f"measuring parity on {sum(PARITY_BATCHES)} images …")
-        measured = parity(ScorerVersion(card, made), ensemble) | {"weights": "float16" if options.half else "float32"}
+        measured = parity(ScorerVersion(card, made), ensemble, "float16" if options.half else "float32")
         card = card.model_copy(update={"parity": measured})
         card = card.model_copy(update={"digest": card.compute_digest()})
         (made / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
@@ -92,30 +93,32 @@ def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
         if not path.is_file():
             raise BadInput(f"{path} is missing: run the same `score` command once more")
         member = Scorer(config)
-        member.load_state_dict(load_file(path))
+        checkpoints.load_into(member, checkpoints.read_tensors(path), folder)
         members.append(member)
     ensemble = Ensemble(members)
     return ensemble.eval().requires_grad_(False)
 
 
+def parity(version: ScorerVersion, ensemble: Ensemble, weights: str = "float32") -> dict[str, Any]:
+    """Absolute ONNX - torch difference of scores (0 … 8), greatest and mean, on images of random levels.
+
+    Raises
+    ------
+    BadInput : a score is not finite, or the difference is beyond the limit of ``weights``.
+    """
+    served = OnnxScorer(version)
+    found = compared(_scores(served, version.card.side, ensemble), version.card.reference)
+    found |= {"range": list(SCORES), "provider": served.providers[0], "weights": weights}
+    check(found, SCORES, version.card.reference)
+    return found
+
+
 @torch.no_grad()
-def parity(version: ScorerVersion, ensemble: Ensemble) -> dict[str, Any]:
-    """Absolute ONNX - torch difference of scores (0 … 8), greatest and mean, on images of random levels."""
-    served, rng = OnnxScorer(version), np.random.default_rng(0)
-    differences = []
+def _scores(served: OnnxScorer, side: int, ensemble: Ensemble) -> Iterator[tuple[Values, Values]]:
+    rng = np.random.default_rng(0)
     for batch in PARITY_BATCHES:
-        levels = rng.integers(0, 256, (batch, 1, version.card.side, version.card.side)).astype(np.uint8)
-        images = as_seen(levels)
-        differences.append(np.abs(served.judge(images) - ensemble(torch.from_numpy(images)).numpy()))
-    everything = np.concatenate(differences)
-    return {
-        "max_abs_difference": float(everything.max()),
-        "mean_abs_difference": float(everything.mean()),
-        "images": len(everything),
-        "batches": list(PARITY_BATCHES),
-        "range": [0.0, 8.0],
-        "provider": served.providers[0],
-    }
+        images = as_seen(rng.integers(0, 256, (batch, 1, side, side)).astype(np.uint8))
+        yield served.judge(images), ensemble(torch.from_numpy(images)).numpy()
 
 
 def _card(found: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ScorerCard:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
@@ -26,7 +27,6 @@ EXPORTED = {name: tiny_config(name) for name in sorted(ARCHITECTURES.keys() - {"
 EXPORTED["stylegan2"] = replace(EXPORTED["stylegan2"], preset="stylegan2-n1")
 EXPORTED["wgan with batch norm"] = replace(EXPORTED["wgan"], network=replace(EXPORTED["wgan"].network, batch_norm=True))
 OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
-TOLERANCE = {"float32": 1e-4, "float16": 0.02}
 
 
 @pytest.fixture(scope="module", params=EXPORTED)
@@ -64,6 +64,17 @@ def test_published_versions_never_change(exported: Path, tmp_path: Path) -> None
     with pytest.raises(BadInput, match="published already"):
         publish(exported, tmp_path)
     assert read_version(tmp_path / "tiny" / "1").card.version == "1"
+
+
+def test_a_model_that_makes_no_numbers_is_not_exported(archives: dict[int, Path], tmp_path: Path) -> None:
+    train(replace(tiny_config("dcgan"), kimg=0.008), read(archives[64]), tmp_path / "run")
+    checkpoint = checkpoints.newest(tmp_path / "run")
+    weights = checkpoints.load(checkpoint, "ema")
+    weights["layers.0.weight"].fill_(float("nan"))
+    save_file(weights, checkpoint / "ema.safetensors")
+    with pytest.raises(BadInput, match="tiny@1: 1 of 1 results of torch are not finite"):
+        export(checkpoint, tmp_path / "out", OPTIONS, lambda text: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_export_refuses_an_existing_folder(exported: Path) -> None:
