@@ -83,6 +83,12 @@ def read_exported_scorer(folder: Path) -> ScorerVersion:
     return ScorerVersion(parsed(folder / "card.json", ScorerCard), folder)
 
 
+def in_store(version: Published) -> bool:
+    """Whether its folder lies where a store keeps that version; what lies there never changes."""
+    own = (version.card.name, version.card.version)
+    return any((path.parent.name, path.name) == own for path in (version.folder.absolute(), version.folder.resolve()))
+
+
 def _card(folder: Path, kind: type[AnyCard]) -> AnyCard:
     path = folder / "card.json"
     card = parsed(path, kind)

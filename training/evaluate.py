@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxies.cards import ModelCard, Role
+from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator, choose_device
 from models.settings import extra_roots
 from models.store import BUNDLED, ModelStore
-from models.versions import describe, read_exported
-from training.aside import write_text
+from models.versions import in_store, read_exported
 from training.data.archive import Archive
+from training.device import find_device
 from training.journal import read_log
 from training.metrics import memorisation, physical
 from training.metrics.chunks import Chunks, Progress
@@ -38,6 +37,7 @@ from training.metrics.pool import MeasuringPool
 from training.metrics.samples import Samples, generate, generated, pictures, real, rendering
 from training.metrics.scores import find_scorer, scores
 from training.report import summary
+from training.report.attach import attach
 from training.report.write import write as write_report
 
 CHUNK = 512
@@ -89,20 +89,22 @@ class Subject:
 def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress: Progress) -> dict[str, Any]:
     """Measure the exported model in ``folder``; write its report, a sample sheet and the figures of its card.
 
-    Returns the report. The folder changes only at the end.
+    Returns the report. The folder changes only at the end, and all at once (`training.report.attach`).
 
     Raises
     ------
     BadModel : the folder holds no exported model.
-    BadInput : the archive is not the one that the model was trained on.
+    BadInput : the model is published already, the archive is not the one that it was trained on, or an option is wrong.
     """
+    network = FeatureNetwork(options.network, find_device(options.device), options.precision, options.threads)
+    last_layer = None if options.full_network is None else load_last_layer(options.full_network)
+    if options.run is not None:
+        read_log(options.run)
     subject = _subject(folder, archive, options)
     archive = subject.archive
-    if options.run is not None:
-        read_log(options.run)  # a wrong --run is found out before the hours, not after
     store = ModelStore([BUNDLED, *extra_roots()])
     scorer = find_scorer(options.scorer, store, subject.card)
-    chunks = Chunks(options.cache, progress)
+    chunks = Chunks(options.cache, progress)  # so far nothing was computed: what is wrong is found out before the hours
     clock = _Clock()
     report: dict[str, Any] = {
         "model": subject.card.reference,
@@ -111,7 +113,7 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
         "psi": 1.0,
         "display": subject.card.display,
     }
-    report["perceptual"] = _perceptual(subject, options, chunks)
+    report["perceptual"] = _perceptual(subject, network, last_layer, options.seed, chunks)
     clock.lap("perceptual")
     report["memorisation"] = _memorisation(subject, options, chunks)
     report["nearest"] = _nearest(subject, options, chunks)
@@ -131,13 +133,15 @@ def evaluate(folder: Path, archive: Archive, options: EvaluateOptions, progress:
 def _subject(folder: Path, archive: Archive, options: EvaluateOptions) -> Subject:
     version = read_exported(folder)
     card = version.card
-    if card.training.get("dataset_digest") != archive.manifest["digest"]:
+    if in_store(version):
         raise BadInput(
-            f"{folder} was trained on {card.training.get('dataset_digest')}, the archive is {archive.manifest['digest']}; "
-            "give the archive of its training"
+            f"{folder} is the published version {card.reference}, which never changes: evaluate the folder that `export` made, "
+            "before it is published, or a copy of this one elsewhere"
         )
+    if card.training.get("dataset_digest") != archive.manifest["digest"]:
+        raise BadInput(_other_archive(folder, card, archive))
     archive = archive.at(card.resolution)
-    device = choose_device("cuda" if options.device == "cuda" else "cpu", options.threads)
+    device = choose_device("auto" if options.device == "cuda" else "cpu", options.threads)
     generator = OnnxGenerator(version, device)
     return Subject(
         card,
@@ -149,9 +153,20 @@ def _subject(folder: Path, archive: Archive, options: EvaluateOptions) -> Subjec
     )
 
 
-def _perceptual(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> dict[str, Any]:
-    network = FeatureNetwork(options.network, torch.device(options.device), options.precision, options.threads)
+def _other_archive(folder: Path, card: ModelCard, archive: Archive) -> str:
+    """Why the archive is refused, and what helps."""
+    ours, theirs = archive.manifest, card.training
+    return (
+        f"{folder} was trained on {theirs.get('dataset', 'a data set')} ({theirs.get('dataset_digest', 'digest not known')}, "
+        f"{theirs.get('images', '?')} training images), and this archive is {ours.get('name', 'another')} ({ours['digest']}, "
+        f"{len(archive.training())}): give the archive of its training. The same `prepare` command on the same files makes it "
+        "again, byte for byte, in the same version of this program; if it is gone, train and export on the archive that there is"
+    )
 
+
+def _perceptual(
+    subject: Subject, network: FeatureNetwork, last_layer: Features | None, seed: int, chunks: Chunks
+) -> dict[str, Any]:
     def features(samples: Samples) -> Features:
         def make(start: int, stop: int, tick: Any) -> Features:
             return network.features(pictures(samples.signed(start, stop), subject.card), tick)
@@ -161,9 +176,9 @@ def _perceptual(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> d
 
     fake, train = features(subject.generated), features(subject.training)
     held_out = features(subject.held_out) if subject.held_out.count else train[:0]
-    found = perceptual(fake, train, held_out, options.seed, chunks.progress)
-    if options.full_network is not None:
-        mean, deviation = inception_score(fake, load_last_layer(options.full_network))
+    found = perceptual(fake, train, held_out, seed, chunks.progress)
+    if last_layer is not None:
+        mean, deviation = inception_score(fake, last_layer)
         found["inception_score"] = {"value": mean, "deviation": deviation, "n_generated": len(fake)}
     return found
 
@@ -231,19 +246,14 @@ def _physical(subject: Subject, options: EvaluateOptions, chunks: Chunks) -> dic
 
 
 def _write(folder: Path, subject: Subject, report: dict[str, Any], run: Path | None) -> None:
-    """Report, sample sheet and card, the card last: it names the others by their digests."""
-    write_report(folder, subject.generator, subject.archive, report, run)
-    sample_sheet(subject.generator).save(folder / "samples.png", optimize=True)
-    roles: dict[str, Role] = {
-        "samples.png": "samples",
-        "report/report.json": "report_json",
-        "report/report.html": "report_html",
-    }
-    files = {**subject.card.files, **{name: describe(folder / name, role) for name, role in roles.items()}}
+    """Report, sample sheet and card."""
+
+    def write(aside: Path) -> None:
+        write_report(aside, subject.generator, subject.archive, report, run)
+        sample_sheet(subject.generator).save(aside / "samples.png", optimize=True)
+
     metrics = {**subject.card.metrics, **card_metrics(report)}
-    card = subject.card.model_copy(update={"metrics": metrics, "files": files})
-    card = card.model_copy(update={"digest": card.compute_digest()})
-    write_text(folder / "card.json", card.model_dump_json(indent=1) + "\n")
+    attach(folder, subject.card.model_copy(update={"metrics": metrics}), write)
 
 
 def card_metrics(report: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxies.errors import BadInput
 from training.aside import write_bytes
 
 Progress = Callable[[str, int, int], None]
@@ -25,10 +26,22 @@ Make = Callable[[int, int, Callable[[int], None]], Floats]
 
 @dataclass(frozen=True)
 class Chunks:
-    """Arrays under ``folder``, named by what they follow from."""
+    """Arrays under ``folder``, named by what they follow from; it is made at once.
+
+    Raises
+    ------
+    BadInput : it cannot be.
+    """
 
     folder: Path
     progress: Progress
+
+    def __post_init__(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            wanted = f"cache {self.folder}: {error.strerror}; a folder that can be written is needed"
+            raise BadInput(wanted, field="cache") from None
 
     def rows(self, what: str, follows_from: object, count: int, size: int, make: Make) -> Floats:
         """The first ``count`` rows of a measurement; those that are not kept yet are made, ``size`` at a time.

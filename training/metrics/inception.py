@@ -43,8 +43,8 @@ def find_network() -> Path:
     return Path(spec.submodule_search_locations[0]) / "default_1.pt"
 
 
-def load_network(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
-    """Load the network after checking its digest (loading TorchScript runs its code).
+def known(path: Path) -> str:
+    """The sha256 of the network's file.
 
     Raises
     ------
@@ -55,6 +55,12 @@ def load_network(path: Path, device: torch.device, dtype: torch.dtype = torch.fl
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest not in KNOWN_SHA256:
         raise BadInput(f"{path} has sha256 {digest[:16]}…, which is no known copy of the FID network; refusing to run it")
+    return digest
+
+
+def load_network(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.jit.ScriptModule:
+    """Load the network if it is `known` (loading TorchScript runs its code)."""
+    known(path)
     network: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
     frozen: torch.jit.ScriptModule = torch.jit.freeze(network.to(dtype).eval())
     return frozen
@@ -71,18 +77,21 @@ def prepare(images: NDArray[np.uint8]) -> torch.Tensor:
 
 
 class FeatureNetwork:
-    """Inception features of images, ``threads`` batches at a time; loaded when the first is asked for."""
+    """Inception features of images, ``threads`` batches at a time; loaded when the first is asked for.
+
+    ``name`` is what features follow from, beside the images.
+
+    Raises
+    ------
+    BadInput : the file is no `known` copy, or the precision is not allowed.
+    """
 
     def __init__(self, path: Path, device: torch.device, precision: str, threads: int) -> None:
         if precision not in PRECISIONS:
-            raise BadInput(f"precision {precision!r}: one of {', '.join(PRECISIONS)} is allowed")
+            raise BadInput(f"precision {precision!r}: one of {', '.join(PRECISIONS)} is allowed", field="precision")
         self.path, self.device, self.precision, self.threads = path, device, precision, threads
+        self.name = ["inception", known(path), precision]
         self._network: torch.jit.ScriptModule | None = None
-
-    @property
-    def name(self) -> list[str]:
-        """What features follow from, beside the images."""
-        return ["inception", hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else "", self.precision]
 
     def features(self, images: NDArray[np.uint8], tick: Callable[[int], None] = lambda done: None) -> NDArray[np.float32]:
         """Features (N, 2048) of uint8 images (N, 1 or 3, H, W); ``tick`` hears how many are done."""

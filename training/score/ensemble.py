@@ -24,6 +24,7 @@ from training.architectures.wgan import Discriminator, WGANConfig
 from training.aside import write_bytes, write_text
 from training.config import TrainConfig
 from training.data.archive import Archive
+from training.device import find_device
 from training.score import table, wavelets
 from training.score.fit import Phase, fit, predict
 from training.score.networks import PlainCNN, Scorer
@@ -62,7 +63,7 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
     BadInput : the side does not fit the archives or the critic, the critic is none of ours, the device is not there, or ``out``
         holds members of other options. Nothing is written or computed then.
     """
-    _check_device(options.device)
+    find_device(options.device)
     network = read_critic(options.critic, options.side)[0] if options.critic else sizes(options.side)
     parts = [Parts(galaxies, unknown, options.side, held_out) for held_out in (False, True)]
     _claim(out, options, galaxies, unknown)
@@ -187,12 +188,6 @@ def _plain_cnn(options: ScoreOptions) -> tuple[nn.Module, list[Phase]]:
 
 
 BUILD: dict[str, Callable[[ScoreOptions], tuple[nn.Module, list[Phase]]]] = {"scorer": _scorer, "plain": _plain_cnn}
-
-
-def _check_device(name: str) -> None:
-    there = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    if name not in there:
-        raise BadInput(f"device {name!r}: PyTorch can use {' or '.join(there)} on this machine", field="device")
 
 
 def _plain(options: ScoreOptions) -> dict[str, Any]:
