@@ -1,7 +1,8 @@
 """FID, KID, precision and recall of a generator, beside what the real images score among themselves.
 
 FID and precision/recall depend on how many images enter, so every floor comes with the generator's figure at the floor's sizes.
-Intervals are ranges over random splits of the real images: a bootstrap with replacement would raise FID itself.
+FID has a range over random splits of the real images: a bootstrap with replacement would raise FID itself. Precision and recall
+have bootstrap intervals over the images whose share they are; the manifolds stay.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.metrics.chunks import Progress
-from training.metrics.coverage import coverage
+from training.metrics.coverage import Coverage, coverage
 from training.metrics.distances import frechet_distance, kernel_distance
 
 Features = NDArray[np.float32]
@@ -58,23 +59,34 @@ def perceptual(generated: Features, training: Features, held_out: Features, seed
 
 
 def _covered(generated: Features, training: Features, seed: int) -> dict[str, Any]:
-    """Precision and recall with bootstrap intervals over images (the manifolds stay)."""
+    """Precision and recall with their intervals."""
     generated = generated[:MOST_COVERED]
-    found = coverage(generated, training)
-    rng = np.random.default_rng(seed)
     counts = {"n_generated": len(generated), "n_reference": len(training)}
-    answer = {}
-    for name, inside in (("precision", found.realistic), ("recall", found.covered)):
-        shares = rng.binomial(len(inside), inside.mean(), BOOTSTRAPS) / len(inside)
-        interval = [float(value) for value in np.quantile(shares, CONFIDENCE)]
-        answer[name] = {"value": float(inside.mean()), "interval": interval, **counts}
-    return answer
+    shares = _shares(coverage(generated, training), seed)
+    return {name: {"value": shares[name], "interval": shares[f"{name}_interval"], **counts} for name in ("precision", "recall")}
+
+
+def _shares(found: Coverage, seed: int) -> dict[str, Any]:
+    """``precision``, ``recall`` and the ``…_interval`` of each."""
+    rng = np.random.default_rng(seed)
+    return {
+        "precision": found.precision,
+        "precision_interval": _interval(found.realistic, rng),
+        "recall": found.recall,
+        "recall_interval": _interval(found.covered, rng),
+    }
+
+
+def _interval(inside: NDArray[np.bool_], rng: np.random.Generator) -> list[float]:
+    """What holds 95 % of the bootstrap resamplings of a share."""
+    shares = rng.binomial(len(inside), inside.mean(), BOOTSTRAPS) / len(inside)
+    return [float(value) for value in np.quantile(shares, CONFIDENCE)]
 
 
 def _floor(generated: Features, training: Features, seed: int, step: Any) -> dict[str, Any]:
     """Random halves of the training images against each other, and as many generated images against the second half."""
     size = min(len(training) // 2, len(generated))
-    real, fake, covered = [], [], []
+    real, fake = [], []
     for split in range(SPLITS):
         order = np.random.default_rng([seed, split]).permutation(len(training))
         first, second = training[order[:size]], training[order[-size:]]
@@ -85,7 +97,7 @@ def _floor(generated: Features, training: Features, seed: int, step: Any) -> dic
         step()
         if split == 0:
             kid, deviation = kernel_distance(first, second, seed)
-            covered = [coverage(first, second), coverage(mine, second)]
+            shares, same_shares = (_shares(coverage(images, second), seed) for images in (first, mine))
     return {
         "meaning": "training images against training images, random halves; same_size: generated images in place of one half",
         "n_first": size,
@@ -95,13 +107,11 @@ def _floor(generated: Features, training: Features, seed: int, step: Any) -> dic
         "fid_range": [min(real), max(real)],
         "kid": kid,
         "kid_deviation": deviation,
-        "precision": covered[0].precision,
-        "recall": covered[0].recall,
+        **shares,
         "same_size": {
             "fid": float(np.mean(fake)),
             "fid_range": [min(fake), max(fake)],
-            "precision": covered[1].precision,
-            "recall": covered[1].recall,
+            **same_shares,
         },
     }
 

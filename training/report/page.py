@@ -120,11 +120,16 @@ def _perceptual(found: dict[str, Any]) -> str:
         counts = f"{part['n_generated']:,} : {part['n_reference']:,}" if "n_reference" in part else f"{part['n_generated']:,}"
         rows.append((name.replace("_", " "), f"{part['value']:.4g}{extra}", counts))
     sizes = f"{floor['n_first']:,} : {floor['n_second']:,}"
-    for name in ("fid", "precision", "recall"):
-        rows.append((f"{name}, at the floor's sizes", f"{same[name]:.4g}", sizes))
-        rows.append((f"{name}, real against real", f"{floor[name]:.4g}", sizes))
+    for name, bounds, digits in (("fid", "range", 1), ("precision", "interval", 3), ("recall", "interval", 3)):
+        for words, part in (("at the floor's sizes", same), ("real against real", floor)):
+            low, high = part[f"{name}_{bounds}"]
+            rows.append((f"{name}, {words}", f"{part[name]:.4g} ({low:.{digits}f} … {high:.{digits}f})", sizes))
     rows.append(("kid, real against real", f"{floor['kid']:.2g} ± {floor['kid_deviation']:.2g}", sizes))
-    return _table(("figure", "value", "images"), rows, numbers=(1, 2))
+    note = (
+        f"Brackets hold, for FID, the range over {floor['splits']} random halvings of the real images, for precision and recall "
+        "95 % of bootstrap resamplings; ± is the deviation over subsets."
+    )
+    return f'<p class="soft">{note}</p>{_table(("figure", "value", "images"), rows, numbers=(1, 2))}'
 
 
 def _physical(found: dict[str, Any]) -> str:
