@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from galaxies.errors import BadInput
-from training.architectures import NetworkConfig, find
+from training.architectures import NetworkConfig, StyleConfig, find
 from training.augment import PRESETS as AUGMENTATIONS
 from training.augment.controller import SIGNALS
 from training.bounds import ABOVE_ZERO, ANY, COUNT, SHARE, SIZE, ZERO_OR_MORE, Bounds, Range, check
@@ -139,6 +139,16 @@ class TrainConfig:
             )
         if self.batch % self.processes:
             raise ValueError(f"batch {self.batch} is not a multiple of processes {self.processes}")
+
+    @property
+    def penalises_lazily(self) -> bool:
+        """Whether the discriminator's gradients are penalised, every ``r1_interval`` steps."""
+        return LOSSES[self.loss].penalty in ("r1", "r1r2") and self.r1_gamma > 0
+
+    @property
+    def regularises_paths(self) -> bool:
+        """Whether path lengths are regularised, every ``pl_interval`` steps."""
+        return self.pl_weight > 0 and isinstance(self.network, StyleConfig)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; ``from_json`` is the inverse."""

@@ -60,8 +60,8 @@ class Trainer:
         self.seconds = 0.0
         self._trained_g = _trainable(self.generator, config.freeze_generator, "freeze_generator")
         self._trained_d = _trainable(self.discriminator, config.freeze_discriminator, "freeze_discriminator")
-        self.optimiser_g = self._adam(self._trained_g, config.pl_interval if self._regularises_paths else 0)
-        self.optimiser_d = self._adam(self._trained_d, config.r1_interval if self._lazy_penalty else 0)
+        self.optimiser_g = self._adam(self._trained_g, config.pl_interval if config.regularises_paths else 0)
+        self.optimiser_d = self._adam(self._trained_d, config.r1_interval if config.penalises_lazily else 0)
         self._images: Callable[..., Tensor] = self.generator.training_images
         self._logits: Callable[..., Tensor] = self.discriminator or _no_discriminator
         if config.compile:
@@ -71,14 +71,6 @@ class Trainer:
     def step(self) -> int:
         """Steps done."""
         return self.images_seen // self.config.batch
-
-    @property
-    def _lazy_penalty(self) -> bool:
-        return self.loss.penalty in ("r1", "r1r2") and self.config.r1_gamma > 0
-
-    @property
-    def _regularises_paths(self) -> bool:
-        return self.config.pl_weight > 0 and isinstance(self.generator, StyleGenerator)
 
     def _adam(self, parameters: list[nn.Parameter], lazy_interval: int) -> torch.optim.Optimizer:
         """Adam; a network with a lazy regulariser has its rate and moments adapted (Karras et al. 2020, appendix B)."""
@@ -186,7 +178,7 @@ class Trainer:
         loss = self.generator.objective(adversarial, fake, draw)
         logs["loss_g"] = loss.detach()
         loss.backward()  # type: ignore[no-untyped-call]
-        if self._regularises_paths and self.step % self.config.pl_interval == 0:
+        if self.config.regularises_paths and self.step % self.config.pl_interval == 0:
             self._path_backward(batch, logs)
         _set_grad(self._trained_d, True)
 
@@ -217,7 +209,7 @@ class Trainer:
         }
         if self.strength.controller is not None:
             logs["augment_p"] = torch.tensor(p, device=self.device)
-        if self._lazy_penalty and self.step % config.r1_interval == 0:
+        if config.penalises_lazily and self.step % config.r1_interval == 0:
             penalty = self._gradient_at(batch.real, batch.real_draw, batch.onehot)
             if self.loss.penalty == "r1r2":
                 penalty = penalty + self._gradient_at(fake, batch.fake_draw, batch.onehot, fake=True)
@@ -275,7 +267,7 @@ class Trainer:
     def _update(self, rate: Rates, moves: bool) -> None:
         for optimiser, value in ((self.optimiser_g, rate.generator), (self.optimiser_d, rate.discriminator)):
             group = optimiser.param_groups[0]
-            group["lr"] = value * (group["lazy"] if optimiser is self.optimiser_d or self._regularises_paths else 1.0)
+            group["lr"] = value * (group["lazy"] if optimiser is self.optimiser_d or self.config.regularises_paths else 1.0)
         if moves:
             self.optimiser_g.step()
         if self.discriminator is not None:

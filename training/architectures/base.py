@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,10 @@ class NetworkConfig:
         check(self, self.bounds)
         if self.classes and not self.conditional:
             raise ValueError(f"classes {self.classes}: this architecture has no class input, 0 is allowed")
+
+    def grown(self) -> Self:
+        """The same sizes without progressive growing: the whole network from the first step on."""
+        return self
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ networks have grown is a function of the images seen alone (`StyleGANConfig.leve
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, cast
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -84,6 +84,9 @@ class StyleGANConfig(base.StyleConfig):
     def style_sides(self) -> list[int]:
         """Side of the block that each style steers."""
         return self.noise_shapes
+
+    def grown(self) -> Self:
+        return replace(self, stable_kimg=0.0, fade_kimg=0.0)
 
     def level(self, kimg: float) -> float:
         """How far the networks have grown: log2 of the side; 3.25 shows 8 pixels and a quarter of 16."""

@@ -110,7 +110,11 @@ def _dry_run(config: TrainConfig, parts: dict[str, TrainConfig], data: Path) -> 
         print("a few steps …", flush=True)
         found = estimate(part, data)
         seconds += found.seconds
-        print(f"{found.images_per_second:.1f} images/s; {clock(found.seconds)} for {part.kimg:g} kimg (h:mm:ss)")
+        grows = part.network.grown() != part.network
+        longest = "at most " if grows else ""
+        print(f"{found.images_per_second:.1f} images/s; {longest}{clock(found.seconds)} for {part.kimg:g} kimg (h:mm:ss)")
+        if grows:
+            print(f"measured at the full {part.network.resolution} px: until it has grown, steps are faster and take less memory")
         print(f"memory: {found.memory_gb:.2f} GB in each of {part.processes} processes{' (GPU)' if found.on_gpu else ''}")
     if len(parts) > 1:
         print(f"together: {clock(seconds)} (h:mm:ss)")

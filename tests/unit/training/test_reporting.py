@@ -1,4 +1,4 @@
-"""What a run tells: metrics while it trains, what it would cost, and its place among processes."""
+"""What a run tells: metrics while it trains, and its place among processes."""
 
 from __future__ import annotations
 
@@ -12,38 +12,12 @@ import torch
 
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import no_file_beyond, tiny_config
-from training.architectures import build
 from training.checkpoints import DivergedError
 from training.data.archive import read
-from training.estimate import estimate, parameters
 from training.events import Events
 from training.journal import read_log
 from training.logs import Reporter
 from training.settings import Place, place_of_torchrun
-
-
-@pytest.mark.slow
-def test_a_dry_run_measures_and_leaves_nothing(
-    archives: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    config = tiny_config("stylegan2")
-    found = estimate(config, archives[16])
-    assert found.images_per_second > 0
-    assert found.seconds == pytest.approx(config.kimg * 1000 / found.images_per_second)
-    assert 0.05 < found.memory_gb < 4
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_parameters_are_counted_without_making_them() -> None:
-    config = tiny_config("stylegan2")
-    generator, discriminator = build(config.network)
-    assert discriminator is not None
-    expected = {
-        "generator": sum(p.numel() for p in generator.parameters()),
-        "discriminator": sum(p.numel() for p in discriminator.parameters()),
-    }
-    assert parameters(config) == expected
 
 
 def test_averages_go_to_json_lines_and_to_tensorboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
