@@ -1,24 +1,30 @@
 """``release``: every bundled model from its data to the store, as a chain of this program's own commands.
 
-A step whose result exists is not done again, so the same command goes on where it was stopped. With ``tiny`` everything is as
-small as it can be: it shows that the chain holds, not what the models can do.
+A step that is done is not done again, so the same command goes on where it was stopped. With ``tiny`` everything is as small as
+it can be: it shows that the chain holds, not what the models can do. Scorers judge models and are none: `score` trains them.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from galaxies.errors import BadInput, GalaxyError
+from models.versions import read_exported
+from training import checkpoints
+from training.presets import find
 
 SDSS_CREDITS = "SDSS (Sloan Foundation, NSF, DOE, NASA and others); Galaxy Zoo 1 (Lintott et al. 2008, 2011)"
-TINY_NETWORK = (
-    "network.channel_base=64", "network.channel_max=8", "network.z_dim=8", "network.w_dim=8", "kimg=0.064", "batch=8",
-    "precision=float32", "processes=1", "generator_from_kimg=0",
-)  # fmt: skip
+TINY = ("kimg=0.064", "batch=8", "precision=float32", "processes=1", "generator_from_kimg=0", "network.z_dim=8")
+TINY_NETWORKS = {
+    "stylegan2": ("network.channel_base=64", "network.channel_max=8", "network.w_dim=8"),
+    "dcgan": ("network.width=4",),
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Step:
-    """A command of this program, and the file or folder that shows that it was done."""
+    """A command of this program, and how to know that it was done."""
 
     arguments: tuple[str, ...]
-    made: Path | None
+    done: Callable[[], bool]
+
+    def __str__(self) -> str:
+        """As it would be typed."""
+        return "python -m training " + shlex.join(self.arguments)
 
 
 def _sdss(resolution: int) -> Data:
@@ -105,6 +115,11 @@ MODELS = (
         title="SDSS galaxies, 128 px",
         description="Class-conditional StyleGAN2 of SDSS galaxies with Galaxy Zoo 1 classes.",
     ),
+    Model(
+        "gz1-64-dcgan", ARCHIVES[0], "dcgan-f1-cpu",
+        title="DCGAN galaxies, 64 px",
+        description="Galaxies of all Galaxy Zoo 1 classes together, from the DCGAN of Fussell & Moews (2019) at width 32.",
+    ),
     Model("jwst-simulated", SIMULATED, "stylegan2-jwst-sim", ("kimg=500",)),
     Model(
         "jwst-ceers", JWST, "stylegan2-jwst", (), "jwst-simulated",
@@ -119,18 +134,21 @@ def steps(options: Options) -> Iterator[Step]:
 
     Raises
     ------
-    BadInput : neither data set is given.
+    BadInput : neither data set is given, or a version is published already that is not the one of ``options.out``.
     """
     if options.sdss is None and options.jwst is None:
         raise BadInput("release needs the data: --sdss or --jwst or both, each a path without .zip and .csv")
+    models = [model for model in MODELS if _given(model.data, options)]
+    for model in models:
+        if model.title:
+            _refuse_another(model, options)
     for data in ARCHIVES:
         if _given(data, options):
             yield _prepare(data, options)
-    for model in MODELS:
-        if _given(model.data, options):
-            yield _train(model, options)
-            if model.title:
-                yield from _publish(model, options)
+    for model in models:
+        yield _train(model, options)
+        if model.title:
+            yield from _publish(model, options)
 
 
 def release(options: Options, say: Callable[[str], None] = print) -> None:
@@ -138,17 +156,18 @@ def release(options: Options, say: Callable[[str], None] = print) -> None:
 
     Raises
     ------
-    BadInput : no data are given.
-    GalaxyError : a step failed; it has said why.
+    BadInput : no data are given, or a version is published already.
+    GalaxyError : a step failed, and has said why, or was told to stop.
     """
     for step in steps(options):
-        line = "python -m training " + " ".join(step.arguments)
-        if step.made is not None and step.made.exists():
-            say(f"done before: {line}")
+        if step.done():
+            say(f"done before: {step}")
             continue
-        say(line)
+        say(str(step))
         if subprocess.run([sys.executable, "-m", "training", *step.arguments], check=False).returncode:
-            raise GalaxyError(f"release stopped at: {line}; mend it and give the same command again")
+            raise GalaxyError(f"release stopped at: {step}; mend it and give the same command again")
+        if not step.done():
+            raise GalaxyError(f"release stopped, because this was told to stop: {step}; the same command goes on")
 
 
 def _given(data: Data, options: Options) -> bool:
@@ -161,34 +180,63 @@ def _prepare(data: Data, options: Options) -> Step:
     if options.tiny and "--count" in words:
         words[words.index("--count") + 1] = "64"
     made = options.out / "data" / data.name
-    return Step(("prepare", *words, "--out", str(made)), made)
+    return Step(("prepare", *words, "--out", str(made)), made.exists)
 
 
 def _train(model: Model, options: Options) -> Step:
-    run, words = options.out / "runs" / model.name, ["--preset", model.preset]
-    for setting in (*model.settings, *(TINY_NETWORK if options.tiny else ())):
+    run, words, preset = options.out / "runs" / model.name, ["--preset", model.preset], find(model.preset).config
+    settings = (*model.settings, *((*TINY, *TINY_NETWORKS[preset.architecture]) if options.tiny else ()))
+    for setting in settings:
         words += ["--set", setting]
     if model.before:
         words += ["--transfer", str(options.out / "runs" / model.before)]
-    return Step(("train", str(run), "--data", str(options.out / "data" / model.data.name), *words), None)
+    arguments = ("train", str(run), "--data", str(options.out / "data" / model.data.name), *words)
+    given = [setting.removeprefix("kimg=") for setting in settings if setting.startswith("kimg=")]
+    return Step(arguments, partial(checkpoints.finished, run, float(given[-1]) if given else preset.kimg))
 
 
 def _publish(model: Model, options: Options) -> Iterator[Step]:
-    run, exported = options.out / "runs" / model.name, options.out / "export" / model.name
+    run, exported = options.out / "runs" / model.name, _exported(model, options)
     data, count = options.out / "data" / model.data.name, "100" if options.tiny else "50000"
     yield Step(
         (
             "export", str(run), "--out", str(exported), "--name", model.name, "--version", options.version,
             "--title", model.title, "--description", model.description, "--half", "--discriminator",
         ),
-        exported,
+        exported.exists,
     )  # fmt: skip
     yield Step(
         (
-            "evaluate", str(exported), "--data", str(data), "--count", count, "--device", options.device,
+            "evaluate", str(exported), "--data", str(data), "--run", str(run), "--count", count, "--device", options.device,
             "--cache", str(options.out / "evaluation"),
         ),
-        exported / "samples.png",
+        lambda: "memorisation" in read_exported(exported).card.metrics,
     )  # fmt: skip
     allowed = ("--allow-memorised",) if options.tiny else ()
-    yield Step(("publish", str(exported), "--store", str(options.store), *allowed), options.store / model.name / options.version)
+    yield Step(
+        ("publish", str(exported), "--store", str(options.store), *allowed), lambda: _digest(_published(model, options)) != ""
+    )
+
+
+def _refuse_another(model: Model, options: Options) -> None:
+    """Raise BadInput where the version is published and is not what lies in ``options.out``."""
+    published = _digest(_published(model, options))
+    if published and published != _digest(_exported(model, options)):
+        raise BadInput(
+            f"{model.name}@{options.version} is published in {options.store} already, not from {options.out}, and never changes: "
+            "choose another --version",
+            field="version",
+        )
+
+
+def _exported(model: Model, options: Options) -> Path:
+    return options.out / "export" / f"{model.name}-{options.version}"
+
+
+def _published(model: Model, options: Options) -> Path:
+    return options.store / model.name / options.version
+
+
+def _digest(folder: Path) -> str:
+    """The digest of the version in ``folder``; empty where there is none."""
+    return read_exported(folder).card.digest if folder.exists() else ""

@@ -28,6 +28,6 @@ def release(
     options = Options(sdss, jwst, out, store, version, "cuda" if torch.cuda.is_available() else "cpu", tiny)
     if dry_run:
         for step in steps(options):
-            print("python -m training", *step.arguments)
+            print(step)
         return
     run_release(options)
