@@ -252,8 +252,7 @@ def _write(folder: Path, subject: Subject, report: dict[str, Any], run: Path | N
         write_report(aside, subject.generator, subject.archive, report, run)
         sample_sheet(subject.generator).save(aside / "samples.png", optimize=True)
 
-    metrics = {**subject.card.metrics, **card_metrics(report)}
-    attach(folder, subject.card.model_copy(update={"metrics": metrics}), write)
+    attach(folder, subject.card.model_copy(update={"metrics": card_metrics(report)}), write)
 
 
 def card_metrics(report: dict[str, Any]) -> dict[str, Any]:
