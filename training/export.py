@@ -227,8 +227,8 @@ def parity(version: Version, generator: Generator, weights: str = "float32") -> 
     BadInput : an image is not finite, or the difference is beyond the limit of ``weights``.
     """
     served = OnnxGenerator(version)
-    found = compared(_images(served, generator), version.card.reference)
-    found |= {"range": list(IMAGES), "provider": served.providers[0], "weights": weights}
+    found = compared(_images(served, generator), IMAGES, version.card.reference)
+    found |= {"provider": served.providers[0], "weights": weights}
     check(found, IMAGES, version.card.reference)
     return found
 

@@ -107,8 +107,8 @@ def parity(version: ScorerVersion, ensemble: Ensemble, weights: str = "float32")
     BadInput : a score is not finite, or the difference is beyond the limit of ``weights``.
     """
     served = OnnxScorer(version)
-    found = compared(_scores(served, version.card.side, ensemble), version.card.reference)
-    found |= {"range": list(SCORES), "provider": served.providers[0], "weights": weights}
+    found = compared(_scores(served, version.card.side, ensemble), SCORES, version.card.reference)
+    found |= {"provider": served.providers[0], "weights": weights}
     check(found, SCORES, version.card.reference)
     return found
 
