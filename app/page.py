@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
+CLASSIC = ("theme.js", "unloaded.js")
+"""Scripts that are no modules: what they do cannot wait for those, or is for when they do not come."""
 MEDIA = {
     ".css": "text/css",
     ".html": "text/html",
@@ -48,7 +50,7 @@ class Page:
         base = f"/static/{digest.hexdigest()[:16]}"
         names = [path.relative_to(folder).as_posix() for path in paths]
         modules = [
-            f'<link rel="modulepreload" href="{base}/{name}">' for name in names if name.endswith(".js") and name != "theme.js"
+            f'<link rel="modulepreload" href="{base}/{name}">' for name in names if name.endswith(".js") and name not in CLASSIC
         ]
         document = (folder / "index.html").read_text().replace('"/static/', f'"{base}/')
         html = document.replace("<!-- modules -->", "\n    ".join(modules))

@@ -35,6 +35,16 @@ def test_a_picture_whose_job_somebody_else_has_ended_can_be_tried_again(visit: V
     expect(visit.page.locator(".galaxy-figure img")).to_be_visible()
 
 
+@pytest.mark.parametrize("lost", ["main.js", "views/sum.js", "vendor/preact-htm.js"])
+def test_a_page_of_which_a_part_is_lost_says_so_and_can_be_loaded_again(visit: Visit, lost: str) -> None:
+    visit.page.route(f"**/{lost}", lambda route: route.abort("internetdisconnected"))
+    visit.page.goto(f"{visit.base}/?count=12")
+    expect(visit.page.get_by_role("alert")).to_contain_text("Not all of this page arrived.")
+    visit.page.unroute(f"**/{lost}")
+    visit.button("Load it again")
+    visit.settle()
+
+
 def test_an_error_stands_where_its_galaxy_would_be_and_can_be_tried_again(visit: Visit) -> None:
     detail = "the network has had enough"
     visit.page.route("**/5.png*", lambda route: route.fulfill(**problem(500, detail)))
