@@ -1,14 +1,17 @@
-"""Files that are whole or not there: written aside, then renamed. Errors of writing name the file."""
+"""Files and folders that are whole or not there: written aside, then renamed. Errors of writing name the file."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
+
+from galaxies.errors import BadInput
 
 
 @contextlib.contextmanager
@@ -43,6 +46,28 @@ def write_picture(path: Path, picture: Image.Image) -> None:
     buffer = io.BytesIO()
     picture.save(buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"))
     write_bytes(path, buffer.getvalue())
+
+
+@contextlib.contextmanager
+def folder_aside(out: Path) -> Iterator[Path]:
+    """A folder beside ``out`` that becomes ``out`` at the end, or goes where something fails.
+
+    Raises
+    ------
+    BadInput : ``out`` exists.
+    """
+    if out.exists():
+        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
+    folder = out.with_name(f".{out.name}.{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        with named(out):
+            yield folder
+            folder.rename(out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

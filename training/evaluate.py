@@ -24,6 +24,7 @@ from models.generator import OnnxGenerator, choose_device
 from models.settings import extra_roots
 from models.store import BUNDLED, ModelStore
 from models.versions import in_store, read_exported
+from training.aside import write_picture
 from training.data.archive import Archive
 from training.device import find_device
 from training.journal import read_log
@@ -250,7 +251,7 @@ def _write(folder: Path, subject: Subject, report: dict[str, Any], run: Path | N
 
     def write(aside: Path) -> None:
         write_report(aside, subject.generator, subject.archive, report, run)
-        sample_sheet(subject.generator).save(aside / "samples.png", optimize=True)
+        write_picture(aside / "samples.png", sample_sheet(subject.generator))
 
     attach(folder, subject.card.model_copy(update={"metrics": card_metrics(report)}), write)
 

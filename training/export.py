@@ -7,10 +7,7 @@ Style models give two graphs, ``mapping.onnx`` (z, onehot → w) and ``synthesis
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +26,7 @@ from models.generator import OnnxGenerator
 from models.versions import Version, describe
 from training import checkpoints
 from training.architectures import Generator, StyleConfig, StyleGenerator, build
-from training.aside import named, write_bytes
+from training.aside import folder_aside, write_bytes
 from training.config import TrainConfig
 from training.data.describe import describe as describe_data
 from training.half import store_half
@@ -91,7 +88,7 @@ def export(checkpoint: Path, out: Path, options: ExportOptions, say: Say = print
     BadInput : the checkpoint is damaged or has no discriminator that is asked for, ``out`` exists, or the graphs' images are not
         finite or not those of torch (`training.parity`).
     """
-    with aside(out) as folder:
+    with folder_aside(out) as folder:
         return _export_into(folder, checkpoint, options, say)
 
 
@@ -122,28 +119,6 @@ def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Sa
     card = card.model_copy(update={"digest": card.compute_digest()})
     (folder / "card.json").write_text(card.model_dump_json(indent=1) + "\n")
     return card
-
-
-@contextlib.contextmanager
-def aside(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that becomes ``out`` at the end, or goes where something fails.
-
-    Raises
-    ------
-    BadInput : ``out`` exists.
-    """
-    if out.exists():
-        raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
-    folder = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        with named(out):
-            yield folder
-            folder.rename(out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _write(generator: Generator, state: dict[str, Any], folder: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from galaxies.cards import ModelCard, Role
 from models.versions import describe, read_exported
+from training.aside import write_bytes, write_text
 
 ROLES: dict[str, Role] = {
     "samples.png": "samples",
@@ -33,12 +34,10 @@ def attach(folder: Path, card: ModelCard, write: Callable[[Path], None]) -> Mode
         (aside / "report").mkdir(parents=True)
         write(aside)
         for name in ROLES:  # all is on the disk before anything changes
-            again = aside / "again" / name
-            again.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(aside / name, again)
+            write_bytes(aside / "again" / name, (aside / name).read_bytes())
         there, made = (_naming(card, aside, prefix) for prefix in (f"{aside.name}/", ""))
         for path, new in ((aside / "there.json", there), (aside / "card.json", made)):
-            path.write_text(new.model_dump_json(indent=1) + "\n")
+            write_text(path, new.model_dump_json(indent=1) + "\n")
         (folder / "report").mkdir(exist_ok=True)
         (aside / "there.json").replace(folder / "card.json")
         for name in ROLES:

@@ -20,8 +20,9 @@ from galaxies.seen import as_seen
 from models.scorer import OnnxScorer
 from models.versions import ScorerVersion, describe
 from training import checkpoints
+from training.aside import folder_aside
 from training.data.describe import describe as describe_data
-from training.export import ExportOptions, aside, to_onnx
+from training.export import ExportOptions, to_onnx
 from training.half import store_half
 from training.parity import SCORES, Values, check, compared
 from training.score.ensemble import sizes
@@ -58,7 +59,7 @@ def export_scorer(folder: Path, out: Path, options: ExportOptions, say: Callable
     """
     found = json.loads((folder / TABLE).read_text())
     ensemble = read_ensemble(folder, found)
-    with aside(out) as made:
+    with folder_aside(out) as made:
         say("exporting the ensemble …")
         batch = torch.export.Dim("batch", min=1, max=65_536)
         side = found["options"]["side"]

@@ -13,9 +13,9 @@ import torch
 
 from tests.unit.training.conftest import no_file_beyond, tiny_config
 from training import cli, journal
-from training.aside import write_text
+from training.aside import folder_aside, write_text
 from training.data.archive import read
-from training.export import ExportOptions, _write_discriminator, aside
+from training.export import ExportOptions, _write_discriminator
 from training.launch import _child
 from training.sheets import write_sheet
 from training.trainer import Trainer
@@ -80,10 +80,10 @@ def test_what_a_process_of_a_run_cannot_write_crosses_to_its_parent(tmp_path: Pa
 def test_an_export_on_a_full_disk_leaves_nothing_and_names_it(tmp_path: Path, archives: dict[int, Path]) -> None:
     out, config = tmp_path / "model", tiny_config("dcgan")
     checkpoint = Trainer(config, read(archives[64]), tmp_path / "run", 0, torch.device("cpu")).save()
-    with no_file_beyond(1000), pytest.raises(OSError, match="File too large") as failed, aside(out) as folder:
+    with no_file_beyond(1000), pytest.raises(OSError, match="File too large") as failed, folder_aside(out) as folder:
         _write_discriminator(checkpoint, config, folder, ExportOptions("tiny", "1", "T", "t", "MIT"))
     assert failed.value.filename.endswith("discriminator.safetensors")
-    with no_file_beyond(1000), pytest.raises(OSError, match="File too large") as failed, aside(out) as folder:
+    with no_file_beyond(1000), pytest.raises(OSError, match="File too large") as failed, folder_aside(out) as folder:
         (folder / "graph.onnx").write_bytes(bytes(2000))
     assert failed.value.filename == str(out)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
