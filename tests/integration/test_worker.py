@@ -115,10 +115,18 @@ class Place:
         self.celery.send_task("galaxies.render", [job.id], queue=QUEUES[job.priority])
 
     def completed(self, job: Job) -> dict[str, Any]:
-        """The worker's log line of a job's completion."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if job.id in line and line.startswith("{")]
-        (found,) = [line for line in lines if line["event"] == "job completed"]
-        return found
+        """The worker's log line of a job's completion, which comes just after the job's record says so."""
+        found: list[dict[str, Any]] = []
+
+        def told() -> bool:
+            whole = self.log.read_text().rpartition("\n")[0].splitlines()
+            lines = [json.loads(line) for line in whole if job.id in line and line.startswith("{")]
+            found[:] = [line for line in lines if line["event"] == "job completed"]
+            return bool(found)
+
+        wait_until(told, 30)
+        (line,) = found
+        return line
 
     def now(self, job: Job) -> Job:
         found = self.records.get(job.id)
