@@ -37,8 +37,11 @@ class FakeWorker:
     bytes more in every result. ``scores``: of every result.
     """
 
+    NAME = "fake-worker"
+    """Of its connections: it has no redelivery, so a test that breaks connections leaves it these."""
+
     def __init__(self, url: str, results: Path) -> None:
-        self.client = redis.Redis.from_url(url, decode_responses=True)
+        self.client = redis.Redis.from_url(url, decode_responses=True, client_name=self.NAME)
         self.records = JobRecords(self.client)
         self.results: Results = ResultStore(results)
         self.failure: Failure | None = None
