@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from safetensors import numpy as arrays
 from safetensors import torch as tensors
 from torch import Tensor, nn
@@ -166,19 +167,20 @@ def _write_discriminator(checkpoint: Path, config: TrainConfig, folder: Path, op
 
 
 def to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str, batch: Any) -> None:
-    """Write ``module`` as one graph whose inputs and output have a free batch axis."""
-    torch.onnx.export(
+    """Write ``module`` as one graph whose inputs and output have a free batch axis, without torch's notes of its source."""
+    program = torch.onnx.export(
         module.eval(),
         inputs,
-        str(path),
         input_names=names,
         output_names=[output],
         dynamic_shapes=tuple({0: batch} for _ in inputs),
         opset_version=OPSET,
         dynamo=True,
-        external_data=False,
         verbose=False,
     )
+    assert program is not None  # no path was given
+    ClearMetadataAndDocStringPass()(program.model)
+    program.save(path)
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+import training
 from galaxies.errors import BadInput
 from models.generator import OnnxGenerator
 from models.publish import publish
@@ -26,6 +27,7 @@ EXPORTED = {name: tiny_config(name) for name in sorted(ARCHITECTURES.keys() - {"
 """The second stage refines images and is exported in the chain."""
 EXPORTED["stylegan2"] = replace(EXPORTED["stylegan2"], preset="stylegan2-n1")
 EXPORTED["wgan with batch norm"] = replace(EXPORTED["wgan"], network=replace(EXPORTED["wgan"].network, batch_norm=True))
+ROOT = Path(training.__file__).parents[1]
 OPTIONS = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
 
 
@@ -57,6 +59,12 @@ def test_exported_model_is_published_and_serves_what_torch_makes(exported: Path,
         images = generator.generate(z)
     assert images.shape == (3, 3, card.resolution, card.resolution)
     assert np.ptp(images, axis=0).max() > 0
+
+
+def test_graphs_say_nothing_of_the_machine_that_exported_them(exported: Path) -> None:
+    for graph in exported.glob("*.onnx"):
+        assert str(ROOT).encode() not in graph.read_bytes()
+        assert b".py" not in graph.read_bytes()
 
 
 def test_published_versions_never_change(exported: Path, tmp_path: Path) -> None:
