@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import Problem
 from app.keys.store import Key
 from app.services import Services
-from jobstore.records import Bounds
+from jobstore.layout import Bounds
 
 TOO_MANY_REQUESTS = 429
 CHALLENGE = 'Bearer realm="galsynth"'

@@ -16,7 +16,7 @@ from app.services import Services
 from galaxies.jobs import Job, Result
 from galaxies.requests import Arithmetic, Generate, Interpolate
 from galaxies.resolve import galaxies_of
-from jobstore.records import now
+from jobstore.layout import now
 
 INLINE = {"png", "gif", "webp", "mp4"}
 WHOLE_BYTES = 512 * 1024

@@ -15,7 +15,7 @@ from app.speed import Speed
 from galaxies.cards import Band, GalaxyClass, Operation
 from galaxies.jobs import Job, ModelRef, Phase, ResultScores
 from galaxies.requests import Request, to_wire
-from jobstore.records import Place, now
+from jobstore.layout import Place, now
 
 
 class _Document(BaseModel):

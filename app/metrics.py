@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError, ResponseError
 
 from galaxies.jobs import Job
-from jobstore.records import BULK_PLACE, DEAD, LOAD, QUEUES, WAITING, JobRecords
+from jobstore.layout import BULK_PLACE, DEAD, LOAD, WAITING
+from jobstore.records import QUEUES, JobRecords
 from jobstore.server import check_writable, memory
 from jobstore.workers import WorkerBeacons
 

@@ -22,7 +22,7 @@ from app.queue import messages
 from app.services import Services
 from galaxies.errors import Transient
 from galaxies.jobs import Job, Phase
-from jobstore.records import Claim, Created, Place, Recorded, Refused, now
+from jobstore.layout import Claim, Created, Place, Recorded, Refused, now
 
 JOBS_RETRY_SECONDS = 5
 MEMORY_RETRY_SECONDS = 60

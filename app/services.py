@@ -20,7 +20,8 @@ from app.settings import Settings
 from app.signing import read_secret
 from app.speed import Speed
 from app.waiting import Changes
-from jobstore.records import PREFIX, JobRecords, Recorded
+from jobstore.layout import PREFIX, Recorded
+from jobstore.records import JobRecords
 from jobstore.scripts import RATE
 from jobstore.stores import Results, results_at
 from jobstore.workers import WorkerBeacons

@@ -6,7 +6,7 @@ import time
 
 from redis.exceptions import RedisError
 
-from jobstore.records import Place
+from jobstore.layout import Place
 from jobstore.workers import WorkerBeacons, WorkerInfo
 
 FRESH_SECONDS = 1.0

@@ -28,7 +28,8 @@ from galaxies.jobs import Job, ModelRef, Phase, Result
 from galaxies.requests import OPERATIONS, image_count
 from galaxies.resolve import AnyRequest, check, pixel_count, resolve
 from galaxies.scores import choose
-from jobstore.records import Claim, new_job_id, now
+from jobstore.layout import Claim, now
+from jobstore.records import new_job_id
 
 MAX_KEY = 255
 

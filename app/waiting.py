@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from galaxies.jobs import Phase
-from jobstore.records import CHANGES, PREFIX
+from jobstore.layout import CHANGES, PREFIX
 
 RECONNECT_SECONDS = 0.5
 CANCEL_SECONDS = 0.1

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from jobstore.records import PREFIX
+from jobstore.layout import PREFIX
 
 FULL = 0.95
 """Part of the memory at which no new jobs are taken: the rest is for those that are there, so that they can run and end."""

@@ -14,7 +14,8 @@ from typing import Any
 
 import redis
 
-from jobstore.records import BULK_PLACE, LOAD, OPEN, PREFIX, QUEUES, WAITING
+from jobstore.layout import BULK_PLACE, LOAD, OPEN, PREFIX, WAITING
+from jobstore.records import QUEUES
 
 UNACKED = "unacked"
 """kombu's hash of messages that workers hold: delivery tag → JSON. A contract test holds kombu to it."""

@@ -10,7 +10,7 @@ import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
 from redis.exceptions import ResponseError
 
-from jobstore.records import PREFIX
+from jobstore.layout import PREFIX
 
 BEACON_SECONDS = 15
 

@@ -66,3 +66,12 @@ class Strength:
         target, speed, cap = self.controller.target, self.controller.speed_kimg, self.controller.cap
         self.controller = Controller(**{**state["controller"], "target": target, "speed_kimg": speed, "cap": cap})
         self.pending = [values if isinstance(values, list) else [values] for values in state["pending"]]
+
+
+def with_r_v(logs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Where a held-out batch was looked at, r_v = (E[D_train] - E[D_val]) / (E[D_train] - E[D_gen]) too."""
+    if "logit_held_out" in logs:
+        spread = logs["logit_real"] - logs["logit_fake"]
+        if spread.abs() > 1e-3:
+            logs["r_v"] = (logs["logit_real"] - logs["logit_held_out"]) / spread
+    return logs

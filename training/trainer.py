@@ -25,7 +25,8 @@ from training.feed import Batch, Feed
 from training.losses import GP_WEIGHT, LOSSES, between, clip_parameters, gradient_penalty, r1_penalty
 from training.regularisers import DECAY, path_lengths, path_penalty
 from training.schedule import Rates, rates
-from training.strength import HELD_OUT_EVERY, Strength
+from training.strength import HELD_OUT_EVERY, Strength, with_r_v
+from training.transfer import trainable
 
 Logs = dict[str, Tensor]
 
@@ -58,8 +59,8 @@ class Trainer:
         self.images_seen = 0
         self.seen_before = 0  # by an earlier stage whose time is in `seconds`: no part of the position
         self.seconds = 0.0
-        self._trained_g = _trainable(self.generator, config.freeze_generator, "freeze_generator")
-        self._trained_d = _trainable(self.discriminator, config.freeze_discriminator, "freeze_discriminator")
+        self._trained_g = trainable(self.generator, config.freeze_generator, "freeze_generator")
+        self._trained_d = trainable(self.discriminator, config.freeze_discriminator, "freeze_discriminator")
         self.optimiser_g = self._adam(self._trained_g, config.pl_interval if config.regularises_paths else 0)
         self.optimiser_d = self._adam(self._trained_d, config.r1_interval if config.penalises_lazily else 0)
         self._images: Callable[..., Tensor] = self.generator.training_images
@@ -163,7 +164,7 @@ class Trainer:
         self.strength.note(logs)
         if moves:
             self._update_ema()
-        return _with_r_v(logs)
+        return with_r_v(logs)
 
     def _generator_backward(self, batch: Batch, draw: dict[str, Tensor], fake: Tensor, logs: Logs) -> None:
         adversarial = torch.zeros([], device=self.device)
@@ -299,29 +300,3 @@ def _no_discriminator(*_: object) -> Tensor:
 def _set_grad(parameters: list[nn.Parameter], value: bool) -> None:
     for parameter in parameters:
         parameter.requires_grad_(value)
-
-
-def _trainable(network: Generator | Discriminator | None, frozen: int, setting: str) -> list[nn.Parameter]:
-    """The parameters that learn: all but those of the first ``frozen`` layers, which are switched off.
-
-    Raises
-    ------
-    BadInput : the network has fewer layers that can be frozen.
-    """
-    if network is None:
-        return []
-    layers = network.frozen_first()
-    if frozen > len(layers):
-        raise BadInput(f"{setting} {frozen}: this network has {len(layers)} layers that can be frozen", field=setting)
-    for layer in layers[:frozen]:
-        layer.requires_grad_(False)
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
-def _with_r_v(logs: Logs) -> Logs:
-    """Where a held-out batch was looked at, r_v = (E[D_train] - E[D_val]) / (E[D_train] - E[D_gen]) too."""
-    if "logit_held_out" in logs:
-        spread = logs["logit_real"] - logs["logit_fake"]
-        if spread.abs() > 1e-3:
-            logs["r_v"] = (logs["logit_real"] - logs["logit_held_out"]) / spread
-    return logs

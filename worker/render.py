@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -20,21 +18,23 @@ from galaxies.encode import Encoded, encode
 from galaxies.errors import BadModel
 from galaxies.jobs import Job, ModelRef, Result, ResultScores
 from galaxies.product import Product
-from galaxies.resolve import AnyRequest
 from galaxies.scores import Scores
 from jobstore.records import MAX_ATTEMPTS, JobRecords
 from jobstore.stores import Results
 from models.store import ModelStore
 from models.versions import Version
 from telemetry.traces import Attributes, NoTraces, Traces
-from worker.engine import Cancelled, Engine, Graph, Rows, Stopped, Ticket, Work, forget_traceback
+from worker.engine import Engine
 from worker.failures import failure_of
 from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
 from worker.metrics import Metrics
-from worker.points import Mapping, Points, noise_of, points_of, truncated
+from worker.points import Mapping, points_of
 from worker.room import Room
 from worker.scoring import Scorers, scores_of, scoring
+from worker.synthesis import images_of, synthesis
+from worker.tickets import Cancelled, Stopped, Ticket, Work
 from worker.watch import Running, Watch
+from worker.way import Way
 
 Array = NDArray[np.float32]
 
@@ -42,40 +42,6 @@ PATIENCE_SECONDS = 5.0
 """How long jobs wait in this worker for one that has it for itself, before they go to another."""
 
 _LOG = structlog.get_logger(__name__)
-
-
-@dataclass
-class Clock:
-    """Milliseconds since the step before, by name, for the log line of a job."""
-
-    steps: dict[str, float] = field(default_factory=dict)
-    began: float = field(default_factory=time.time)
-    _last: float = field(default_factory=time.perf_counter)
-
-    def lap(self, name: str) -> None:
-        """End the step ``name``."""
-        now = time.perf_counter()
-        self.steps[f"{name}_ms"] = round((now - self._last) * 1e3, 2)
-        self._last = now
-
-
-@dataclass(eq=False)
-class _Way:
-    """One job on its way from record to result. It ends with a ``result`` or an ``error``."""
-
-    job: Job
-    running: Running
-    clock: Clock = field(default_factory=Clock)
-    product: Product | None = None
-    result: Result | None = None
-    error: Exception | None = None
-
-    def forget_tracebacks(self) -> None:
-        """Let the images go with the job: the garbage collector would come for them much later."""
-        forget_traceback(self.error)
-        for ticket in (self.running.ticket, self.running.judging):
-            if ticket is not None:
-                forget_traceback(ticket.error)
 
 
 @dataclass(frozen=True)
@@ -119,7 +85,7 @@ class Renderer:
             else:
                 self.metrics.begun(begun)
                 _LOG.debug("job begun", job=job_id, operation=begun.operation, attempt=begun.attempts, run=begun.run)
-                ways.append(_Way(begun, Running(job_id, delivery_tag, begun.run, pixels_each=begun.pixels / begun.total)))
+                ways.append(Way(begun, Running(job_id, delivery_tag, begun.run, pixels_each=begun.pixels / begun.total)))
         self.watch.add(*(way.running for way in ways))
         try:
             with contextlib.ExitStack() as stack:
@@ -132,8 +98,8 @@ class Renderer:
         if any(isinstance(way.error, Stopped) for way in ways):
             raise Stopped("the worker stops")
 
-    def _render(self, ways: list[_Way], scratch: Callable[[], Path]) -> None:
-        made: SimpleQueue[_Way] = SimpleQueue()
+    def _render(self, ways: list[Way], scratch: Callable[[], Path]) -> None:
+        made: SimpleQueue[Way] = SimpleQueue()
         alone = len(ways) == 1
         for way in ways:
             _attempt(way, self._start, scratch, (lambda: None) if alone else partial(made.put, way))
@@ -150,7 +116,7 @@ class Renderer:
                 _attempt(way, self._finish, scratch)
             self._end(together)
 
-    def _end(self, ways: list[_Way]) -> None:
+    def _end(self, ways: list[Way]) -> None:
         """Write down how jobs have ended."""
         done = [(way.job.id, way.result, way.job.total, way.running.run) for way in ways if way.result is not None]
         completed = iter(self.records.complete_many(done))
@@ -170,7 +136,7 @@ class Renderer:
                 self._end_without_result(way, way.error)
         self.watch.remove(*(way.running for way in ways))
 
-    def _end_without_result(self, way: _Way, error: Exception) -> None:
+    def _end_without_result(self, way: Way, error: Exception) -> None:
         running, job = way.running, way.job
         with structlog.contextvars.bound_contextvars(request_id=job.request_id, caller=job.owner):
             if isinstance(error, Cancelled):
@@ -188,7 +154,7 @@ class Renderer:
                 self.records.fail(job.id, failure, running.run)
                 self._report(way, "failed", failure.message)
 
-    def _report(self, way: _Way, outcome: str, failure: str = "") -> None:
+    def _report(self, way: Way, outcome: str, failure: str = "") -> None:
         """Count a job that this worker is done with, and trace it."""
         job, steps = way.job, way.clock.steps
         self.metrics.ended(job, outcome, steps)
@@ -200,7 +166,7 @@ class Renderer:
         }
         self.traces.job(job.traceparent, way.clock.began, steps, attributes, failure)
 
-    def _start(self, way: _Way, scratch: Callable[[], Path], on_end: Callable[[], None]) -> None:
+    def _start(self, way: Way, scratch: Callable[[], Path], on_end: Callable[[], None]) -> None:
         """Hand a job's images to the engine, which calls ``on_end`` at their end; or find the result that is stored."""
         job, running = way.job, way.running
         stored = self.results.find(job.result_key)
@@ -214,13 +180,12 @@ class Renderer:
         points = points_of(job.request, card, self._mapping(model, running), model.generator.w_mean)
         way.clock.lap("map")
         shape = (len(points), len(card.bands), card.resolution, card.resolution)
-        out = _images(shape, self.memory_images, lambda: scratch() / f"{job.id}.images")
-        graph, rows = _synthesis_rows(job.request, points, model)
+        out = images_of(shape, self.memory_images, lambda: scratch() / f"{job.id}.images")
         product = Product(job.request, card, out, points.z, points.w)
-        self._submit(Work(model, graph, len(points), rows, out), running, on_end)
+        self._submit(synthesis(job.request, points, model, out), running, on_end)
         way.product = product
 
-    def _finish(self, way: _Way, scratch: Callable[[], Path]) -> None:
+    def _finish(self, way: Way, scratch: Callable[[], Path]) -> None:
         """Encode and store a job's images, which the engine has made or makes meanwhile."""
         job, running, product = way.job, way.running, way.product
         assert product is not None
@@ -234,7 +199,7 @@ class Renderer:
         way.clock.lap("store")
         _check(running)
 
-    def _scores(self, wanted: ModelRef, product: Product, way: _Way) -> Scores:
+    def _scores(self, wanted: ModelRef, product: Product, way: Way) -> Scores:
         """What the scorer ``wanted`` says of the images, once all of them are made."""
         self._await_image(way, len(product.images) - 1)
         scorer = self.scorers.get(wanted)
@@ -282,7 +247,7 @@ class Renderer:
             ticket.cancel()
         return ticket
 
-    def _await_image(self, way: _Way, index: int) -> None:
+    def _await_image(self, way: Way, index: int) -> None:
         """Return when image ``index`` is there; with the last one the time of the images ends and that of the encoding begins."""
         _check(way.running)
         if self.engine.stopping:
@@ -293,7 +258,7 @@ class Renderer:
             way.clock.lap("images")
 
 
-def _attempt(way: _Way, step: Callable[..., None], *args: object) -> None:
+def _attempt(way: Way, step: Callable[..., None], *args: object) -> None:
     """Take a step of one job, so that what goes wrong with it is its own; Redis out of reach is everybody's."""
     try:
         step(way, *args)
@@ -321,36 +286,3 @@ def _described(job: Job, encoded: Encoded, scores: Scores | None) -> Result:
 def _check(running: Running) -> None:
     if running.stop:
         raise Cancelled("cancelled")
-
-
-def _synthesis_rows(request: AnyRequest, points: Points, model: LoadedModel) -> tuple[Graph, Rows]:
-    """Graph and inputs that turn ``points`` into images; truncation happens here, a batch at a time."""
-    w_mean = model.generator.w_mean
-    if points.w is None:
-        return "generate", lambda start, stop: (truncated(points, request, None, start, stop),)
-    noise = noise_of(request, model.card, model.generator.noise_const)
-
-    def rows(start: int, stop: int) -> tuple[Array, ...]:
-        ws = truncated(points, request, w_mean, start, stop)
-        return ws, noise(start, stop)
-
-    return "synthesize", rows
-
-
-def _images(shape: tuple[int, ...], memory_limit: int, file: Callable[[], Path]) -> Array:
-    """Room for images: in memory, or above ``memory_limit`` bytes in a ``file`` that is allocated in full.
-
-    Without that allocation a full disk would end the process (SIGBUS) when a page is written, instead of raising here.
-    """
-    size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
-    if size <= memory_limit:
-        return np.empty(shape, dtype=np.float32)
-    path = file()
-    with path.open("wb") as stream:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(stream.fileno(), 0, size)
-        else:
-            block = bytes(2**20)
-            for start in range(0, size, len(block)):
-                stream.write(block[: size - start])
-    return np.memmap(path, dtype=np.float32, mode="r+", shape=shape)

@@ -17,7 +17,7 @@ from galaxies.seen import seen
 from models.generator import Device
 from models.scorer import OnnxScorer
 from models.store import ModelStore
-from worker.engine import Work
+from worker.tickets import Work
 
 Array = NDArray[np.float32]
 

@@ -14,8 +14,8 @@ from celery.exceptions import Reject
 
 from jobstore.records import TASK
 from jobstore.transport import celery_on
-from worker.engine import Stopped
 from worker.room import Occupied
+from worker.tickets import Stopped
 
 RETRY_SECONDS = 1.0
 SPARE_CONNECTIONS = 8

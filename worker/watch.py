@@ -17,9 +17,10 @@ import structlog
 
 from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
-from worker.engine import Engine, Ticket
+from worker.engine import Engine
 from worker.metrics import Metrics
 from worker.throughput import Throughput
+from worker.tickets import Ticket
 
 PERIOD_SECONDS = 0.1
 BEACON_PERIOD_SECONDS = 1.0

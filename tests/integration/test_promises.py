@@ -19,7 +19,8 @@ import httpx
 import pytest
 from celery import Celery
 
-from jobstore.records import DEAD, MAX_ATTEMPTS, QUEUES, TASK
+from jobstore.layout import DEAD
+from jobstore.records import MAX_ATTEMPTS, QUEUES, TASK
 from tests.cluster import ENDED, Cluster, Death
 from tests.renders import begun_for_nothing, renders
 from tests.tiny_models import publish_style

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobstore.records import DEAD, MAX_ATTEMPTS
+from jobstore.layout import DEAD
+from jobstore.records import MAX_ATTEMPTS
 from models.store import ModelStore
 from tests.cluster import Cluster
 from tests.tiny_models import ENDLESS, publish_endless, publish_style

@@ -12,7 +12,7 @@ from httpx import Client
 
 import app.room
 from app.settings import Settings
-from jobstore.records import LOAD, OPEN
+from jobstore.layout import LOAD, OPEN
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from tests.unit.app.conftest import LISTS, FakeWorker, served
 from tests.unit.app.test_operations import BODIES, WAIT, problem

@@ -17,7 +17,7 @@ from app.main import create_app
 from app.services import Services
 from app.settings import Settings
 from galaxies.jobs import Phase
-from jobstore.records import LOAD, OPEN, PREFIX
+from jobstore.layout import LOAD, OPEN, PREFIX
 from jobstore.results import FRESH_SECONDS
 from jobstore.upkeep import UNACKED, Upkeep
 from tests.unit.app.conftest import LISTS, FakeWorker, serving

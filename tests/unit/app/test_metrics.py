@@ -13,7 +13,7 @@ from httpx import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
-from jobstore.records import now
+from jobstore.layout import now
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from telemetry.logs import configure_logging
 from tests.unit.app.conftest import FakeWorker, served

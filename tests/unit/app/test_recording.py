@@ -18,7 +18,7 @@ from app.recording import Accepted, Order, record_many
 from app.services import Services
 from app.settings import Settings
 from galaxies.errors import Transient
-from jobstore.records import LOAD, Claim
+from jobstore.layout import LOAD, Claim
 from tests.strategies import generate_body, style_card
 from tests.unit.app.conftest import LISTS, FakeWorker, serving
 from tests.unit.app.test_operations import problem

@@ -14,7 +14,7 @@ from httpx import Client
 
 from app.settings import Settings
 from galaxies.cards import ModelCard
-from jobstore.records import now
+from jobstore.layout import now
 from jobstore.workers import WorkerBeacons, WorkerInfo
 from tests.strategies import style_card
 from tests.unit.app.conftest import publish_card, served

@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 
 from app.waiting import Changes, ended
-from jobstore.records import CHANGES, PREFIX
+from jobstore.layout import CHANGES, PREFIX
 
 SLOW_POLL = 30.0
 JOB = PREFIX + "job:a"

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.records import CHANGES, DEAD, LOAD, MAX_ATTEMPTS, PREFIX, Bounds, Claim, Created, JobRecords, Recorded
+from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Recorded
+from jobstore.records import MAX_ATTEMPTS, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
 

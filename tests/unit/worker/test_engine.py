@@ -9,8 +9,9 @@ import pytest
 
 from tests.strategies import style_card
 from tests.worker_fakes import wait_until
-from worker.engine import Cancelled, Engine, Stopped, Ticket, Work
+from worker.engine import Engine
 from worker.loaded import LoadedModel
+from worker.tickets import Cancelled, Stopped, Ticket, Work
 
 
 @dataclass

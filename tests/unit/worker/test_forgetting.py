@@ -42,14 +42,14 @@ def worker(store: Path, style: Version, tmp_path: Path) -> Iterator[Bench]:
 def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[np.ndarray]]]:
     """The image arrays of all jobs from now on; the garbage collector rests."""
     made: list[weakref.ref[np.ndarray]] = []
-    bare = render._images
+    bare = render.images_of
 
     def seen(*args: Any) -> np.ndarray:
         array = bare(*args)
         made.append(weakref.ref(array))
         return array
 
-    monkeypatch.setattr("worker.render._images", seen)
+    monkeypatch.setattr("worker.render.images_of", seen)
     gc.disable()
     yield made
     gc.enable()

@@ -25,8 +25,8 @@ from models.versions import Version
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
 from tests.worker_fakes import Bench, bench, make_job, unfinished, wait_until
-from worker.engine import Stopped
 from worker.room import Occupied
+from worker.tickets import Stopped
 
 BODIES = {
     "generate": generate_body([1, 2, 3]),

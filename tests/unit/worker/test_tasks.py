@@ -8,8 +8,8 @@ import redis
 from celery.exceptions import Reject
 
 from worker import tasks
-from worker.engine import Cancelled, Stopped
 from worker.room import Occupied
+from worker.tickets import Cancelled, Stopped
 
 
 @pytest.mark.parametrize("error", [redis.ConnectionError("gone"), Stopped("the engine has stopped"), Occupied()])
