@@ -9,6 +9,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.errors import Problem
 
+MAX_FIELDS = 100
+"""No object of a request has so many; every unknown one would be an error of its own."""
+
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body of at most ``limit`` bytes.
@@ -40,10 +43,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
     Raises
     ------
     Problem : 400 where it is not JSON in UTF-8 (NaN and Infinity are not), nested too deeply, or has half a surrogate pair; 422
-        where it is JSON but no object.
+        where it is JSON but no object, or has an object of more than `MAX_FIELDS` fields.
     """
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        value = json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_fields)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -59,6 +62,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Problem(422, "the body is not a JSON object", errors=[{"pointer": "", "detail": "this is not a JSON object"}])
     return value
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        detail = f"an object has {len(pairs)} fields, of which the first is {pairs[0][0][:40]!r}; at most {MAX_FIELDS} are read"
+        raise Problem(422, detail, errors=[{"pointer": "", "detail": detail}])
+    return dict(pairs)
 
 
 def _refuse_constant(name: str) -> NoReturn:

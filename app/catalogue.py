@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,18 @@ from galaxies.errors import BadModel, NotFound
 from models.store import AnyVersion, ModelStore
 from models.versions import Version, verify
 
+RETRY_SECONDS = 30.0
+"""How long a damaged version is taken for damaged before its files are looked at again."""
+
 log = structlog.get_logger("app.catalogue")
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What is wrong with a version's files, "" where nothing is, and until when (monotonic seconds) that is believed."""
+
+    fault: str
+    until: float
 
 
 @dataclass(frozen=True)
@@ -28,9 +40,10 @@ class _Snapshot:
 class Catalogue:
     """Whole versions of a `ModelStore`; a new one is seen within ``refresh_seconds``. Safe to share between threads.
 
-    A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on. Nor
-    is a version of the default model that a worker has not ``warmed`` yet (references of what each takes for the default): files
-    may be whole and the graph in them unusable, which only workers find out.
+    A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on; once
+    it is restored it serves, within `RETRY_SECONDS`. Nor is a version of the default model that a worker has not ``warmed`` yet
+    (references of what each takes for the default): files may be whole and the graph in them unusable, which only workers find
+    out.
     """
 
     def __init__(self, store: ModelStore, refresh_seconds: float, warmed: Callable[[], set[str]] = set) -> None:
@@ -39,7 +52,7 @@ class Catalogue:
         self._warmed = warmed
         self._served: str | None = None
         self._snapshot = _Snapshot()
-        self._faults: dict[str, str] = {}
+        self._verdicts: dict[str, _Verdict] = {}
         self._checked = float("-inf")
         self._lock = threading.Lock()
 
@@ -55,8 +68,8 @@ class Catalogue:
         """The default model's name, or None where there is no model."""
         return self._fresh().default
 
-    def get(self, reference: str | None = None) -> Version:
-        """The version named ``name`` (its newest) or ``name@version``; None is the default model.
+    def get(self, reference: str | None = None, field: str = "/model") -> Version:
+        """The version named ``name`` (its newest) or ``name@version``; None is the default model. ``field`` points to the name.
 
         Raises
         ------
@@ -65,7 +78,13 @@ class Catalogue:
         """
         snapshot = self._fresh()
         found = snapshot.by_reference.get(reference or snapshot.default or "")
-        return found if found is not None else self._checked_version(self._store.get(reference))
+        if found is not None:
+            return found
+        try:
+            version = self._store.get(reference)
+        except NotFound as error:
+            raise NotFound(error.message, field=error.field and field) from None
+        return self._checked_version(version)
 
     def _fresh(self) -> _Snapshot:
         if time.monotonic() - self._checked > self._refresh_seconds:
@@ -75,23 +94,29 @@ class Catalogue:
         return self._snapshot
 
     def _checked_version(self, version: AnyVersion) -> AnyVersion:
-        """``version``, whose files are looked at once, when it appears.
+        """``version``, whose files are looked at when it appears, and again where they were wrong.
 
         Raises
         ------
         BadModel : they are not those that the card names.
         """
-        digest = version.card.digest
-        if digest not in self._faults:
-            try:
-                verify(version)
-                self._faults[digest] = ""
-            except BadModel as error:
-                log.error("model version refused; the one before it stays", reason=error.message)
-                self._faults[digest] = error.message
-        if self._faults[digest]:
-            raise BadModel(self._faults[digest])
+        verdict = self._verdicts.get(version.card.digest)
+        if verdict is None or time.monotonic() >= verdict.until:
+            verdict = self._judge(version, verdict)
+        if verdict.fault:
+            raise BadModel(verdict.fault)
         return version
+
+    def _judge(self, version: AnyVersion, before: _Verdict | None) -> _Verdict:
+        try:
+            verify(version)
+            verdict = _Verdict("", math.inf)
+        except BadModel as error:
+            verdict = _Verdict(error.message, time.monotonic() + RETRY_SECONDS)
+            if before is None or before.fault != verdict.fault:
+                log.error("model version refused; the one before it stays", reason=verdict.fault)
+        self._verdicts[version.card.digest] = verdict
+        return verdict
 
     def _whole(self, version: AnyVersion) -> bool:
         try:

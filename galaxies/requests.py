@@ -29,6 +29,10 @@ MAX_FRAMES = 2000
 MAX_TERMS = 64
 MAX_WEIGHT = 1e3
 MAX_LATENT_VALUE = 1e4
+MAX_NUMBERS = 8192
+"""Of one row of a latent."""
+MAX_LAYERS = 64
+MAX_CLASS = 200
 
 MODEL_SAID = "`name` (newest version) or `name@version`; default the service's"
 OPERATION_SAID = "may be left out: the address says it"
@@ -49,6 +53,9 @@ MEDIA_TYPES: dict[str, str] = {
 Seed = Annotated[StrictInt, Field(ge=0, le=MAX_SEED)]
 LatentValue = Annotated[StrictFloat, Field(ge=-MAX_LATENT_VALUE, le=MAX_LATENT_VALUE)]
 Layer = Annotated[StrictInt, Field(ge=0)]
+Numbers = Annotated[list[LatentValue], Field(min_length=1, max_length=MAX_NUMBERS, fail_fast=True)]
+"""The first wrong number ends the reading: a body of millions of them would become as many errors."""
+ClassName = Annotated[str, Field(max_length=MAX_CLASS)]
 
 
 def _only_true(value: Any) -> Any:
@@ -68,20 +75,16 @@ class Latent(_Strict):
     """
 
     seed: Seed | None = Field(default=None, description="z = `numpy.random.RandomState(seed).randn(z_dim)` in float32")
-    z: list[LatentValue] | None = Field(default=None, min_length=1, max_length=8192, description="z itself, z_dim numbers")
-    w: list[LatentValue] | list[list[LatentValue]] | None = Field(
-        default=None,
-        min_length=1,
-        max_length=8192,
-        description="style models: w_dim numbers, or a list of them for each layer",
+    z: Numbers | None = Field(default=None, description="z itself, z_dim numbers")
+    w: Numbers | Annotated[list[Numbers], Field(min_length=1, max_length=MAX_LAYERS, fail_fast=True)] | None = Field(
+        default=None, description="style models: w_dim numbers, or a list of them for each layer"
     )
     mean: Annotated[Literal[True], BeforeValidator(_only_true)] | None = Field(
         default=None, description="the centre that truncation pulls towards; only `true`"
     )
-    class_: str | None = Field(
+    class_: ClassName | None = Field(
         default=None,
         alias="class",
-        max_length=200,
         description="beside seed or z, of a model with classes; default drawn from the seed in the training set's proportions",
     )
 
@@ -158,10 +161,9 @@ class Generate(_Common):
     latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_GALAXIES)] | None = Field(
         default=None, description="a galaxy a latent"
     )
-    class_: str | list[str] | None = Field(
+    class_: ClassName | Annotated[list[ClassName], Field(max_length=MAX_GALAXIES, fail_fast=True)] | None = Field(
         default=None,
         alias="class",
-        max_length=MAX_GALAXIES,
         description="beside `seeds` or `count`; default drawn from the seeds",
     )
     columns: Annotated[StrictInt, Field(ge=1, le=200)] | None = Field(
@@ -224,7 +226,7 @@ class Mix(_Common):
     operation: Literal["mix"] = Field(default="mix", description=OPERATION_SAID)
     rows: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS, description="a row of the grid each")]
     columns: Annotated[list[Latent], Field(min_length=1, max_length=MAX_TERMS, description="a column of the grid each")]
-    layers: Annotated[list[Layer], Field(min_length=1, max_length=64)] | Literal["coarse", "middle", "fine"] = Field(
+    layers: Annotated[list[Layer], Field(min_length=1, max_length=MAX_LAYERS)] | Literal["coarse", "middle", "fine"] = Field(
         description="layers taken from the column: indices, or a group that the card defines"
     )
     headers: StrictBool = Field(default=True, description="draw the sources along the edges")

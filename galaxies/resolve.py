@@ -106,7 +106,7 @@ def resolve(
 
 def pixel_count(request: AnyRequest, card: ModelCard) -> int:
     """Pixels of all images of ``request``, each as the network makes it or as it is shown, whichever is larger."""
-    return image_count(request) * max(request.size or 0, card.resolution) ** 2
+    return image_count(request) * _side(request, card) ** 2
 
 
 def mix_layers(request: Mix, card: ModelCard) -> list[int]:
@@ -245,6 +245,11 @@ def _counted(request: AnyRequest) -> str:
     return {"interpolate": "/frames", "mix": "/rows", "arithmetic": "/terms"}[request.operation]
 
 
+def _side(request: AnyRequest, card: ModelCard) -> int:
+    """The larger side of an image, as it is made or shown; FITS and npz show none."""
+    return card.resolution if request.format in ("fits", "npz") else max(request.size or 0, card.resolution)
+
+
 def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     images, side = image_count(request), request.size or card.resolution
     if images > limits.images:
@@ -252,7 +257,7 @@ def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
         raise BadInput(message, field=_counted(request))
     if isinstance(request, Interpolate) and request.frames > limits.frames:
         raise BadInput(f"{request.frames} frames are asked for; at most {limits.frames} are allowed", field="/frames")
-    made, pixels = max(side, card.resolution), pixel_count(request, card)
+    made, pixels = _side(request, card), pixel_count(request, card)
     if pixels > limits.pixels:
         raise BadInput(
             f"{images} images of {made} × {made} pixels are {pixels:,} pixels; at most {limits.pixels:,} are allowed: "
@@ -260,7 +265,7 @@ def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
             field="/size",
         )
     if isinstance(request, Generate) and request.format in (None, "png"):
-        columns = request.columns or math.ceil(math.sqrt(images))
+        columns = min(request.columns or math.ceil(math.sqrt(images)), images)
         cells = columns * math.ceil(images / columns)
     elif isinstance(request, Mix) and request.format in (None, "png"):
         cells = (len(request.rows) + request.headers) * (len(request.columns) + request.headers)

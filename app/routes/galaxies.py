@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
@@ -89,7 +89,7 @@ async def get_fits(request: Request, model: Model, seed: Seed, query: Annotated[
 
 async def _galaxy(request: Request, model: str, seed: int, query: GalaxyQuery, format_: str) -> Response:
     services = services_of(request)
-    card = await run_sync(lambda: services.catalogue.get(model).card)
+    card = await run_sync(lambda: services.catalogue.get(model, "/path/model").card)
     if model != card.reference:
         pinned = f"/v1/galaxies/{card.reference}/{seed}.{format_}"
         tail = f"?{request.url.query}" if request.url.query else ""
@@ -122,6 +122,8 @@ def _finish(request: Request, services: Services, accepted: Accepted) -> Respons
 
 
 def _as_query(problem: Problem) -> Problem:
-    """Pointers into the body that nobody sent → into the address."""
-    problem.errors = cast(Any, [{**error, "pointer": "/query" + error["pointer"]} for error in problem.errors])
+    """Pointers into the body that nobody sent → to the parameters of the address, each of which is one value."""
+    for error in problem.errors:
+        before, error["pointer"] = error["pointer"], "/query/" + error["pointer"].split("/")[1]
+        problem.detail = problem.detail.replace(f"{before}: ", f"{error['pointer']}: ", 1)
     return problem

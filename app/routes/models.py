@@ -51,7 +51,7 @@ async def list_models(request: Request) -> Response:
 )
 async def get_model(request: Request, reference: Reference, if_none_match: IfNoneMatch = None) -> Response:
     """The card of a model version: what it is, what it was trained on, what it can do."""
-    card = (await run_sync(services_of(request).catalogue.get, reference)).card
+    card = (await run_sync(_version, request, reference)).card
     headers = {"etag": f'"{card.digest}"', **REVALIDATE}
     if matches(if_none_match, headers["etag"]):
         return Response(status_code=304, headers=headers)
@@ -75,7 +75,7 @@ async def get_model(request: Request, reference: Reference, if_none_match: IfNon
 )
 async def get_report(request: Request, reference: Reference, accept: Accept = None) -> Response:
     """What evaluation found, as HTML or JSON."""
-    version = await run_sync(services_of(request).catalogue.get, reference)
+    version = await run_sync(_version, request, reference)
     there = [kind for kind, role in REPORTS.items() if version.card.file(role) is not None]
     if not there:
         raise Problem(404, f"model {version.card.reference} came without an evaluation report")
@@ -93,10 +93,14 @@ async def get_report(request: Request, reference: Reference, accept: Accept = No
 )
 async def get_samples(request: Request, reference: Reference) -> Response:
     """A sheet of galaxies that the model made."""
-    version = await run_sync(services_of(request).catalogue.get, reference)
+    version = await run_sync(_version, request, reference)
     if version.card.file("samples") is None:
         raise Problem(404, f"model {version.card.reference} came without samples")
     return _file(version, "samples", "image/png")
+
+
+def _version(request: Request, reference: str) -> Version:
+    return services_of(request).catalogue.get(reference, "/path/reference")
 
 
 def _file(version: Version, role: Role, media_type: str) -> Response:

@@ -28,14 +28,15 @@ def encode_png(product: Product, path: Path, created: datetime) -> Encoded:
     """Write the picture of ``product``; ``created`` is not used, so the same product gives the same bytes."""
     pixels = compose(product)
     save_png(pixels, path, provenance_text(product))
-    return Encoded("image/png", pixels.shape[1], pixels.shape[0], len(product.images))
+    shown = len(_strip_of(product)) if isinstance(product.request, Interpolate) else len(product.images)
+    return Encoded("image/png", pixels.shape[1], pixels.shape[0], shown)
 
 
 def compose(product: Product) -> Picture:
     """The one picture that stands for ``product``: sheet, film strip, grid or sum."""
     request, count, size = product.request, len(product.images), display_size(product)
     if isinstance(request, Interpolate):
-        chosen = evenly(count, STRIP_FRAMES)
+        chosen = _strip_of(product)
         return strip(pictures(product, chosen), len(chosen), size)
     if count == 1:
         return picture(product, 0)
@@ -45,6 +46,11 @@ def compose(product: Product) -> Picture:
         return grid(pictures(product), len(request.rows), len(request.columns), size, request.headers)
     assert isinstance(request, Arithmetic)
     return equation(pictures(product), sum_labels([term.weight for term in request.terms]), size)
+
+
+def _strip_of(product: Product) -> list[int]:
+    """The frames that a film strip shows."""
+    return evenly(len(product.images), STRIP_FRAMES)
 
 
 def save_png(pixels: Picture, target: Path | BinaryIO, note: str | None) -> None:

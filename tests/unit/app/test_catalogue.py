@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from app.catalogue import Catalogue
+from app.catalogue import RETRY_SECONDS, Catalogue
+from galaxies.errors import BadModel
 from models.store import ModelStore
 from tests.strategies import style_card, z_card
+from tests.tiny_models import publish_style
 from tests.unit.app.conftest import publish_card
 
 
@@ -70,6 +73,23 @@ def test_a_version_that_is_taken_back_serves_no_more(catalogue: Catalogue, warme
     assert served(catalogue) == "3"
     shutil.rmtree(tmp_path / "test-style" / "3")
     assert served(catalogue) == "2"
+
+
+def test_a_damaged_version_serves_once_it_is_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for year in (1, 2):
+        publish_style(tmp_path, "tiny", str(year), created=datetime(2000 + year, 1, 1, tzinfo=UTC))
+    graph = tmp_path / "tiny" / "2" / "synthesis.onnx"
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:-1])
+    catalogue = Catalogue(ModelStore([tmp_path], "tiny"), 0)
+    assert catalogue.get().card.version == "1"
+    with pytest.raises(BadModel, match=r"synthesis\.onnx"):
+        catalogue.get("tiny@2")
+    graph.write_bytes(whole)
+    assert catalogue.get().card.version == "1", "its files are not read again with every request"
+    later = time.monotonic() + RETRY_SECONDS
+    monkeypatch.setattr("app.catalogue.time.monotonic", lambda: later)
+    assert catalogue.get().card.version == "2"
 
 
 def test_other_models_and_what_workers_without_the_default_say_change_nothing(catalogue: Catalogue, warmed: set[str]) -> None:

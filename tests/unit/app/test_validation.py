@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -92,6 +93,13 @@ def test_json_that_is_no_object_is_422(body: bytes) -> None:
     with pytest.raises(Problem) as caught:
         parse_object(body)
     assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "")
+
+
+def test_an_object_of_too_many_fields_is_refused_before_each_becomes_an_error() -> None:
+    with pytest.raises(Problem, match="101 fields, of which the first is 'f0'") as caught:
+        parse_object(json.dumps({"terms": [{f"f{i}": 0 for i in range(101)}]}).encode())
+    assert caught.value.status == 422
+    assert len(parse_object(json.dumps({f"f{i}": 0 for i in range(100)}).encode())) == 100
 
 
 @given(st.binary(max_size=40) | st.text(max_size=20).map(lambda text: ('{"a": ' + text + "}").encode(errors="replace")))

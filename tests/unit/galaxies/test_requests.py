@@ -14,7 +14,7 @@ from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, GalaxyError, Unsupported
 from galaxies.jobs import Job
 from galaxies.requests import MEDIA_TYPES, OPERATIONS, REQUEST, image_count, to_wire
-from galaxies.resolve import AnyRequest, Limits, check, resolve
+from galaxies.resolve import AnyRequest, Limits, check, pixel_count, resolve
 from tests.strategies import flux_card, seeds, style_card, z_card
 
 LATENT = {"seed": 1}
@@ -156,6 +156,30 @@ def test_pixels_that_are_made_count_however_small_they_are_shown() -> None:
     card = style_card(resolution=1024)
     with pytest.raises(BadInput, match="1024 × 1024"):
         check(parse("generate", seeds=None, count=100, size=16, format="fits"), card, LIMITS)
+
+
+@pytest.mark.parametrize("format_", ["fits", "npz"])
+def test_pixels_that_are_not_shown_do_not_count(format_: str) -> None:
+    request, card = parse("generate", seeds=None, count=100, size=2048, format=format_), style_card()
+    check(request, card, LIMITS)
+    assert pixel_count(request, card) == 100 * card.resolution**2
+
+
+def test_a_sheet_has_no_more_columns_than_galaxies() -> None:
+    check(parse("generate", columns=200, size=1024), style_card(), LIMITS)
+
+
+@pytest.mark.parametrize("fields", [{"w": [""] * 8192}, {"w": [[""] * 8192] * 64}, {"w": [""] * 10**5}, {"z": [None] * 8192}])
+def test_wrong_numbers_of_a_latent_are_one_error_not_one_each(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse("generate", seeds=None, latents=[fields])
+    assert caught.value.error_count() <= 2
+
+
+def test_wrong_names_of_classes_are_one_error_not_one_each() -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse("generate", **{"class": [0] * 10**5})
+    assert caught.value.error_count() <= 2
 
 
 def test_a_sheet_is_limited_and_a_zip_is_not() -> None:

@@ -111,7 +111,9 @@ def test_film_strip_has_first_and_last_frame(frames: int, shown: int, tmp_path: 
     card = z_card(resolution=16)
     levels = np.linspace(60, 250, frames).astype(np.uint8)
     images = signed_from_uint8(np.broadcast_to(levels[:, None, None, None], (frames, 3, 16, 16)))
-    row = np.asarray(written(product(card, interpolate_body(frames, "png"), images), tmp_path))[8, :, 0]
+    film = product(card, interpolate_body(frames, "png"), images)
+    assert encode(film, tmp_path / "strip.png", created=CREATED).images == shown
+    row = np.asarray(written(film, tmp_path))[8, :, 0]
     tiles = row.reshape(-1)[1 : 1 + shown * 17].reshape(shown, 17)[:, 0].tolist()
     assert tiles[0] == 60
     assert tiles[-1] == 250
