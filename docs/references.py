@@ -162,7 +162,8 @@ def _meaning(schema: dict[str, Any]) -> str:
     kinds = [each for each in [schema, *schema.get("anyOf", [])] if each.get("type") != "null"]
     limits = [", ".join(text.format(_plain(each[key])) for key, text in LIMITS.items() if key in each) for each in kinds]
     default = None if "const" in schema else schema.get("default")
-    parts = [schema.get("description", ""), " or ".join(filter(None, limits)), "" if default is None else f"default `{json.dumps(default)}`"]
+    told = "" if default is None else f"default `{json.dumps(default)}`"
+    parts = [schema.get("description", ""), " or ".join(filter(None, limits)), told]
     return _flat("; ".join(part for part in parts if part))
 
 
