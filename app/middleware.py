@@ -76,11 +76,7 @@ class Frame:
                 seconds, route = time.perf_counter() - begun, getattr(scope.get("route"), "path", "none")
                 services.metrics.answered(method, route, int(status), seconds)
                 span.end(f"{method} {route}", {"http.response.status_code": int(status)}, failed=status >= SERVER_ERROR)
-                told = {name: state[name] for name in ("job",) if name in state}
-                if "caller" in state:
-                    told["caller"] = state["caller"].owner
-                line = {"method": method, "path": scope["path"], "status": int(status), "ms": round(seconds * 1000, 1)}
-                (log.debug if scope["path"] in PROBES else log.info)("request", **line, **told)
+                _say(method, scope, int(status), seconds)
 
     async def _serve(self, services: Services, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, unless as many are open as may be."""
@@ -102,3 +98,13 @@ def _request_id(scope: Scope) -> str:
 def _header(scope: Scope, name: bytes) -> str:
     """The first header of that name; empty where there is none."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _say(method: str, scope: Scope, status: int, seconds: float) -> None:
+    """The line of one request in the log; those of probes are for who looks closely."""
+    state = scope["state"]
+    told = {"job": state["job"]} if "job" in state else {}
+    if "caller" in state:
+        told["caller"] = state["caller"].owner
+    line = {"method": method, "path": scope["path"], "status": status, "ms": round(seconds * 1000, 1)}
+    (log.debug if scope["path"] in PROBES else log.info)("request", **line, **told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -9,7 +10,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -78,7 +79,30 @@ class Worker:
             where = _without_password(self.settings.redis_url)
             raise Transient(f"the Redis server at {where} does not answer: {error}") from None
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        describe = self._describer(worker_id, providers)
+        with self._at_work(), self._listening(self._describer(worker_id, providers)):
+            return self._serve(worker_id)
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """The threads of this worker, from their start to their end."""
+        end_metrics = self._serve_metrics()
+        self.engine.start()
+        self.pulse.start()
+        self.watch.start()
+        self.default_model.start()
+        try:
+            yield
+        finally:
+            self.default_model.stop()
+            self.watch.stop()
+            self.engine.stop()
+            self.pulse.stop()
+            self.traces.close()
+            end_metrics()
+
+    @contextlib.contextmanager
+    def _listening(self, describe: Callable[[], WorkerInfo]) -> Iterator[None]:
+        """Hear what Celery says of its consumer: messages that come, that it is ready, that it stops."""
 
         def on_ready(**_: object) -> None:
             _LOG.info("worker ready", device=describe().device, model=self.default_model.reference)
@@ -91,26 +115,15 @@ class Worker:
         def on_received(request: Any, **_: object) -> None:
             self.watch.take(request.message.delivery_tag)
 
-        end_metrics = self._serve_metrics()
         signals.task_received.connect(on_received, weak=False)
         signals.worker_ready.connect(on_ready, weak=False)
         signals.worker_shutting_down.connect(on_stopping, weak=False)
-        self.engine.start()
-        self.pulse.start()
-        self.watch.start()
-        self.default_model.start()
         try:
-            return self._serve(worker_id)
+            yield
         finally:
             signals.task_received.disconnect(on_received)
             signals.worker_ready.disconnect(on_ready)
             signals.worker_shutting_down.disconnect(on_stopping)
-            self.default_model.stop()
-            self.watch.stop()
-            self.engine.stop()
-            self.pulse.stop()
-            self.traces.close()
-            end_metrics()
 
     def _give_back(self, sig: str) -> None:
         """Say what happens after the signal ``sig``, which a signal handler cannot safely do, and stop the engine in time."""

@@ -22,7 +22,7 @@ from training.metrics.statistics import FEWEST, compare
 
 CHUNK = 64
 MOST = 2000
-BINS = 32
+EDGES = np.linspace(LOWEST_SCORE, BEST_SCORE, 33)
 
 
 def find_scorer(wanted: Path | None, store: ModelStore, card: ModelCard) -> ScorerVersion | None:
@@ -70,7 +70,6 @@ def scores(
 
     mine, theirs = judged(generated), judged(reference)
     values = {"generated": mine[:, 0], "real": theirs[:, 0], "floor": theirs[1::2, 0]}
-    edges = np.linspace(LOWEST_SCORE, BEST_SCORE, BINS + 1)
     return {
         "scorer": version.card.reference,
         "digest": version.card.digest,
@@ -84,11 +83,14 @@ def scores(
         "median": {name: float(np.median(each)) for name, each in values.items()},
         "spread": {"generated": float(mine[:, 1].mean()), "real": float(theirs[:, 1].mean())},
         "unit": "score, 0 to 8",
-        "drawn": {
-            "edges": edges.tolist(),
-            **{name: (np.histogram(each, edges)[0] / len(each)).tolist() for name, each in values.items()},
-        },
+        "drawn": {"edges": EDGES.tolist()} | {name: _shares(each) for name, each in values.items()},
     }
+
+
+def _shares(values: NDArray[np.float64]) -> list[float]:
+    """What part of ``values`` lies in each bin of the histogram."""
+    shares: list[float] = (np.histogram(values, EDGES)[0] / len(values)).tolist()
+    return shares
 
 
 def _reference(archive: Archive, seed: int) -> Samples:
