@@ -41,9 +41,9 @@ class Catalogue:
     """Whole versions of a `ModelStore`; a new one is seen within ``refresh_seconds``. Safe to share between threads.
 
     A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on; once
-    it is restored it serves, within `RETRY_SECONDS`. Nor is a version of the default model that a worker has not ``warmed`` yet
-    (references of what each takes for the default): files may be whole and the graph in them unusable, which only workers find
-    out.
+    it is restored it is there again, `RETRY_SECONDS` after it was looked at. Nor is a version of the default model that a worker
+    has not ``warmed`` yet (references of what each takes for the default): files may be whole and the graph in them unusable,
+    which only workers find out.
     """
 
     def __init__(self, store: ModelStore, refresh_seconds: float, warmed: Callable[[], set[str]] = set) -> None:

@@ -37,7 +37,7 @@ _JOB: dict[str, Any] = {
     "model": {"name": "sdss-gz1-64", "version": "1", "digest": DIGEST},
     "request": {
         "operation": "generate",
-        "model": "sdss-gz1-64@1",
+        "model": "sdss-gz1-64@2",
         "seeds": [42],
         "class": "spiral_acw",
         "truncation": 0.7,
@@ -153,7 +153,7 @@ CARD: dict[str, Any] = {
     "metrics": {"fid50k_train": {"value": 12.5, "n_generated": 50000, "n_reference": 4385}},
     "parity": {"max_abs_difference": 6e-07, "images": 72},
 }
-REPORT: dict[str, Any] = {"model": "sdss-gz1-64@1", "metrics": CARD["metrics"]}
+REPORT: dict[str, Any] = {"model": "sdss-gz1-64@2", "metrics": CARD["metrics"]}
 HEALTH = {"status": "ok"}
 READY = {"status": "ready", "checks": {"redis": "ok", "results": "ok", "worker": "ok"}}
 METRICS = """# HELP galsynth_queue_jobs Jobs that wait

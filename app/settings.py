@@ -56,7 +56,11 @@ class Settings(BaseSettings):
     )
     default_model: str | None = Field(default=None, description="name of the model for requests that name none")
     max_images: int = Field(default=10_000, ge=1, description="galaxies in one request")
-    max_pixels: int = Field(default=600_000_000, ge=1, description="display pixels of all images of one request together")
+    max_pixels: int = Field(
+        default=600_000_000,
+        ge=1,
+        description="pixels of all images of one request together, as made or shown, whichever are more",
+    )
     max_sheet_pixels: int = Field(default=64_000_000, ge=1, description="pixels of one picture that shows several galaxies")
     max_frames: int = Field(default=MAX_FRAMES, ge=2, le=MAX_FRAMES, description="frames of one film")
     max_queue_pixels: int = Field(

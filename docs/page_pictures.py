@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from benchmarks.chromium import THEME, launch, settle
 
 OUT = Path(__file__).parent / "images"
-SLOTS = "slots=28,37,36"
+SLOTS = "slots=34,37,30"
 QUALITY = 88
 SECONDS = 60
 

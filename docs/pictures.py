@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 OUT = Path(__file__).parent / "images"
-MERGERS = [{"seed": seed, "class": "merger"} for seed in (2, 5, 8)]
-DISCS = [{"seed": seed, "class": "edge_on"} for seed in (4, 2, 7)]
+MERGERS = [{"seed": seed, "class": "merger"} for seed in (3, 1, 5)]
+DISCS = [{"seed": seed, "class": "edge_on"} for seed in (4, 2, 0)]
 PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "generate": ("generate", {"latents": [*MERGERS, *DISCS], "columns": 6, "size": 128, "truncation": 1}),
     "interpolate": ("interpolate", {"from": DISCS[0], "to": {"seed": 12, "class": "spiral_cw"}, "frames": 60, "size": 96}),

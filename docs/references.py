@@ -160,10 +160,9 @@ def _said(parameter: dict[str, Any]) -> dict[str, Any]:
 def _meaning(schema: dict[str, Any]) -> str:
     """Description, limits and default of a field, as far as it has them."""
     kinds = [each for each in [schema, *schema.get("anyOf", [])] if each.get("type") != "null"]
-    limits = [", ".join(text.format(_plain(each[key])) for key, text in LIMITS.items() if key in each) for each in kinds]
+    limits = [text.format(_plain(each[key])) for each in kinds for key, text in LIMITS.items() if key in each]
     default = None if "const" in schema else schema.get("default")
-    told = "" if default is None else f"default `{json.dumps(default)}`"
-    parts = [schema.get("description", ""), " or ".join(filter(None, limits)), told]
+    parts = [schema.get("description", ""), ", ".join(limits), "" if default is None else f"default `{json.dumps(default)}`"]
     return _flat("; ".join(part for part in parts if part))
 
 

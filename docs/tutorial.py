@@ -26,7 +26,7 @@ from torch import nn
 from galsynth import Client
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()  # a notebook has no file of its own
-MODEL = "sdss-gz1-64@1"
+MODEL = "sdss-gz1-64@2"
 MERGERS = 30  # real ones of each training set, beside 420 others
 SYNTHETIC = 400
 REPEATS = max(2, int(sys.argv[1])) if len(sys.argv) > 1 and sys.argv[1].isdecimal() else 5
@@ -181,7 +181,7 @@ if "--json" in sys.argv:
 # %% [markdown]
 # ## A run that was kept
 #
-# `python docs/tutorial.py 5` (sdss-gz1-64@1, torch 2.13, one thread) printed:
+# `python docs/tutorial.py 5` (sdss-gz1-64@2, torch 2.13, one thread) printed:
 #
 #     real                     AUC 0.600   difference -0.143 ± 0.074
 #     real, mergers repeated   AUC 0.743   difference +0.000 ± 0.000

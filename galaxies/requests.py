@@ -12,10 +12,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StrictBool,
     StrictFloat,
     StrictInt,
+    Tag,
     TypeAdapter,
     field_validator,
     model_validator,
@@ -55,7 +57,21 @@ LatentValue = Annotated[StrictFloat, Field(ge=-MAX_LATENT_VALUE, le=MAX_LATENT_V
 Layer = Annotated[StrictInt, Field(ge=0)]
 Numbers = Annotated[list[LatentValue], Field(min_length=1, max_length=MAX_NUMBERS, fail_fast=True)]
 """The first wrong number ends the reading: a body of millions of them would become as many errors."""
+Rows = Annotated[list[Numbers], Field(min_length=1, max_length=MAX_LAYERS, fail_fast=True)]
 ClassName = Annotated[str, Field(max_length=MAX_CLASS)]
+ClassNames = Annotated[list[ClassName], Field(max_length=MAX_GALAXIES, fail_fast=True)]
+
+
+def _one_or_many(value: Any) -> str:
+    return "many" if isinstance(value, list) else "one"
+
+
+def _numbers_or_rows(value: Any) -> str:
+    return "rows" if isinstance(value, list) and value and isinstance(value[0], list) else "numbers"
+
+
+W = Annotated[Annotated[Numbers, Tag("numbers")] | Annotated[Rows, Tag("rows")], Discriminator(_numbers_or_rows)]
+Classes = Annotated[Annotated[ClassName, Tag("one")] | Annotated[ClassNames, Tag("many")], Discriminator(_one_or_many)]
 
 
 def _only_true(value: Any) -> Any:
@@ -76,9 +92,7 @@ class Latent(_Strict):
 
     seed: Seed | None = Field(default=None, description="z = `numpy.random.RandomState(seed).randn(z_dim)` in float32")
     z: Numbers | None = Field(default=None, description="z itself, z_dim numbers")
-    w: Numbers | Annotated[list[Numbers], Field(min_length=1, max_length=MAX_LAYERS, fail_fast=True)] | None = Field(
-        default=None, description="style models: w_dim numbers, or a list of them for each layer"
-    )
+    w: W | None = Field(default=None, description="style models: w_dim numbers, or a list of them for each layer")
     mean: Annotated[Literal[True], BeforeValidator(_only_true)] | None = Field(
         default=None, description="the centre that truncation pulls towards; only `true`"
     )
@@ -158,10 +172,10 @@ class Generate(_Common):
     count: Annotated[StrictInt, Field(ge=1, le=MAX_GALAXIES)] | None = Field(
         default=None, description="so many galaxies of seeds that are drawn and echoed"
     )
-    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_GALAXIES)] | None = Field(
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=MAX_GALAXIES, fail_fast=True)] | None = Field(
         default=None, description="a galaxy a latent"
     )
-    class_: ClassName | Annotated[list[ClassName], Field(max_length=MAX_GALAXIES, fail_fast=True)] | None = Field(
+    class_: Classes | None = Field(
         default=None,
         alias="class",
         description="beside `seeds` or `count`; default drawn from the seeds",

@@ -31,7 +31,7 @@ AnyRequest = Generate | Interpolate | Mix | Arithmetic
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for. Pixels are display pixels; a sheet is a picture that holds several galaxies."""
+    """What one request may ask for. ``pixels``: see `pixel_count`; a sheet is a picture that holds several galaxies."""
 
     images: int = 10_000
     pixels: int = 600_000_000
@@ -105,7 +105,10 @@ def resolve(
 
 
 def pixel_count(request: AnyRequest, card: ModelCard) -> int:
-    """Pixels of all images of ``request``, each as the network makes it or as it is shown, whichever is larger."""
+    """Pixels of all images of ``request``, each as the network makes it or as it is shown, whichever is larger.
+
+    FITS and npz show none.
+    """
     return image_count(request) * _side(request, card) ** 2
 
 
@@ -246,7 +249,6 @@ def _counted(request: AnyRequest) -> str:
 
 
 def _side(request: AnyRequest, card: ModelCard) -> int:
-    """The larger side of an image, as it is made or shown; FITS and npz show none."""
     return card.resolution if request.format in ("fits", "npz") else max(request.size or 0, card.resolution)
 
 
@@ -261,8 +263,8 @@ def _check_limits(request: AnyRequest, card: ModelCard, limits: Limits) -> None:
     if pixels > limits.pixels:
         raise BadInput(
             f"{images} images of {made} × {made} pixels are {pixels:,} pixels; at most {limits.pixels:,} are allowed: "
-            "ask for fewer or smaller images",
-            field="/size",
+            f"ask for fewer{' or smaller' if made > card.resolution else ''} images",
+            field="/size" if made > card.resolution else _counted(request),
         )
     if isinstance(request, Generate) and request.format in (None, "png"):
         columns = min(request.columns or math.ceil(math.sqrt(images)), images)

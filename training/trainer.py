@@ -22,11 +22,11 @@ from training.architectures import Discriminator, Generator, StyleGenerator, bui
 from training.config import TrainConfig
 from training.data.archive import Archive
 from training.feed import Batch, Feed
+from training.frozen import set_grad, trainable
 from training.losses import GP_WEIGHT, LOSSES, between, clip_parameters, gradient_penalty, r1_penalty
 from training.regularisers import DECAY, path_lengths, path_penalty
 from training.schedule import Rates, rates
 from training.strength import HELD_OUT_EVERY, Strength, with_r_v
-from training.transfer import trainable
 
 Logs = dict[str, Tensor]
 
@@ -169,7 +169,7 @@ class Trainer:
     def _generator_backward(self, batch: Batch, draw: dict[str, Tensor], fake: Tensor, logs: Logs) -> None:
         adversarial = torch.zeros([], device=self.device)
         if self.discriminator is not None:
-            _set_grad(self._trained_d, False)
+            set_grad(self._trained_d, False)
             real_logits = None
             if self.loss.paired:
                 with torch.no_grad():
@@ -181,7 +181,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.regularises_paths and self.step % self.config.pl_interval == 0:
             self._path_backward(batch, logs)
-        _set_grad(self._trained_d, True)
+        set_grad(self._trained_d, True)
 
     def _path_backward(self, batch: Batch, logs: Logs) -> None:
         generator = self.generator
@@ -295,8 +295,3 @@ class Trainer:
 
 def _no_discriminator(*_: object) -> Tensor:
     raise TypeError("this architecture has no discriminator")
-
-
-def _set_grad(parameters: list[nn.Parameter], value: bool) -> None:
-    for parameter in parameters:
-        parameter.requires_grad_(value)

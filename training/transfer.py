@@ -129,20 +129,3 @@ def fit_bands(weight: Tensor, axis: int, bands: int, *, reads: bool, equalised: 
         return made
     ratio = before / bands
     return made * (math.sqrt(ratio) if equalised else ratio)
-
-
-def trainable(network: Generator | Discriminator | None, frozen: int, setting: str) -> list[nn.Parameter]:
-    """The parameters that learn: all but those of the first ``frozen`` layers, which are switched off.
-
-    Raises
-    ------
-    BadInput : the network has fewer layers that can be frozen.
-    """
-    if network is None:
-        return []
-    layers = network.frozen_first()
-    if frozen > len(layers):
-        raise BadInput(f"{setting} {frozen}: this network has {len(layers)} layers that can be frozen", field=setting)
-    for layer in layers[:frozen]:
-        layer.requires_grad_(False)
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]

@@ -12,7 +12,6 @@ from queue import SimpleQueue
 import numpy as np
 import redis
 import structlog
-from numpy.typing import NDArray
 
 from galaxies.encode import Encoded, encode
 from galaxies.errors import BadModel
@@ -32,11 +31,9 @@ from worker.points import Mapping, points_of
 from worker.room import Room
 from worker.scoring import Scorers, scores_of, scoring
 from worker.synthesis import images_of, synthesis
-from worker.tickets import Cancelled, Stopped, Ticket, Work
+from worker.tickets import Array, Cancelled, Stopped, Ticket, Work
 from worker.watch import Running, Watch
 from worker.way import Way
-
-Array = NDArray[np.float32]
 
 PATIENCE_SECONDS = 5.0
 """How long jobs wait in this worker for one that has it for itself, before they go to another."""

@@ -58,7 +58,7 @@ Model = Annotated[
     Path(
         description="`name@version`; a bare `name` is redirected to its newest version",
         max_length=100,
-        examples=["sdss-gz1-64@1"],
+        examples=["sdss-gz1-64@2"],
     ),
 ]
 Seed = Annotated[int, Path(ge=0, le=MAX_SEED, description="the galaxy is that of `POST /v1/generate`", examples=[42])]

@@ -91,7 +91,7 @@ class Dataset:
     Iterating keeps ``ahead`` further batches in the service's queue. To resume, go on where you were: ``dataset.batches(start)``.
     For torch: ``DataLoader(dataset, batch_size=None, shuffle=…, num_workers=…)``; it is what torch calls a map-style data set, of
     batches, and can be sent to worker processes. The model version is pinned when the first batch is asked for; for a set that
-    must be the same next year, name it yourself: ``model="sdss-gz1-64@1"``.
+    must be the same next year, name it yourself: ``model="sdss-gz1-64@2"``.
     """
 
     def __init__(self, client: Client, plan: Plan, ahead: int = 2) -> None:

@@ -78,7 +78,7 @@ def test_blends_are_flat_and_their_weights_add_up(run: Run) -> None:
 
 
 def test_addresses_survive_reading_and_writing(run: Run) -> None:
-    address = "/?view=mix&model=sdss-gz1-64@1&psi=0&slots=42,0.5*7~merger;0.5*3&across=mix(1:2:0.1),9&layers=0,3"
+    address = "/?view=mix&model=sdss-gz1-64@2&psi=0&slots=42,0.5*7~merger;0.5*3&across=mix(1:2:0.1),9&layers=0,3"
     assert run("address.js", "return m.write(m.read(text.slice(1)));", address) == address
 
 

@@ -184,7 +184,7 @@ def test_a_result_is_not_saved_under_the_suffix_of_another_format(service: str, 
     done = command(service, tmp_path, "jobs", "fetch", job, "-o", "z.png")
     assert (done.returncode, done.stderr) == (2, b"galsynth: the result is zip, and z.png is no name for it: use .zip\n")
     assert list(tmp_path.iterdir()) == []
-    assert command(service, tmp_path, "jobs", "fetch", job, "-o", "z.zip").stderr == b"z.zip: 2 galaxies of sdss-gz1-64@1\n"
+    assert command(service, tmp_path, "jobs", "fetch", job, "-o", "z.zip").stderr == b"z.zip: 2 galaxies of sdss-gz1-64@2\n"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_result_is_not_saved_under_the_suffix_of_another_format(service: str, 
 )
 def test_sources_are_not_counted_as_galaxies(service: str, tmp_path: Path, arguments: list[str], said: str) -> None:
     done = command(service, tmp_path, *arguments, "-o", "x.zip")
-    assert done.stderr.decode() == f"x.zip: {said} of sdss-gz1-64@1\n"
+    assert done.stderr.decode() == f"x.zip: {said} of sdss-gz1-64@2\n"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_sources_are_not_counted_as_galaxies(service: str, tmp_path: Path, argum
             2,
             "layer 99 is outside 0..9 of model sdss-gz1-64",
         ),
-        (["generate", "42", "--set", "truncation_cutoff=99", "-o", "x.png"], 2, "outside 0..10 of model sdss-gz1-64@1"),
+        (["generate", "42", "--set", "truncation_cutoff=99", "-o", "x.png"], 2, "outside 0..10 of model sdss-gz1-64@2"),
         (["jobs", "list", "--phase", "ASLEEP"], 2, "QUEUED"),
         (["models", "show", "nothing", "--url", "http://127.0.0.1:8000"], 3, "nothing"),
         (["jobs", "show", "nothing"], 3, "no job"),

@@ -34,6 +34,9 @@ STYLEGAN2_64_CPU = TrainConfig(
     network=replace(NARROW, softening=SOFTENING),
     batch=32,
     r1_gamma=0.1,
+    ema_kimg=20.0,
+    kimg=1200.0,
+    lr_decay_kimg=400.0,
     precision="bfloat16",
     processes=2,
 )
@@ -57,6 +60,7 @@ JWST_SIM_CPU = replace(
     network=NARROW,
     r1_gamma=0.05,
     use_classes=False,
+    ema_kimg=10.0,
     kimg=400.0,
     ema_rampup=0.0,
     lr_decay_kimg=60.0,

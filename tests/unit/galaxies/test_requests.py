@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -163,6 +164,9 @@ def test_pixels_that_are_not_shown_do_not_count(format_: str) -> None:
     request, card = parse("generate", seeds=None, count=100, size=2048, format=format_), style_card()
     check(request, card, LIMITS)
     assert pixel_count(request, card) == 100 * card.resolution**2
+    with pytest.raises(BadInput, match="ask for fewer images") as caught:
+        check(request, card, replace(LIMITS, pixels=100))
+    assert caught.value.field == "/count"
 
 
 def test_a_sheet_has_no_more_columns_than_galaxies() -> None:
@@ -174,6 +178,12 @@ def test_wrong_numbers_of_a_latent_are_one_error_not_one_each(fields: dict[str, 
     with pytest.raises(ValidationError) as caught:
         parse("generate", seeds=None, latents=[fields])
     assert caught.value.error_count() <= 2
+
+
+def test_of_wrong_latents_the_first_speaks() -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse("generate", seeds=None, latents=[{f"f{i}": 0 for i in range(100)}] * 1000)
+    assert caught.value.error_count() <= 100
 
 
 def test_wrong_names_of_classes_are_one_error_not_one_each() -> None:

@@ -25,7 +25,7 @@ def info(worker_id: str) -> WorkerInfo:
         pid=1,
         device="CPU",
         providers=["CPUExecutionProvider"],
-        warm=["sdss-gz1-64@1"],
+        warm=["sdss-gz1-64@2"],
         started=datetime(2026, 1, 1, tzinfo=UTC),
     )
 

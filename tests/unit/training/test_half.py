@@ -15,7 +15,7 @@ from training.recover import recover
 
 
 def test_half_weights_are_half_the_bytes_and_nearly_the_same_pixels(tmp_path: Path) -> None:
-    version = ModelStore().get("sdss-gz1-64@1")
+    version = ModelStore().get("sdss-gz1-64@2")
     folder = tmp_path / "half"
     shutil.copytree(version.folder, folder)
     for name in ("mapping.onnx", "synthesis.onnx"):

@@ -68,7 +68,7 @@ def test_only_an_old_checkpoint_s_generator_is_taken(run: Path, tmp_path: Path) 
 
 
 def test_published_model_is_recovered_to_its_pixels() -> None:
-    version = ModelStore().get("sdss-gz1-64@1")
+    version = ModelStore().get("sdss-gz1-64@2")
     generator = recover(version.folder)  # compares pixels with the graphs itself, and raises where they differ
     assert generator.config.classes == 6
     with pytest.raises(BadInput, match="holds a dcgan"):
@@ -119,7 +119,7 @@ def test_a_model_with_stretched_pixels_is_exported_and_recovered(tmp_path: Path,
 
 def test_recovered_weights_that_make_other_pixels_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "changed"
-    shutil.copytree(ModelStore().get("sdss-gz1-64@1").folder, folder)
+    shutil.copytree(ModelStore().get("sdss-gz1-64@2").folder, folder)
     model = onnx.load(str(folder / "synthesis.onnx"))
     next(n for n in model.graph.node if n.op_type == "LeakyRelu").attribute[0].f = 0.4
     onnx.save(model, str(folder / "synthesis.onnx"))
