@@ -185,11 +185,11 @@ if "--json" in sys.argv:
 #
 #     real                     AUC 0.600   difference -0.143 ± 0.074
 #     real, mergers repeated   AUC 0.743   difference +0.000 ± 0.000
-#     + synthetic mergers      AUC 0.718   difference -0.025 ± 0.064
-#     + synthetic of both      AUC 0.760   difference +0.017 ± 0.079
+#     + synthetic mergers      AUC 0.720   difference -0.023 ± 0.064
+#     + synthetic of both      AUC 0.736   difference -0.007 ± 0.034
 #
 # What helps is to balance the batches, and that costs nothing: repeat the real mergers. On top of it the synthetic ones of
-# this small model (FID 45.9) show no difference that five repeats could tell from chance; mergers alone may even do harm, as
+# this small model (FID 23.2) show no difference that five repeats could tell from chance; mergers alone may even do harm, as
 # one would fear where "synthetic" becomes a sign of "merger". So: measure on real galaxies before you rely on synthetic
 # ones, and compare with the cheap remedy, not with none. A better generator, or fewer real mergers, may end otherwise:
 # change `MODEL` and `MERGERS` and see.
