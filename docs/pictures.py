@@ -12,28 +12,34 @@ from typing import Any
 import httpx
 
 OUT = Path(__file__).parent / "images"
-MERGERS = [{"seed": seed, "class": "merger"} for seed in (3, 1, 5)]
-DISCS = [{"seed": seed, "class": "edge_on"} for seed in (4, 2, 0)]
+MERGER, ELLIPTICAL, DISC = {"seed": 3, "class": "merger"}, {"seed": 3, "class": "elliptical"}, {"seed": 4, "class": "edge_on"}
 PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
-    "generate": ("generate", {"latents": [*MERGERS, *DISCS], "columns": 6, "size": 128, "truncation": 1}),
-    "interpolate": ("interpolate", {"from": DISCS[0], "to": {"seed": 12, "class": "spiral_cw"}, "frames": 60, "size": 96}),
+    "generate": ("generate", {"seeds": [3, 1, 5], "class": "merger", "truncation": 1, "size": 128, "columns": 3}),
+    "interpolate": ("interpolate", {"path": [DISC, {"seed": 12, "class": "spiral_cw"}], "frames": 40, "size": 96}),
     "mix": (
         "mix",
-        {"rows": [*DISCS[:2], MERGERS[0]], "columns": [{"seed": s} for s in (4, 42, 77, 100)], "layers": "fine", "size": 96},
+        {
+            "rows": [DISC, MERGER],
+            "columns": [{"seed": 4}, {"seed": 42}, {"seed": 77}],
+            "layers": "middle",
+            "truncation": 1,
+            "size": 96,
+        },
     ),
     "arithmetic": (
         "arithmetic",
         {
             "terms": [
-                {"latent": MERGERS[0], "weight": 1},
-                {"latent": {"seed": 3, "class": "elliptical"}, "weight": -1},
-                {"latent": DISCS[0], "weight": 1},
+                {"latent": MERGER, "weight": 1},
+                {"latent": ELLIPTICAL, "weight": -1},
+                {"latent": DISC, "weight": 1},
             ],
             "show_terms": True,
             "size": 128,
         },
     ),
 }
+"""The requests of the user guide."""
 SHEETS = {"classes": "sdss-gz1-64", "dcgan": "gz1-64-dcgan"}
 
 

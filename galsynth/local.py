@@ -66,7 +66,8 @@ def own_data_folder(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            message = f"another galsynth runs with the data folder {folder}; stop it, or choose another: --data DIR"
+            other = 'choose another: --data DIR (make run ARGS="--data DIR")'
+            message = f"another galsynth runs with the data folder {folder}; stop it, or {other}"
             raise BadInput(message, field="data") from None
         yield
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +13,7 @@ import httpx
 
 from galaxies.errors import BadInput
 from galsynth.client.documents import JobState
-from galsynth.client.errors import WrongFormat
+from galsynth.client.errors import Refused, WrongFormat
 from galsynth.client.options import format_of, formats
 from galsynth.client.result import Result
 from galsynth.client.steps import Call
@@ -29,8 +31,17 @@ class Wanted:
 
     @classmethod
     def of(cls, operation: str, body: dict[str, Any]) -> Wanted:
-        """What ``body`` asks for; an echoed request names its operation itself."""
-        return cls(operation, {name: value for name, value in body.items() if name != "operation"})
+        """What ``body`` asks for; an echoed request names its operation itself.
+
+        Raises
+        ------
+        Refused : a number is not finite, which JSON cannot say.
+        """
+        asked = {name: value for name, value in body.items() if name != "operation"}
+        for pointer, value in _not_finite(asked):
+            message = f"{pointer}: {value} is not a finite number"
+            raise Refused(message, errors=[{"pointer": pointer, "detail": message}])
+        return cls(operation, asked)
 
     def format(self, wanted: str | None = None) -> str:
         """``wanted``, else that of the request, else the operation's first.
@@ -99,3 +110,13 @@ class Access:
         known |= {"params": dict(call.params)} if call.params else {}
         seconds = call.limit or self.timeout + call.patience
         return known | {"timeout": httpx.Timeout(seconds, connect=min(seconds, 10.0))}
+
+
+def _not_finite(value: Any, pointer: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in ``value`` that is not finite, with its JSON pointer."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield pointer, value
+    elif isinstance(value, dict | list):
+        for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(each, float | dict | list):
+                yield from _not_finite(each, f"{pointer}/{name}")

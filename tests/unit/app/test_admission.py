@@ -125,7 +125,8 @@ def test_limits_are_checked_before_anything_is_recorded(settings: Settings, work
         for operation, body, pointer in (
             ("interpolate", {**BODIES["interpolate"], "frames": 11}, "/frames"),
             ("generate", {"count": 6}, "/count"),
-            ("generate", {"count": 5}, "/size"),
+            ("generate", {"count": 5}, "/count"),
+            ("generate", {"count": 2, "size": 512}, "/size"),
         ):
             assert problem(client.post(f"/v1/{operation}", json=body), 422)["errors"][0]["pointer"] == pointer
         assert load(worker) == {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 
 from galaxies.requests import OPERATIONS
-from galsynth.client.errors import WrongFormat
+from galsynth.client.errors import Refused, WrongFormat
 from galsynth.client.options import body_of, format_of, formats
+from galsynth.client.wanted import Wanted
 
 
 def test_words_of_python_lose_their_underscore_and_none_is_left_out() -> None:
@@ -39,3 +43,17 @@ def test_a_suffix_is_a_format(operation: str) -> None:
     for name in ("galaxy", "galaxy.tiff"):
         with pytest.raises(WrongFormat, match="makes"):
             format_of(operation, name)
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer"),
+    [
+        ({"seeds": [1], "truncation": math.nan}, "/truncation"),
+        ({"latents": [{"seed": 1}, {"z": [0.0, math.inf]}]}, "/latents/1/z/1"),
+        ({"latents": [{"w": np.array([[0.0, -np.inf]], np.float32)}]}, "/latents/0/w/0/1"),
+    ],
+)
+def test_a_number_that_json_has_no_word_for_is_refused_before_it_is_sent(options: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Refused, match=f"{pointer}: .* is not a finite number") as caught:
+        Wanted.of("generate", body_of(options))
+    assert caught.value.field == pointer
