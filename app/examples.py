@@ -34,7 +34,7 @@ _JOB: dict[str, Any] = {
     "operation": "generate",
     "created": "2026-03-01T12:30:15.250Z",
     "expires": "2026-03-02T12:30:15.250Z",
-    "model": {"name": "sdss-gz1-64", "version": "1", "digest": DIGEST},
+    "model": {"name": "sdss-gz1-64", "version": "2", "digest": DIGEST},
     "request": {
         "operation": "generate",
         "model": "sdss-gz1-64@2",
@@ -109,7 +109,7 @@ MODEL_LIST: dict[str, Any] = {
     "models": [
         {
             "name": "sdss-gz1-64",
-            "version": "1",
+            "version": "2",
             "title": "Galaxy Zoo 1 galaxies, 64 px",
             "resolution": 64,
             "bands": _BANDS,
@@ -121,7 +121,7 @@ MODEL_LIST: dict[str, Any] = {
 CARD: dict[str, Any] = {
     "format": "galaxy-model/1",
     "name": "sdss-gz1-64",
-    "version": "1",
+    "version": "2",
     "digest": DIGEST,
     "title": "Galaxy Zoo 1 galaxies, 64 px",
     "description": "Trained on SDSS colour images of galaxies that Galaxy Zoo 1 classified",
