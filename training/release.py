@@ -22,7 +22,7 @@ from training.presets import find
 SDSS_CREDITS = "SDSS (Sloan Foundation, NSF, DOE, NASA and others); Galaxy Zoo 1 (Lintott et al. 2008, 2011)"
 TINY = ("kimg=0.064", "batch=8", "precision=float32", "processes=1", "generator_from_kimg=0", "network.z_dim=8")
 TINY_NETWORKS = {
-    "stylegan2": ("network.channel_base=64", "network.channel_max=8", "network.w_dim=8"),
+    "stylegan2": ("network.channel_base=1024", "network.channel_max=8", "network.w_dim=8"),
     "dcgan": ("network.width=4",),
 }
 
@@ -111,7 +111,7 @@ MODELS = (
         description="Class-conditional StyleGAN2 of SDSS galaxies with Galaxy Zoo 1 classes.",
     ),
     Model(
-        "sdss-gz1-128", ARCHIVES[1], "stylegan2-128", ("kimg=1000",),
+        "sdss-gz1-128", ARCHIVES[1], "stylegan2-128", ("kimg=1000",), "sdss-gz1-64",
         title="SDSS galaxies, 128 px",
         description="Class-conditional StyleGAN2 of SDSS galaxies with Galaxy Zoo 1 classes.",
     ),

@@ -1,7 +1,7 @@
 """``--transfer``: a run that starts from the weights of another run or of a published model, on as many bands as the data has.
 
-Layers that see or make bands are fitted (`fit_bands`); classes that differ are learnt anew; everything else must have the same
-shape.
+Layers that see or make bands are fitted (`fit_bands`); a StyleGAN2 grows to images twice or four times as large (`growing`);
+classes that differ are learnt anew; everything else must have the same shape.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from torch import Tensor, nn
 
 from galaxies.errors import BadInput
 from models.versions import read_exported
-from training import checkpoints
-from training.architectures import Discriminator, Generator
+from training import checkpoints, growing
+from training.architectures import Discriminator, Generator, stylegan2
+from training.architectures.base import NetworkConfig
+from training.architectures.stylegan2 import StyleGAN2Config
 from training.config import TrainConfig
+from training.growing import Weights
 from training.recover import recover
 
 CLASS_LAYERS = ("mapping.embed.", "embed.")
@@ -35,7 +38,7 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
     ------
     BadInput : ``source`` is none of these, or its networks do not fit.
     """
-    weights, bands = _read(source)
+    weights, before = _read(source)
     lines = [f"transfer from {source}:"]
     for name, network in (("generator", generator), ("ema", ema), ("discriminator", discriminator)):
         if network is None:
@@ -43,13 +46,28 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
         if name not in weights:
             lines.append(f"  {name}: none there, starts afresh")
             continue
-        fitted = _fit(network, weights[name], f"{source}: {name}", (bands, generator.config.bands))
-        lines.append(f"  {name}: taken" + (f"; fitted: {', '.join(fitted)}" if fitted else ""))
+        given, larger = _grown(network, weights[name], before, generator.config)
+        fitted = _fit(network, given, f"{source}: {name}", (before.bands, generator.config.bands))
+        lines.append(f"  {name}: taken{larger}" + (f"; fitted: {', '.join(fitted)}" if fitted else ""))
     return lines
 
 
-def _read(source: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
-    """Weights by network ("generator", "ema" and perhaps "discriminator"), and how many bands they are for."""
+def _grown(network: nn.Module, weights: Weights, before: NetworkConfig, now: NetworkConfig) -> tuple[Weights, str]:
+    """``weights`` for images as large as those of ``now``, and words that say so; as they are where they cannot grow."""
+    if not isinstance(before, StyleGAN2Config) or not isinstance(now, StyleGAN2Config):
+        return weights, ""
+    times = growing.doublings(before, now)
+    if not times:
+        return weights, ""
+    words = f"; grown from {before.resolution} to {now.resolution} px"
+    if isinstance(network, stylegan2.Generator):
+        return growing.grown_generator(network, weights, times), words
+    assert isinstance(network, stylegan2.Discriminator)
+    return growing.grown_discriminator(network, weights, times), words
+
+
+def _read(source: Path) -> tuple[dict[str, Weights], NetworkConfig]:
+    """Weights by network ("generator", "ema" and perhaps "discriminator"), and the sizes that they are for."""
     if (source / "card.json").is_file():
         return _read_model(source)
     if not source.is_dir():
@@ -57,10 +75,10 @@ def _read(source: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
     folder = checkpoints.newest(source)
     config = TrainConfig.from_json(checkpoints.read_state(folder)["config"])
     ema = checkpoints.load(folder, "ema")
-    return {"generator": ema, "ema": ema} | checkpoints.load_networks(folder), config.network.bands
+    return {"generator": ema, "ema": ema} | checkpoints.load_networks(folder), config.network
 
 
-def _read_model(folder: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
+def _read_model(folder: Path) -> tuple[dict[str, Weights], NetworkConfig]:
     """The same of a published model."""
     recovered = recover(folder)
     state = recovered.state_dict()
@@ -68,11 +86,11 @@ def _read_model(folder: Path) -> tuple[dict[str, dict[str, Tensor]], int]:
     file = read_exported(folder).card.file("discriminator")
     if file is not None:
         found["discriminator"] = checkpoints.read_tensors(folder / file)
-    return found, recovered.config.bands
+    return found, recovered.config
 
 
 @torch.no_grad()
-def _fit(network: nn.Module, weights: dict[str, Tensor], what: str, bands: tuple[int, int]) -> list[str]:
+def _fit(network: nn.Module, weights: Weights, what: str, bands: tuple[int, int]) -> list[str]:
     """Copy ``weights`` into ``network``; returns the names of the tensors that were fitted or left fresh."""
     own = network.state_dict()
     strange = sorted(own.keys() ^ weights.keys())
@@ -90,9 +108,8 @@ def _fit(network: nn.Module, weights: dict[str, Tensor], what: str, bands: tuple
             assert given is not None
             made = _with_bands(network, name, given, target, bands)
             if made is None:
-                raise BadInput(
-                    f"{what}: {name} is {tuple(given.shape)} there and {tuple(target.shape)} here; only bands may differ"
-                )
+                shapes = f"{name} is {tuple(given.shape)} there and {tuple(target.shape)} here"
+                raise BadInput(f"{what}: {shapes}; only bands may differ, and a StyleGAN2 may double its size")
             target.copy_(made)
             fitted.append(name)
     return fitted

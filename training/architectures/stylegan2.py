@@ -216,7 +216,7 @@ class Discriminator(base.Discriminator):
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
-        self.softening = config.softening
+        self.config = config
         sides = config.resolutions[::-1]
         self.from_bands = EqualConv(config.bands, config.channels(sides[0]), 1)
         self.blocks = nn.ModuleList(
@@ -243,9 +243,10 @@ class Discriminator(base.Discriminator):
 
     def real_images(self, images: Tensor) -> Tensor:
         """Stretched where the configuration has a ``softening``; the 256 levels of the originals are spread out evenly first."""
-        if not self.softening:
+        softening = self.config.softening
+        if not softening:
             return images
-        return stretched(images + (torch.rand_like(images) - 0.5) * (2 / 255), self.softening)
+        return stretched(images + (torch.rand_like(images) - 0.5) * (2 / 255), softening)
 
     def frozen_first(self) -> list[nn.Module]:
         """The layers from the image on (Mo et al. 2020, Freeze-D)."""

@@ -5,6 +5,9 @@
 generator moves too fast; stretched, pixels have about unit variance. R1's weight is then four times the rule
 0.0002·resolution²/batch.
 
+The 128 px presets are as wide as those of 64 px at every size that both have, so that ``--transfer`` of one of these grows into
+them; ``stylegan2-128-cpu`` is as short as that allows.
+
 The pair ``stylegan2-jwst-sim`` and ``stylegan2-jwst`` is a chain: simulated three-band galaxies first, then ``--transfer`` of
 that run to the few real ones.
 """
@@ -102,8 +105,11 @@ PRESETS: dict[str, Preset] = {
         replace(
             STYLEGAN2_64_CPU,
             preset="stylegan2-128-cpu",
-            network=replace(NARROW, resolution=128, channel_base=2048, softening=SOFTENING),
+            network=replace(NARROW, resolution=128, softening=SOFTENING),
             r1_gamma=0.4,
+            ema_kimg=10.0,
+            kimg=400.0,
+            lr_decay_kimg=150.0,
         ),
         SOURCE,
         SDSS,

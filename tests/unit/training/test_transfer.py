@@ -164,7 +164,8 @@ def test_bands_of_a_plain_layer_keep_its_response_to_grey() -> None:
     ("change", "message"),
     [
         ({"channel_max": 4}, "only bands may differ"),
-        ({"resolution": 32}, "other layers"),
+        ({"resolution": 8}, "other layers"),
+        ({"resolution": 24}, "only bands may differ"),
         ({"classes": 0}, "only bands may differ"),
     ],
 )
