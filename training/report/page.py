@@ -158,7 +158,8 @@ def _physical(found: dict[str, Any]) -> str:
         wide.append(f"<figure><b>Colour-magnitude diagram</b>{charts.colour_magnitude(found['colour_magnitude'])}</figure>")
     return (
         f'<p class="soft">{found["n"]:,} galaxies a set. W₁: 1-Wasserstein distance in standard deviations of the real values; '
-        "brackets hold 95 % of bootstrap resamplings. The floor is real galaxies against other real ones.</p>"
+        "brackets hold 95 % of bootstrap resamplings; resampling adds scatter of its own, so those of a small distance can lie "
+        "above it. The floor is real galaxies against other real ones.</p>"
         f'{KEY}<div class="wide">{"".join(wide)}</div>{table}{energy}<div class="grid">{"".join(figures)}</div>{_flags(found)}'
     )
 
