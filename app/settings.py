@@ -54,7 +54,9 @@ class Settings(BaseSettings):
     models_dirs: Annotated[list[Path], NoDecode] = Field(
         default=[], description="model stores beside the bundled one: paths with ':' between them or a JSON list"
     )
-    default_model: str | None = Field(default=None, description="name of the model for requests that name none")
+    default_model: str | None = Field(
+        default=None, description="name of the model for requests that name none; default sdss-gz1-64, else the first style model"
+    )
     max_images: int = Field(default=10_000, ge=1, description="galaxies in one request")
     max_pixels: int = Field(
         default=600_000_000,

@@ -21,6 +21,8 @@ from galaxies.errors import BadInput, BadModel, NotFound
 from models.versions import SCORERS, ScorerVersion, Version, read_scorer, read_version
 
 BUNDLED = Path(__file__).parent / "zoo"
+DEFAULT = "sdss-gz1-64"
+"""The bundled model that requests without a model get where no other is chosen, whatever is published beside it."""
 _REFERENCE = re.compile(f"{NAME_PATTERN.rstrip('$')}(@{VERSION_PATTERN[1:-1]})?$")
 
 
@@ -30,7 +32,7 @@ Stamp = tuple[int, ...]
 
 @dataclass
 class ModelStore:
-    """Versions under ``roots``; ``default`` is the name that requests without a model get.
+    """Versions under ``roots``; ``default`` is the name that requests without a model get, None that of `default_name`.
 
     A card is parsed once and again only when its file changes, so asking costs a few calls of ``stat``. Safe to share between
     threads.
@@ -72,7 +74,7 @@ class ModelStore:
         return sorted({v.card.name for v in self.versions()[0]})
 
     def default_name(self) -> str:
-        """The default model's name.
+        """The default model's name: the configured one, else `DEFAULT`, else the first model with a w space, else the first.
 
         Raises
         ------
@@ -86,7 +88,7 @@ class ModelStore:
             return self.default
         if not names:
             raise NotFound(f"no model in {', '.join(map(str, self.roots))}; publish one with `python -m training publish`")
-        return next((v.card.name for v in versions if v.card.has_w), names[0])
+        return DEFAULT if DEFAULT in names else next((v.card.name for v in versions if v.card.has_w), names[0])
 
     def get(self, reference: str | None = None) -> Version:
         """The version named ``name`` (its newest) or ``name@version``; None is the default model.

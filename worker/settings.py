@@ -38,7 +38,8 @@ class WorkerSettings(BaseSettings):
         default=[], description="model stores beside the bundled one: paths with ':' between them (';' on Windows) or a JSON list"
     )
     default_model: str | None = Field(
-        default=None, description="name of the model that is warm before the worker is ready; default the first style model"
+        default=None,
+        description="name of the model that is warm before the worker is ready; default sdss-gz1-64, else the first style model",
     )
     device: Literal["cpu", "cuda", "auto"] = Field(
         default="auto", description="where models run; `cuda` refuses to start without a working GPU, `auto` takes one if it can"

@@ -9,7 +9,7 @@ import pytest
 
 from galaxies.errors import BadInput, BadModel, NotFound
 from models.__main__ import main
-from models.store import ModelStore, split_roots
+from models.store import BUNDLED, DEFAULT, ModelStore, split_roots
 from models.versions import verify
 from tests.tiny_models import publish_style, publish_z
 
@@ -40,6 +40,12 @@ def test_the_default_can_be_named(tmp_path: Path) -> None:
     assert ModelStore([tmp_path], "tiny-z").get().card.name == "tiny-z"
     with pytest.raises(NotFound, match="absent"):
         ModelStore([tmp_path], "absent").get()
+
+
+def test_what_is_published_beside_the_bundled_default_does_not_take_its_place(tmp_path: Path) -> None:
+    publish_style(tmp_path, "another-model")
+    assert ModelStore([BUNDLED, tmp_path]).get().card.name == DEFAULT
+    assert ModelStore([tmp_path]).get().card.name == "another-model"
 
 
 @pytest.mark.parametrize("reference", ["../tiny-z", "tiny-z/1", "TINY", "tiny-z@../1", "a@b@c", "tiny-z@", ".", "x" * 200])
