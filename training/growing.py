@@ -1,8 +1,8 @@
 """A StyleGAN2 for larger images that begins where one for smaller images ended.
 
-The new generator shows the old one's image, doubled; the new discriminator judges the image, halved, as the old one did. What
-the added blocks can do beyond that, they learn. Karras et al. (2018) fade new blocks in instead; here nothing needs to fade,
-because the added blocks are silent at first.
+The new generator shows the old one's image, doubled; the new discriminator judges the image, halved, as the old one did (but for
+a blur that darkens the border). What the added blocks can do beyond that, they learn. Karras et al. (2018) fade new blocks in
+instead; here nothing needs to fade, because the added blocks are silent at first.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from training.architectures.layers import LRELU_GAIN, LRELU_SLOPE
 from training.architectures.stylegan2 import Discriminator, DiscriminatorBlock, Generator, StyleGAN2Config
 
 Weights = dict[str, Tensor]
+NOISE = "synthesis.noise_const"
 
 
 def doublings(before: StyleGAN2Config, now: StyleGAN2Config) -> int:
@@ -32,13 +33,16 @@ def grown_generator(network: Generator, weights: Weights, times: int) -> Weights
     The added layers that show the image are zero, so that the image is the old one, ``times`` times doubled (before
     `unstretched`). Noise maps come in the order of the blocks: the old ones first.
     """
-    own = network.state_dict()
-    made = {name: weights.get(name, value) for name, value in own.items()} | weights
-    for block in range(len(network.synthesis.to_bands) - times, len(network.synthesis.to_bands)):
+    own, synthesis = _on_cpu(network), network.synthesis
+    blocks, layers = len(synthesis.to_bands), len(synthesis.convs)
+    convs = tuple(f"synthesis.convs.{number}." for number in range(layers - 2 * times, layers))
+    shown = tuple(f"synthesis.to_bands.{number}." for number in range(blocks - times, blocks))
+    made = weights | {name: value for name, value in own.items() if name.startswith(convs + shown)}
+    for prefix in shown:
         for part in ("weight", "bias"):
-            made[f"synthesis.to_bands.{block}.{part}"] = torch.zeros_like(own[f"synthesis.to_bands.{block}.{part}"])
-    noise, fresh = weights["synthesis.noise_const"], own["synthesis.noise_const"]
-    made["synthesis.noise_const"] = torch.cat([noise, fresh[len(noise) :]])
+            made[prefix + part] = torch.zeros_like(own[prefix + part])
+    if (noise := weights.get(NOISE)) is not None:
+        made[NOISE] = torch.cat([noise, own[NOISE][len(noise) :]])
     return made
 
 
@@ -47,8 +51,13 @@ def grown_discriminator(network: Discriminator, weights: Weights, times: int) ->
 
     Raises
     ------
-    BadInput : an added block has fewer feature maps than twice the bands, which it needs to hand an image on unchanged.
+    BadInput : an added block has fewer feature maps than twice the bands of ``weights``, which it needs to hand an image on, or
+        layers are frozen, and with them the added ones.
     """
+    if not network.from_bands.weight.requires_grad:
+        raise BadInput("freeze_discriminator counts from the image, and would keep the added layers as they are: 0 is allowed")
+    if "from_bands.weight" not in weights:
+        return weights  # whose layers are refused as those of another network
     for block in reversed(range(times)):
         weights = _with_one_more(network, weights, block)
     return weights
@@ -62,19 +71,22 @@ def _with_one_more(network: Discriminator, weights: Weights, block: int) -> Weig
     """
     added = network.blocks[block]
     assert isinstance(added, DiscriminatorBlock)
-    own, bands, maps = network.state_dict(), weights["from_bands.weight"].shape[1], len(added.conv0.weight)
+    own, bands, maps = _on_cpu(network), weights["from_bands.weight"].shape[1], len(added.conv0.weight)
     used = 2 * bands
     if maps < used:
         side = network.config.resolutions[-1 - block]
-        raise BadInput(f"growing to {side} px needs {used} feature maps there, twice the bands; there are {maps}")
+        raise BadInput(
+            f"a discriminator of {bands} bands grows to {side} px with {used} feature maps there, twice the bands, or more; this "
+            f"network has {maps}: a smaller resolution is needed, or another source"
+        )
     factor = LRELU_GAIN * (1 + LRELU_SLOPE)
     pairs = torch.zeros(maps, bands)
     for band in range(bands):
         pairs[2 * band, band], pairs[2 * band + 1, band] = 1, -1
 
-    first = torch.randn(maps, bands, 1, 1)
-    first[:used] = pairs[:used, :, None, None] * math.sqrt(bands)  # EqualConv divides by √fan_in
     second = own[f"blocks.{block}.conv0.weight"].clone()
+    first = second[:, :bands, :1, :1].clone()  # maps beyond the pairs begin with any numbers
+    first[:used] = pairs[:used, :, None, None] * math.sqrt(bands)  # EqualConv divides by √fan_in
     second[:used] = 0
     second[:used, :, 1, 1] = (pairs @ pairs.t())[:used] / factor / added.conv0.gain
     third = torch.zeros_like(own[f"blocks.{block}.conv1.weight"])
@@ -92,6 +104,11 @@ def _with_one_more(network: Discriminator, weights: Weights, block: int) -> Weig
         prefix + "conv1.bias": weights["from_bands.bias"] * math.sqrt(2),
         prefix + "skip.weight": torch.zeros_like(own[f"blocks.{block}.skip.weight"]),
     }
+
+
+def _on_cpu(network: Generator | Discriminator) -> Weights:
+    """The network's own weights, where those that are read from files are."""
+    return {name: value.cpu() for name, value in network.state_dict().items()}
 
 
 def _shifted(name: str) -> str:

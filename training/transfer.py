@@ -1,6 +1,6 @@
 """``--transfer``: a run that starts from the weights of another run or of a published model, on as many bands as the data has.
 
-Layers that see or make bands are fitted (`fit_bands`); a StyleGAN2 grows to images twice or four times as large (`growing`);
+Layers that see or make bands are fitted (`fit_bands`); a StyleGAN2 grows to twice, four times … the size (`growing`);
 classes that differ are learnt anew; everything else must have the same shape.
 """
 
@@ -39,7 +39,7 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
     BadInput : ``source`` is none of these, or its networks do not fit.
     """
     weights, before = _read(source)
-    lines = [f"transfer from {source}:"]
+    lines = [f"transfer from {source}:", *_softenings(before, generator.config)]
     for name, network in (("generator", generator), ("ema", ema), ("discriminator", discriminator)):
         if network is None:
             continue
@@ -50,6 +50,13 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
         fitted = _fit(network, given, f"{source}: {name}", (before.bands, generator.config.bands))
         lines.append(f"  {name}: taken{larger}" + (f"; fitted: {', '.join(fitted)}" if fitted else ""))
     return lines
+
+
+def _softenings(before: NetworkConfig, now: NetworkConfig) -> list[str]:
+    there, here = (getattr(config, "softening", 0.0) for config in (before, now))
+    if there == here:
+        return []
+    return [f"  network.softening is {there:g} there and {here:g} here: pixels mean something else to the weights at first"]
 
 
 def _grown(network: nn.Module, weights: Weights, before: NetworkConfig, now: NetworkConfig) -> tuple[Weights, str]:
@@ -109,7 +116,9 @@ def _fit(network: nn.Module, weights: Weights, what: str, bands: tuple[int, int]
             made = _with_bands(network, name, given, target, bands)
             if made is None:
                 shapes = f"{name} is {tuple(given.shape)} there and {tuple(target.shape)} here"
-                raise BadInput(f"{what}: {shapes}; only bands may differ, and a StyleGAN2 may double its size")
+                raise BadInput(
+                    f"{what}: {shapes}; only bands may differ, and a StyleGAN2 may grow to twice, four times … its size"
+                )
             target.copy_(made)
             fitted.append(name)
     return fitted

@@ -44,7 +44,8 @@ def train(
     preset: Annotated[str, typer.Option(help="a name listed by `presets`")] = "stylegan2-64-cpu",
     settings: Annotated[list[str] | None, typer.Option("--set", help="override, e.g. kimg=500 or network.width=32")] = None,
     transfer: Annotated[
-        Path | None, typer.Option(help="start from the weights of a checkpoint, a run or a published StyleGAN2")
+        Path | None,
+        typer.Option(help="start from the weights of a checkpoint, a run or a published StyleGAN2, of this size or smaller"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="only say what would be done: configuration, parameters, memory, time")

@@ -111,7 +111,7 @@ PRESETS: dict[str, Preset] = {
             kimg=400.0,
             lr_decay_kimg=150.0,
         ),
-        SOURCE,
+        SOURCE + "; grown from stylegan2-64-cpu by --transfer",
         SDSS,
     ),
     "stylegan2-128": Preset(

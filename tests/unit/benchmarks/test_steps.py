@@ -15,6 +15,8 @@ from training.data.archive import Archive
 from training.presets import find
 from training.trainer import Trainer
 
+SHOWN_WHILE_GROWING = ("synthesis", "from_bands")
+
 
 @pytest.mark.parametrize("preset", MEASURED)
 def test_both_networks_move_under_their_penalty_and_find_the_moments_of_adam(preset: str, tmp_path: Path) -> None:
@@ -28,9 +30,14 @@ def test_both_networks_move_under_their_penalty_and_find_the_moments_of_adam(pre
     small = replace(config, network=network, batch=2, processes=1)
     trainer = Trainer(small, noise, tmp_path, 0, torch.device("cpu"))
     whole_step(trainer)
-    for optimiser in (trainer.optimiser_g, *([trainer.optimiser_d] if trainer.discriminator is not None else [])):
-        used = [parameter for parameter in optimiser.param_groups[0]["params"] if parameter.grad is not None]
-        assert len(optimiser.state) == len(used) > 0
+    idle = [
+        name
+        for network in (trainer.generator, trainer.discriminator)
+        for name, parameter in (network.named_parameters() if network is not None else ())
+        if parameter.requires_grad and not (trainer.optimiser_g.state.get(parameter) or trainer.optimiser_d.state.get(parameter))
+    ]
+    assert all(name.split(".")[0] in SHOWN_WHILE_GROWING for name in idle), idle
+    assert len(idle) == 0 or config.architecture == "stylegan"
     before = [parameter.clone() for parameter in trainer.generator.parameters()]
     logs = whole_step(trainer)
     assert config.loss != "wgan-gp" or "gp" in logs

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from galaxies.errors import BadInput
@@ -16,6 +18,8 @@ from training import checkpoints
 from training.architectures import build
 from training.architectures.stylegan2 import Discriminator, Generator, StyleGAN2Config
 from training.data.archive import read
+from training.frozen import trainable
+from training.growing import grown_discriminator
 from training.loop import train
 from training.transfer import transfer
 
@@ -67,27 +71,76 @@ def test_the_larger_generator_shows_the_smaller_ones_image(run: Path, resolution
         expected = F.interpolate(expected, scale_factor=2.0, mode="bilinear")
     made = large.synthesis.as_seen(w.expand(-1, large.config.num_ws, -1), noise)
     torch.testing.assert_close(made, expected, atol=1e-5, rtol=1e-4)
+    assert torch.equal(large.synthesis.noise_const[: small.config.noise_size], small.synthesis.noise_const)
+
+
+def _first_features(network: Discriminator, images: Tensor, blocks: int) -> Tensor:
+    """What the first ``blocks`` blocks see in ``images``, without the border, where the blur sees zeros beyond."""
+    x = F.leaky_relu(network.from_bands(images), 0.2) * 2**0.5
+    for block in network.blocks[:blocks]:
+        x = block(x)
+    return x[:, :, 2:-2, 2:-2]
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_the_larger_discriminator_sees_what_the_smaller_one_saw(run: Path, times: int) -> None:
     _, small = _before(run)
     _, large, _ = _grown(run, replace(SMALL, resolution=16 * 2**times))
-    x = large.from_bands(_smooth(4, 3, 16 * 2**times))
-    x = F.leaky_relu(x, 0.2) * 2**0.5
-    for block in large.blocks[:times]:
-        x = block(x)
-    halved = F.avg_pool2d(_smooth(4, 3, 16 * 2**times), 2**times)
-    expected = F.leaky_relu(small.from_bands(halved), 0.2) * 2**0.5
-    inner = slice(2, -2)  # the blur sees zeros beyond the border
-    torch.testing.assert_close(x[:, :, inner, inner], expected[:, :, inner, inner], atol=1e-4, rtol=1e-4)
+    images = _smooth(4, 3, 16 * 2**times)
+    expected = _first_features(small, F.avg_pool2d(images, 2**times), 0)
+    torch.testing.assert_close(_first_features(large, images, times), expected, atol=1e-4, rtol=1e-4)
+    behind = {name: value for name, value in large.state_dict().items() if not name.startswith(("from_bands", "blocks"))}
+    behind |= {f"blocks.{name}": value for name, value in large.blocks[times:].state_dict().items()}
+    kept = {name: value for name, value in small.state_dict().items() if not name.startswith("from_bands")}
+    assert behind.keys() == kept.keys()
+    assert all(torch.equal(behind[name], value) for name, value in kept.items())
 
 
-def test_bands_may_change_while_it_grows(run: Path) -> None:
-    large, _, lines = _grown(run, replace(SMALL, resolution=32, bands=2))
+@pytest.mark.parametrize("bands", [1, 2, 5])
+def test_bands_may_change_while_it_grows(run: Path, bands: int) -> None:
+    _, small = _before(run)
+    large, judge, lines = _grown(run, replace(SMALL, resolution=32, bands=bands))
     assert "grown from 16 to 32 px" in lines[1]
     assert "synthesis.to_bands.0.weight" in lines[1]
-    assert large.sample(torch.randn(2, 8), torch.eye(6)[:2]).shape == (2, 2, 32, 32)
+    assert large.sample(torch.randn(2, 8), torch.eye(6)[:2]).shape == (2, bands, 32, 32)
+    if bands == 2:  # of three bands, two cannot keep the sum of weights exactly
+        return
+    grey = _smooth(4, 1, 32)
+    expected = _first_features(small, F.avg_pool2d(grey, 2).expand(-1, 3, -1, -1), 0)
+    torch.testing.assert_close(_first_features(judge, grey.expand(-1, bands, -1, -1), 1), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_discriminator_that_is_stored_in_half_grows(run: Path) -> None:
+    weights = checkpoints.load_networks(checkpoints.newest(run))["discriminator"]
+    _, large, _ = _grown(run, replace(SMALL, resolution=32))
+    half = grown_discriminator(large, {name: value.half() for name, value in weights.items()}, 1)
+    for name, value in grown_discriminator(large, weights, 1).items():
+        torch.testing.assert_close(half[name].float(), value, atol=1e-2, rtol=1e-2)
+
+
+def test_layers_that_are_missing_are_not_made_up(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkpoints.newest(run), tmp_path / "damaged")
+    for file, name in (("ema", "synthesis.noise_const"), ("networks", "discriminator.from_bands.weight")):
+        tensors = load_file(tmp_path / "damaged" / f"{file}.safetensors")
+        del tensors[name]
+        save_file(tensors, tmp_path / "damaged" / f"{file}.safetensors")
+        generator, discriminator = build(replace(SMALL, resolution=32))
+        with pytest.raises(BadInput, match="has other layers than this network"):
+            transfer(tmp_path / "damaged", generator, generator, discriminator if file == "networks" else None)
+        shutil.copy(checkpoints.newest(run) / f"{file}.safetensors", tmp_path / "damaged")
+
+
+def test_added_layers_are_not_frozen(run: Path) -> None:
+    generator, discriminator = build(replace(SMALL, resolution=32))
+    assert discriminator is not None
+    trainable(discriminator, 2, "freeze_discriminator")
+    with pytest.raises(BadInput, match=r"freeze_discriminator counts from the image, .* 0 is allowed"):
+        transfer(run, generator, generator, discriminator)
+
+
+def test_another_stretch_of_pixels_is_said(run: Path) -> None:
+    *_, lines = _grown(run, replace(SMALL, resolution=32, softening=0.0))
+    assert lines[1] == "  network.softening is 0.03 there and 0 here: pixels mean something else to the weights at first"
 
 
 def test_every_parameter_of_a_grown_network_can_learn(run: Path) -> None:
@@ -106,7 +159,7 @@ def test_every_parameter_of_a_grown_network_can_learn(run: Path) -> None:
 
 
 def test_too_few_feature_maps_are_one_clear_error(run: Path) -> None:
-    with pytest.raises(BadInput, match=r"growing to 128 px needs 6 feature maps there, twice the bands; there are 4"):
+    with pytest.raises(BadInput, match=r"of 3 bands grows to 128 px with 6 feature maps there, .* this network has 4"):
         _grown(run, replace(SMALL, resolution=128))
 
 
