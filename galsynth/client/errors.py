@@ -23,6 +23,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -163,3 +164,23 @@ def seconds_of(header: str | None) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def unreachable(base: str, error: httpx.TransportError, *, lost: bool) -> Unreachable:
+    """Nobody answers at ``base``; with what to do about it, where that can be known."""
+    reason = str(error) or type(error).__name__
+    return Unreachable(f"no galsynth service answers at {base} ({reason}){_hint(base, reason)}", lost=lost)
+
+
+def _hint(base: str, reason: str) -> str:
+    scheme, _, rest = base.partition("://")
+    if scheme == "https":
+        return f"; what answers there speaks no TLS: try http://{rest}" if "WRONG_VERSION_NUMBER" in reason else ""
+    return "; start one on this machine: galsynth up" if _is_here(httpx.URL(base).host) else ""
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

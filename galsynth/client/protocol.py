@@ -8,7 +8,6 @@ cancelling are written once, for threads and for asyncio, and can be tested with
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import random
 import uuid
 from collections.abc import Callable, Mapping
@@ -27,10 +26,10 @@ from galsynth.client.errors import (
     Missing,
     Refused,
     ServiceError,
-    Unreachable,
     error_of,
     of_problem,
     seconds_of,
+    unreachable,
 )
 from galsynth.client.retry import AGAIN, POINTLESS, Retry
 from galsynth.client.steps import Call, Flow, Interrupted, Pause, tag_of
@@ -270,30 +269,13 @@ class Protocol:
         refused = isinstance(error, httpx.ConnectError) and not self.reached
         pause = None if refused and failures > 1 else self.retry.pause(failures, None, self._rng)
         if pause is None:
-            reason = str(error) or type(error).__name__
-            message = f"no galsynth service answers at {self.base} ({reason}){_hint(self.base, reason)}"
-            raise Unreachable(message, lost=lost) from None
+            raise unreachable(self.base, error, lost=lost) from None
         yield Pause(pause)
 
 
 def leaves_running(job: JobState, why: BaseException) -> bool:
     """Whether ``why`` interrupts the wait for a job that then runs for nobody; an error of the service is no interrupt."""
     return not job.phase.ended and not isinstance(why, ServiceError | GeneratorExit)
-
-
-def _hint(base: str, reason: str) -> str:
-    """What to do about a service that does not answer at ``base``, where that can be known."""
-    scheme, _, rest = base.partition("://")
-    if scheme == "https":
-        return f"; what answers there speaks no TLS: try http://{rest}" if "WRONG_VERSION_NUMBER" in reason else ""
-    return "; start one on this machine: galsynth up" if _is_here(httpx.URL(base).host) else ""
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _digest(sink: BinaryIO) -> str:
