@@ -35,15 +35,16 @@ from training.metrics.inception_score import inception_score, load_last_layer
 from training.metrics.neighbours import nearest_cropped_l1, nearest_mse
 from training.metrics.perceptual import perceptual
 from training.metrics.pool import MeasuringPool
-from training.metrics.samples import Samples, generate, generated, pictures, real, rendering
+from training.metrics.samples import Samples, generated, pictures, real, rendering
 from training.metrics.scores import find_scorer, scores
 from training.report import summary
 from training.report.attach import attach
+from training.report.pictures import COLUMNS, grid
+from training.report.write import samples
 from training.report.write import write as write_report
 
 CHUNK = 512
 GATE_IMAGES = 2000
-SAMPLE_GRID = (6, 10)
 SHOWN_FROM = 200
 SHOWN_NEIGHBOURS = 4
 SHOWN_NEAREST = 6
@@ -285,14 +286,5 @@ class _Clock:
 
 def sample_sheet(generator: OnnxGenerator) -> Image.Image:
     """Untruncated samples, not chosen: seeds 0 … 9, a row a class (or 60 seeds where there are no classes)."""
-    rows, columns = SAMPLE_GRID
-    classes = len(generator.card.classes)
-    if classes:
-        images = np.concatenate([generate(generator, range(columns), k) for k in range(classes)])
-    else:
-        images = generate(generator, range(rows * columns))
-    shown = pictures(images, generator.card)
-    n, channels, side, _ = shown.shape
-    sheet = shown.reshape(n // columns, columns, channels, side, side).transpose(0, 3, 1, 4, 2)
-    sheet = sheet.reshape(-1, columns * side, channels)
-    return Image.fromarray(sheet if channels == 3 else sheet[..., 0])
+    sheet = grid(pictures(samples(generator, 1.0), generator.card), COLUMNS)
+    return Image.fromarray(sheet if sheet.shape[-1] == 3 else sheet[..., 0])

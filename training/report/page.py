@@ -8,6 +8,7 @@ from typing import Any
 
 from galaxies.cards import ModelCard
 from training.report import charts, summary
+from training.report.pictures import COLUMNS, sample_rows
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; --soft: #5c6670; --line: #d8dde2;
@@ -98,7 +99,7 @@ def _samples(card: ModelCard, images: dict[str, Any]) -> str:
     rows = f", a row each: {', '.join(card.class_names())}" if card.classes else ""
     captions = {
         "real": f"real galaxies of the training set{rows}",
-        "full": "generated, not chosen: seeds 0 … 9 at ψ = 1",
+        "full": f"generated, not chosen: seeds 0 … {COLUMNS * sample_rows(card) - 1} at ψ = 1",
         "truncated": f"generated: the same at the card's ψ = {card.truncation:g}",
     }
     figures = [

@@ -9,10 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from galaxies.cards import ModelCard
+
 Pixels = NDArray[np.uint8]
 
 QUALITY = 88
 LARGEST = 1600
+COLUMNS = 10
+"""Galaxies a row of the sample grids: seeds 0 … 9, and on where a model has no classes."""
+ROWS_WITHOUT_CLASSES = 6
+
+
+def sample_rows(card: ModelCard) -> int:
+    """Rows of `COLUMNS` seeds a class."""
+    return 1 if card.classes else ROWS_WITHOUT_CLASSES
 
 
 def grid(images: Pixels, columns: int) -> Pixels:

@@ -15,10 +15,7 @@ from training.data.archive import Archive
 from training.journal import read_log
 from training.metrics.samples import Images, generate, pictures
 from training.report.page import page
-from training.report.pictures import data_uri, difference, grid
-
-COLUMNS = 10
-ROWS_WITHOUT_CLASSES = 6
+from training.report.pictures import COLUMNS, data_uri, difference, grid, sample_rows
 
 
 def write(folder: Path, generator: OnnxGenerator, archive: Archive, report: dict[str, Any], run: Path | None) -> None:
@@ -30,21 +27,25 @@ def write(folder: Path, generator: OnnxGenerator, archive: Archive, report: dict
     write_text(folder / "report" / "report.html", text)
 
 
+def samples(generator: OnnxGenerator, psi: float) -> Images:
+    """Images of the first seeds, a row of `COLUMNS` a class."""
+    seeds = range(sample_rows(generator.card) * COLUMNS)
+    return np.concatenate([generate(generator, seeds, k, psi) for k in _classes(generator)])
+
+
+def _classes(generator: OnnxGenerator) -> list[int | None]:
+    return list(range(len(generator.card.classes))) or [None]
+
+
 def _samples(generator: OnnxGenerator, archive: Archive) -> dict[str, str]:
     """Grids of `COLUMNS` galaxies a row, a row a class: real, generated at ψ = 1, generated at the card's ψ."""
-    card = generator.card
-    classes: list[int | None] = list(range(len(card.classes))) or [None]
-    rows = 1 if card.classes else ROWS_WITHOUT_CLASSES
-
-    def made(psi: float) -> Images:
-        return np.concatenate([generate(generator, range(rows * COLUMNS), k, psi) for k in classes])
-
-    training = archive.training()
-    chosen = [_first(training if k is None else training[archive.labels[training] == k], rows * COLUMNS) for k in classes]
+    card, training = generator.card, archive.training()
+    count = sample_rows(card) * COLUMNS
+    chosen = [_first(training if k is None else training[archive.labels[training] == k], count) for k in _classes(generator)]
     indices = np.concatenate(chosen)
-    sets = {"real": archive.batch(indices, np.zeros(len(indices), np.int64))[0], "full": made(1.0)}
+    sets = {"real": archive.batch(indices, np.zeros(len(indices), np.int64))[0], "full": samples(generator, 1.0)}
     if card.truncation != 1.0:
-        sets["truncated"] = made(card.truncation)
+        sets["truncated"] = samples(generator, card.truncation)
     return {name: data_uri(grid(pictures(images, card), COLUMNS)) for name, images in sets.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,13 @@ import numpy as np
 import pytest
 
 from galaxies.errors import BadInput
+from models.generator import OnnxGenerator
+from models.store import ModelStore
 from training.journal import read_log
 from training.report import charts, summary
+from training.report.page import page
 from training.report.pictures import data_uri, difference, grid
+from training.report.write import samples
 
 
 def part(wasserstein: float, apart: bool, shift: float = 0.1) -> dict[str, Any]:
@@ -82,3 +87,13 @@ def test_a_log_that_was_cut_off_is_read(tmp_path: Path) -> None:
     assert list(charts.curves(rows)) == ["loss_g"]
     with pytest.raises(BadInput, match="the folder of a training run is needed"):
         read_log(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("name", "last"), [("sdss-gz1-64@2", 9), ("jwst-ceers@1", 59)])
+def test_a_report_names_the_seeds_that_it_shows(name: str, last: int) -> None:
+    version = ModelStore().get(name)
+    report = json.loads((version.folder / "report" / "report.json").read_text())
+    text = page(version.card, report, {"samples": {"full": ""}, "nearest": {"mse": "", "cropped_l1": ""}}, [])
+    assert f"not chosen: seeds 0 … {last} at ψ = 1" in text
+    shown = samples(OnnxGenerator(version), 1.0)
+    assert len(shown) == (last + 1) * max(1, len(version.card.classes))
