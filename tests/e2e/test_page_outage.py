@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
+from models.store import ModelStore
 from tests.e2e.browser import Visit, until
 
 AWAY = "The service does not answer"
@@ -54,7 +55,7 @@ WAYS = {
     "sum": Way(by_name("Sum"), "section[aria-label=Result] img, .term img", 1 + 2),
     "galaxy": Way(lambda page: page.locator(".tile-link").nth(3).click(), ".galaxy-figure img, .one-row img, .bars", 1 + 6 + 2),
     "similar": Way(lambda page: page.get_by_role("button", name="More like Galaxy 3").click(), ".tile img", 1 + 20),
-    "models": Way(by_name("Models"), ".samples img, article .facts", 2 * 2),
+    "models": Way(by_name("Models"), ".samples img, article .facts", 2 * len(ModelStore().names())),
 }
 
 
