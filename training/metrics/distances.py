@@ -48,7 +48,12 @@ def _moments(features: Features) -> tuple[Tensor, Tensor]:
 def kernel_distance(generated: Features, real: Features, seed: int = 0, subsets: int = KID_SUBSETS) -> tuple[float, float]:
     """KID (Bińkowski et al. 2018), cubic kernel: mean and standard deviation over ``subsets`` of at most 1,000."""
     size = min(len(generated), len(real), KID_SUBSET_SIZE)
-    metric = KernelInceptionDistance(feature=_Given(real.shape[1]), subsets=subsets, subset_size=size)
+    metric = KernelInceptionDistance(
+        feature=_Given(real.shape[1]),
+        subsets=subsets,
+        subset_size=size,
+        sync_on_compute=False,  # one process of a run measures: the others would never come
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         metric.update(torch.from_numpy(real), real=True)

@@ -13,9 +13,9 @@ import torch
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import no_file_beyond, tiny_config
 from training.checkpoints import DivergedError
-from training.data.archive import read
 from training.events import Events
 from training.journal import read_log
+from training.launch import launch
 from training.logs import Reporter
 from training.settings import Place, place_of_torchrun
 
@@ -130,10 +130,10 @@ def test_place_follows_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_metrics_are_measured_while_training(tmp_path: Path, archives: dict[int, Path]) -> None:
-    from training.loop import train
-
-    config = replace(tiny_config("stylegan2"), kimg=0.016, metrics_kimg=0.008, metrics_images=8)
-    train(config, read(archives[16]), tmp_path)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_metrics_are_measured_while_training(tmp_path: Path, archives: dict[int, Path], processes: int) -> None:
+    config = replace(tiny_config("stylegan2"), kimg=0.016, metrics_kimg=0.008, metrics_images=8, processes=processes)
+    launch(config, archives[16], tmp_path)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [r["kimg"] for r in records if "fid8" in r] == [0.008, 0.016]
+    assert all("kid8" in r for r in records if "fid8" in r)
