@@ -69,7 +69,8 @@ class _Loop:
         config, seen = trainer.config, trainer.images_seen
         self.next_snapshot = _next(seen, config.snapshot_kimg)
         self.next_metrics = _next(seen, config.metrics_kimg) if config.metrics_kimg else math.inf
-        self.fid = RunningFid(trainer.archive, config.metrics_images, trainer.device) if config.metrics_kimg else None
+        threads = config.threads * config.processes
+        self.fid = RunningFid(trainer.archive, config.metrics_images, trainer.device, threads) if config.metrics_kimg else None
 
     def go(self) -> None:
         trainer, first = self.trainer, self.trainer.rank == 0

@@ -14,9 +14,7 @@ from training.data.archive import Archive
 from training.data.describe import describe
 from training.data.pictures import pictures
 from training.metrics.distances import frechet_distance, kernel_distance
-from training.metrics.inception import FeatureNetwork, find_network
-
-BATCH = 32
+from training.metrics.inception import BATCH, FeatureNetwork, find_network
 
 Progress = Callable[[int, int], None]
 Pixels = NDArray[np.uint8]
@@ -26,16 +24,16 @@ class RunningFid:
     """FID and KID of ``count`` samples against as many training images at most, always of the same latents and images.
 
     Real features are computed once, of images at the side of the first generator. All are seen as the data set's stretch shows
-    them.
+    them. ``threads`` batches are looked at at a time: those of all processes of a run, which wait meanwhile.
     """
 
-    def __init__(self, archive: Archive, count: int, device: torch.device) -> None:
+    def __init__(self, archive: Archive, count: int, device: torch.device, threads: int = 1) -> None:
         self.archive, self.count, self.device = archive, count, device
         chosen = np.random.default_rng(0).permutation(archive.training())[:count]
         self.chosen = np.sort(chosen)
         self.about = describe(archive.manifest)
         self.real: NDArray[np.float32] | None = None
-        self.network = FeatureNetwork(find_network(), device, "float32", threads=1)
+        self.network = FeatureNetwork(find_network(), device, "float32", threads)
 
     def measure(self, generator: Generator, progress: Progress) -> dict[str, float]:
         """``{"fid1000": value, "kid1000": value}`` of ``generator``'s samples without truncation, for a count of 1,000.
@@ -69,10 +67,11 @@ class RunningFid:
         return self._seen(generator.sample(draw["z"].to(self.device), onehot, noise).cpu().numpy())
 
     def _features(self, images: Callable[[int, int], Pixels], count: int, progress: Progress) -> NDArray[np.float32]:
-        found = []
-        for start in range(0, count, BATCH):
-            stop = min(start + BATCH, count)
-            found.append(self.network.features(images(start, stop)))
+        found, step = [], BATCH * self.network.threads
+        for start in range(0, count, step):
+            stop = min(start + step, count)
+            parts = [images(first, min(first + BATCH, stop)) for first in range(start, stop, BATCH)]
+            found.append(self.network.features(np.concatenate(parts)))
             progress(stop, count)
         return np.concatenate(found)
 
