@@ -262,9 +262,14 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
             "seconds": state["seconds"],
             "device": state["device"],
             "software": state["software"],
-            "config": state["config"],
+            "config": state["config"] | {"transfer": _named(config.transfer)},
         },
     )
+
+
+def _named(source: str) -> str:
+    """What a run was transferred from, without where that lay on the machine of its training."""
+    return Path(source).name if Path(source).is_absolute() else source
 
 
 def _truncation(config: TrainConfig, options: ExportOptions) -> float:

@@ -96,6 +96,15 @@ def test_a_discriminator_is_stored_in_half_with_its_model(run: Path, tmp_path: P
     assert all(torch.equal(weight, expected[name].half()) for name, weight in stored.items())
 
 
+@pytest.mark.slow  # the ONNX exporter takes seconds
+def test_a_card_names_the_source_and_no_place_of_the_machine(run: Path, tmp_path: Path, archives: dict[int, Path]) -> None:
+    train(replace(tiny_config("stylegan2"), transfer=str(run), kimg=0.008), read(archives[16]), tmp_path / "run")
+    options = ExportOptions("tiny", "1", "Tiny", "for tests", "MIT")
+    card = export(checkpoints.newest(tmp_path / "run"), tmp_path / "model", options, lambda text: None)
+    assert card.training["config"]["transfer"] == run.name
+    assert str(tmp_path.parent) not in (tmp_path / "model" / "card.json").read_text()
+
+
 def test_an_old_checkpoint_has_no_discriminator_to_bring(run: Path, tmp_path: Path) -> None:
     shutil.copytree(checkpoints.newest(run), tmp_path / "old")
     (tmp_path / "old" / "networks.safetensors").unlink()
