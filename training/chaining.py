@@ -132,6 +132,7 @@ def _network(first: TrainConfig, second: TrainConfig) -> ChainConfig:
         channels=two.channels,
         blocks=two.blocks,
         discriminator_width=two.discriminator_width,
+        pixel=two.pixel,
     )
 
 

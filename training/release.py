@@ -24,6 +24,8 @@ TINY = ("kimg=0.064", "batch=8", "precision=float32", "processes=1", "generator_
 TINY_NETWORKS = {
     "stylegan2": ("network.channel_base=1024", "network.channel_max=8", "network.w_dim=8"),
     "dcgan": ("network.width=4",),
+    "chain": ("network.width=4", "network.channels=4", "network.blocks=1"),
+    "tribhuvan": ("network.width=4",),
 }
 
 
@@ -120,6 +122,17 @@ MODELS = (
         title="DCGAN galaxies, 64 px",
         description="Galaxies of all Galaxy Zoo 1 classes together, from the DCGAN of Fussell & Moews (2019) at width 32.",
     ),
+    Model(
+        "gz1-128-stackgan", ARCHIVES[1], "stackgan-f4-cpu",
+        title="StackGAN galaxies, 128 px",
+        description="Galaxies of all Galaxy Zoo 1 classes together, from the DCGAN and the StackGAN stage II of Fussell & Moews "
+        "(2019) as one chain, narrow.",
+    ),
+    Model(
+        "gz1-64-tribhuvan", ARCHIVES[0], "tribhuvan-t2-cpu",
+        title="DCGAN galaxies of the Tribhuvan review, 64 px",
+        description="Galaxies of all Galaxy Zoo 1 classes together, from the 64 px DCGAN of the Tribhuvan review (2021), narrow.",
+    ),
     Model("jwst-simulated", SIMULATED, "stylegan2-jwst-sim", ("kimg=500",)),
     Model(
         "jwst-ceers", JWST, "stylegan2-jwst", (), "jwst-simulated",
@@ -198,10 +211,11 @@ def _train(model: Model, options: Options) -> Step:
 def _publish(model: Model, options: Options) -> Iterator[Step]:
     run, exported = options.out / "runs" / model.name, _exported(model, options)
     data, count = options.out / "data" / model.data.name, "100" if options.tiny else "50000"
+    style = find(model.preset).config.architecture == "stylegan2"  # what `--transfer` can go on from
     yield Step(
         (
             "export", str(run), "--out", str(exported), "--name", model.name, "--version", options.version,
-            "--title", model.title, "--description", model.description, "--half", "--discriminator",
+            "--title", model.title, "--description", model.description, "--half", *(["--discriminator"] if style else []),
         ),
         exported.exists,
     )  # fmt: skip

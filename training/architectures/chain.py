@@ -27,6 +27,7 @@ class ChainConfig(base.NetworkConfig):
     channels: int = 128
     blocks: int = 6
     discriminator_width: int = 32
+    pixel: str = "sum"
 
     bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {
         "width": SIZE,
@@ -54,6 +55,7 @@ class ChainConfig(base.NetworkConfig):
             channels=self.channels,
             blocks=self.blocks,
             discriminator_width=self.discriminator_width,
+            pixel=self.pixel,
         )
 
 

@@ -3,7 +3,8 @@
 Convolution bands → 128, kernel 4, stride 2 (to 32 × 32), six residual blocks of two 3 × 3 convolutions, one more convolution with
 a skip from the first layer, then two nearest upsamplings, each followed by a 3 × 3 convolution: to 512 channels, then to the
 bands with tanh. Inputs lie in [0, 1], outputs in [-1, 1]. Equation 4 is the generator's loss: 0.001 · adversarial + 1 · pixel,
-pixel being the mean squared difference of the band sums of the output and of the real image.
+pixel being the mean squared difference of the band sums of the output and of the real image. The sums say nothing of colours,
+which the weak adversarial part alone has to teach; ``pixel`` "bands" compares band by band.
 
 Training pairs are real images and the same images averaged down to half the side. The discriminator is not printed in detail: it
 is that of their DCGAN at 128 px (`training.architectures.dcgan`). Batch normalisation after the hidden convolutions follows
@@ -12,6 +13,7 @@ Zhang et al. (2017), whom the work takes the stage from. `training.architectures
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -24,6 +26,19 @@ from training.architectures import base, dcgan
 from training.bounds import SIZE, ZERO_OR_MORE, Bounds
 
 
+def pixel_loss(images: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of the band sums of two stacks (N, bands, H, W) (equation 4)."""
+    return (images.sum(dim=1) - target.sum(dim=1)).square().mean()
+
+
+def band_loss(images: Tensor, target: Tensor) -> Tensor:
+    """Squared difference of two stacks (N, bands, H, W), summed over bands and averaged over pixels."""
+    return (images - target).square().sum(dim=1).mean()
+
+
+PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sum": pixel_loss, "bands": band_loss}
+
+
 @dataclass(frozen=True)
 class StackGANConfig(base.NetworkConfig):
     """Sizes of one second stage; ``resolution`` is that of its output. It has no latent input, so ``z_dim`` is not used."""
@@ -34,6 +49,8 @@ class StackGANConfig(base.NetworkConfig):
     discriminator_width: int = 32
     adversarial_weight: float = 0.001
     pixel_weight: float = 1.0
+    pixel: str = "sum"
+    """What the pixel loss compares: the sum of the bands as printed, or each of the "bands", which keeps colours."""
 
     bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {
         "channels": SIZE,
@@ -47,6 +64,8 @@ class StackGANConfig(base.NetworkConfig):
         super().__post_init__()
         if self.resolution < 32 or self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution {self.resolution}: a power of two, 32 or more, is needed")
+        if self.pixel not in PIXEL_LOSSES:
+            raise ValueError(f"pixel {self.pixel!r}: one of {', '.join(PIXEL_LOSSES)} is allowed")
 
 
 def _hidden(a: int, b: int) -> nn.Sequential:
@@ -107,7 +126,8 @@ class Generator(base.Generator):
             return cast(Tensor, self.refiner(draw["low"])).float()
 
     def objective(self, adversarial: Tensor, images: Tensor, draw: dict[str, Tensor]) -> Tensor:
-        return self.config.adversarial_weight * adversarial + self.config.pixel_weight * pixel_loss(images, draw["target"])
+        pixels = PIXEL_LOSSES[self.config.pixel](images, draw["target"])
+        return self.config.adversarial_weight * adversarial + self.config.pixel_weight * pixels
 
     def sample(self, z: Tensor, onehot: Tensor | None, noise: Tensor | None = None) -> Tensor:
         raise BadInput("a second stage refines images and has no latent input: join it to a first stage with `chain`")
@@ -116,11 +136,6 @@ class Generator(base.Generator):
 def to_unit(images: Tensor) -> Tensor:
     """Images in [-1, 1] → [0, 1]."""
     return (images + 1) / 2
-
-
-def pixel_loss(images: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of the band sums of two stacks (N, bands, H, W) (equation 4)."""
-    return (images.sum(dim=1) - target.sum(dim=1)).square().mean()
 
 
 class Discriminator(dcgan.Discriminator):

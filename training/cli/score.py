@@ -27,6 +27,9 @@ def score(
     joint_epochs: Annotated[int, typer.Option(min=1, help="of all layers, at 3e-4")] = 15,
     plain_epochs: Annotated[int, typer.Option(min=1, help="of the plain CNN, at 1e-3")] = 20,
     batch: Annotated[int, typer.Option(min=2, help="images a step")] = 32,
+    head_width: Annotated[
+        int, typer.Option(min=1, max=4096, help="feature maps of the scorers' first new layer; the others in proportion")
+    ] = 256,
     seed: Annotated[int, typer.Option(min=0, help="of examples, splits, weights and order")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
@@ -44,6 +47,7 @@ def score(
         joint_epochs=joint_epochs,
         plain_epochs=plain_epochs,
         batch=batch,
+        head_width=head_width,
         seed=seed,
         device=device,
         critic=critic,

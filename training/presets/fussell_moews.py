@@ -63,6 +63,19 @@ F1_CPU = replace(
     precision="bfloat16",
 )
 
+F4_CPU = replace(
+    F4,
+    preset="stackgan-f4-cpu",
+    network=ChainConfig(width=32, channels=32, discriminator_width=16, pixel="bands"),
+    dihedral=True,
+    flips=False,
+    ema_kimg=5.0,
+    kimg=100.0,
+    batch=32,
+    precision="bfloat16",
+)
+"""Narrow, and with the pixel loss of each band: that of their sum leaves colours to the weak adversarial part."""
+
 PRESETS: dict[str, Preset] = {
     "fussell-moews-f1": Preset(F1, f"{WORK}, row F1", GALAXY_ZOO_2),
     "fussell-moews-f2": Preset(F2, f"{WORK}, row F2", GALAXY_ZOO_2),
@@ -70,4 +83,5 @@ PRESETS: dict[str, Preset] = {
     "fussell-moews-f4": Preset(F4, f"{WORK}, row F4", GALAXY_ZOO_2),
     "dcgan-f1": Preset(replace(F1, preset="dcgan-f1", kimg=1000.0), f"{WORK}, row F1", GALAXY_ZOO_2),
     "dcgan-f1-cpu": Preset(F1_CPU, "this project: row F1, narrow", "SDSS galaxies, or any archive"),
+    "stackgan-f4-cpu": Preset(F4_CPU, "this project: row F4, narrow", "SDSS galaxies, or any archive"),
 }

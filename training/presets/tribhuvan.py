@@ -46,7 +46,23 @@ T2 = replace(
     loss="logistic",
 )
 
+T2_CPU = replace(
+    T2,
+    preset="tribhuvan-t2-cpu",
+    network=TribhuvanConfig(width=16),
+    kimg=300.0,
+    batch=32,
+    lr_generator=5e-4,
+    lr_discriminator=5e-4,
+    lr_halving_kimg=0.0,
+    lr_decay_kimg=100.0,
+    dihedral=True,
+    ema_kimg=5.0,
+    precision="bfloat16",
+)
+
 PRESETS: dict[str, Preset] = {
     "tribhuvan-t1": Preset(T1, f"{WORK}, row T1", "galaxies, 28 × 28, greyscale"),
     "tribhuvan-t2": Preset(T2, f"{WORK}, row T2", "galaxies, 64 × 64, colour"),
+    "tribhuvan-t2-cpu": Preset(T2_CPU, "this project: row T2, narrow", "SDSS galaxies, or any archive"),
 }

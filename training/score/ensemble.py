@@ -27,7 +27,7 @@ from training.data.archive import Archive
 from training.device import find_device
 from training.score import table, wavelets
 from training.score.fit import Phase, fit, predict
-from training.score.networks import PlainCNN, Scorer
+from training.score.networks import HEAD_WIDTH, PlainCNN, Scorer
 from training.score.regression import Examples, Parts, examples
 from training.transfer import fit_bands
 
@@ -40,7 +40,10 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """``count`` and ``held_out`` are numbers of examples; ``critic`` is a run of a WGAN at this side, for the trunk."""
+    """``count`` and ``held_out`` are numbers of examples; ``critic`` is a run of a WGAN at this side, for the trunk.
+
+    ``head_width`` is that of the scorers' new layers.
+    """
 
     side: int = 64
     count: int = 4000
@@ -50,6 +53,7 @@ class ScoreOptions:
     joint_epochs: int = 15
     plain_epochs: int = 20
     batch: int = 32
+    head_width: int = HEAD_WIDTH
     seed: int = 0
     device: str = "cpu"
     critic: Path | None = None
@@ -150,9 +154,9 @@ def sizes(side: int) -> WGANConfig:
 def scorer(options: ScoreOptions) -> Scorer:
     """A fresh scorer, on the trunk of the critic that the options name."""
     if options.critic is None:
-        return Scorer(sizes(options.side))
+        return Scorer(sizes(options.side), options.head_width)
     config, weights = read_critic(options.critic, options.side)
-    made = Scorer(replace(sizes(options.side), critic_width=config.critic_width, blocks=config.blocks))
+    made = Scorer(replace(sizes(options.side), critic_width=config.critic_width, blocks=config.blocks), options.head_width)
     first = "first.0.weight"
     weights[first] = fit_bands(weights[first], 1, 1, reads=True, equalised=False)
     checkpoints.load_into(made.trunk, weights, options.critic)

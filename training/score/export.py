@@ -85,7 +85,7 @@ def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
     BadInput : the table names no network, or a member is missing.
     """
     options = found["options"]
-    if "network" not in found or "dataset" not in found:
+    if "network" not in found or "dataset" not in found or "head_width" not in options:
         raise BadInput(f"{folder / TABLE} says nothing of its networks and data: run the same `score` command once more")
     config = replace(sizes(options["side"]), **found["network"])
     members = []
@@ -93,7 +93,7 @@ def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
         path = folder / "members" / f"scorer-{k}.safetensors"
         if not path.is_file():
             raise BadInput(f"{path} is missing: run the same `score` command once more")
-        member = Scorer(config)
+        member = Scorer(config, options["head_width"])
         checkpoints.load_into(member, checkpoints.read_tensors(path), folder)
         members.append(member)
     ensemble = Ensemble(members)

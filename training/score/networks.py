@@ -7,6 +7,8 @@ after each of these but the last (9,216 numbers, counted as Keras does), which t
 Plain CNN: kernel 5, stride 2, valid, channels 4, 8, 16, 32, 64, 128, 256, each with batch norm and LeakyReLU, dense 1: 1,098,737
 parameters, 2,032 of them batch norm, as printed. LeakyReLU 0.2 is chosen here, for both.
 
+``head_width`` is the first new layer's number of feature maps, 256 as printed; the others keep their proportions to it.
+
 Sides other than 1000 work: the plain CNN takes as many of its layers as the image has room for, and the scorer pads its
 convolutions where the critic's features are smaller than five.
 """
@@ -19,8 +21,10 @@ from torch import Tensor, nn
 
 from training.architectures import wgan
 
-HEAD = (256, 512)
-DENSE = (512, 1024)
+HEAD_WIDTH = 256
+HEAD = (1, 2)
+DENSE = (2, 4)
+"""Numbers of features of the new layers, in units of the head's width."""
 PLAIN = (4, 8, 16, 32, 64, 128, 256)
 SIDE_OF_TWO_VALID_CONVOLUTIONS = 5
 
@@ -28,17 +32,17 @@ SIDE_OF_TWO_VALID_CONVOLUTIONS = 5
 class Scorer(nn.Module):
     """Images (N, bands, H, W) in [-1, 1] → scores (N,)."""
 
-    def __init__(self, config: wgan.WGANConfig) -> None:
+    def __init__(self, config: wgan.WGANConfig, head_width: int = HEAD_WIDTH) -> None:
         super().__init__()
         self.trunk = wgan.Trunk(config)
         padding = 0 if self.trunk.side >= SIDE_OF_TWO_VALID_CONVOLUTIONS else 1
         channels, layers = self.trunk.features, list[nn.Module]()
-        for wide in HEAD:
+        for wide in (factor * head_width for factor in HEAD):
             layers += [nn.Conv2d(channels, wide, 3, padding=padding), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2)]
             channels = wide
         layers.append(nn.Flatten())
         channels *= (self.trunk.side - 2 * len(HEAD) * (1 - padding)) ** 2
-        for wide in DENSE:
+        for wide in (factor * head_width for factor in DENSE):
             layers += [nn.Linear(channels, wide), nn.BatchNorm1d(wide), nn.LeakyReLU(0.2)]
             channels = wide
         self.head = nn.Sequential(*layers, nn.Linear(channels, 1))

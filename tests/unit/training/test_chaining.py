@@ -97,6 +97,18 @@ def test_what_is_set_for_a_chain_holds_for_both_stages() -> None:
         assert {key: getattr(stage, key) for key in set_} == set_
 
 
+def test_a_chain_keeps_what_its_second_stage_compares(runs: Path, archives: dict[int, Path], tmp_path: Path) -> None:
+    second = tiny_config("stackgan")
+    second = replace(second, kimg=0.004, snapshot_kimg=0.004, network=replace(second.network, pixel="bands"))
+    train(second, read(archives[64]), tmp_path / SECOND)
+    state = checkpoints.read_state(join(runs / FIRST, tmp_path / SECOND, tmp_path / "run"))
+    assert state["config"]["network"]["pixel"] == "bands"
+    chain = resolve("fussell-moews-f4", ["network.pixel=bands"], **SIZE)
+    assert stages(chain)[SECOND].network.pixel == "bands"  # type: ignore[attr-defined]
+    with pytest.raises(BadInput, match="pixel 'colour': one of sum, bands is allowed"):
+        resolve("fussell-moews-f4", ["network.pixel=colour"], **SIZE)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

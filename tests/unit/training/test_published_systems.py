@@ -144,6 +144,17 @@ def test_f3_loss_is_equation_4() -> None:
     assert float(whole) == pytest.approx(0.001 * 7 + expected, rel=1e-4)
 
 
+def test_the_pixel_loss_of_each_band_sees_colours_that_equation_4_does_not() -> None:
+    red, blue = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    red[:, 0], blue[:, 2] = 1.0, 1.0
+    config = PRESETS["stackgan-f4-cpu"].config.network.second()  # type: ignore[attr-defined]
+    found = [
+        float(build(network)[0].objective(torch.tensor(0.0), red, {"target": blue}))
+        for network in (PRESETS["fussell-moews-f3"].config.network, config)
+    ]
+    assert found == [0.0, pytest.approx(2.0)]
+
+
 def test_evidence_of_a_perfect_copy_at_the_prior_is_zero() -> None:
     real, z = torch.rand(3, 1, 8, 8), torch.zeros(3, 5)
     assert float(negative_evidence(real, real, z, z, 1.0)) == 0.0

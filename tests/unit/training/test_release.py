@@ -51,6 +51,13 @@ def test_every_bundled_model_is_released(tmp_path: Path) -> None:
     assert exported == {model.name for model in MODELS if model.title}
 
 
+def test_only_models_that_a_run_can_start_from_bring_their_discriminator(tmp_path: Path) -> None:
+    everything = list(steps(options(tmp_path, sdss=Path("s"), jwst=Path("j"))))
+    brings = {after(step, "--name") for step in everything if "--discriminator" in step.arguments}
+    style = {model.name for model in MODELS if model.title and PRESETS[model.preset].config.architecture == "stylegan2"}
+    assert brings == style == {"sdss-gz1-64", "sdss-gz1-128", "jwst-ceers"}
+
+
 def test_every_report_has_the_curves_of_its_run(tmp_path: Path) -> None:
     everything = list(steps(options(tmp_path, sdss=Path("s"), jwst=Path("j"))))
     runs = {after(step, "--out"): step.arguments[1] for step in everything if step.arguments[0] == "export"}
@@ -106,6 +113,8 @@ def test_a_version_that_this_release_has_published_is_done(tmp_path: Path) -> No
         "sdss-gz1-64-1": False,
         "sdss-gz1-128-1": True,
         "gz1-64-dcgan-1": False,
+        "gz1-128-stackgan-1": False,
+        "gz1-64-tribhuvan-1": False,
     }
 
 
@@ -135,7 +144,10 @@ def test_the_chain_holds_from_images_to_the_store(tmp_path: Path, kind: str) -> 
     asked = options(tmp_path, **{kind: DATA / "galaxies" if kind == "sdss" else cutouts(tmp_path / "cutouts")})
     said: list[str] = []
     release(asked, said.append)
-    names = {"sdss": ["gz1-64-dcgan", "sdss-gz1-128", "sdss-gz1-64"], "jwst": ["jwst-ceers"]}[kind]
+    names = {
+        "sdss": ["gz1-128-stackgan", "gz1-64-dcgan", "gz1-64-tribhuvan", "sdss-gz1-128", "sdss-gz1-64"],
+        "jwst": ["jwst-ceers"],
+    }[kind]
     assert sorted(ModelStore([tmp_path / "zoo"]).names()) == names
     for name in names:
         version = read_exported(tmp_path / "zoo" / name / "1")

@@ -14,6 +14,7 @@ import torch
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import tiny_config
 from training.architectures import ARCHITECTURES
+from training.architectures.summary import parameters
 from training.architectures.wgan import Discriminator, WGANConfig
 from training.checkpoints import load, newest, unflatten
 from training.data.archive import Archive
@@ -125,6 +126,12 @@ def test_the_trunk_is_as_printed_from_128_pixels_on() -> None:
     assert [sizes(side).blocks for side in (1000, 128, 64, 32, 8)] == [3, 3, 2, 2, 1]
     with pytest.raises(BadInput, match="multiple of 8"):
         sizes(36)
+
+
+def test_narrow_scorers_are_small_enough_to_be_bundled() -> None:
+    printed, narrow = (parameters(scorer(ScoreOptions(head_width=width))) for width in (256, 64))
+    assert printed > 3_000_000
+    assert 5 * 2 * narrow < 6e6, "bytes of an ensemble of five with float16 weights"
 
 
 def test_the_ensemble_is_the_mean_of_its_members() -> None:

@@ -41,7 +41,8 @@ def test_a_published_scorer_says_what_its_networks_say(
     archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wavelets, "ITERATIONS", 5)
-    run(archive64, tmp_path / "score")
+    narrow = replace(TINY, head_width=32)
+    run(archive64, tmp_path / "score", narrow)
     assert is_score_folder(tmp_path / "score")
     card = export_scorer(tmp_path / "score", tmp_path / "out", replace(OPTIONS, half=False), lambda said: None)
     assert card.parity["max_abs_difference"] < 1e-4
@@ -57,7 +58,7 @@ def test_a_published_scorer_says_what_its_networks_say(
     levels = ((seen(images, like(found), found.card) + 1) * 127.5).round().astype(np.uint8)
     members = []
     for k in range(2):
-        member = scorer(TINY)
+        member = scorer(narrow)
         member.load_state_dict(load_file(tmp_path / "score" / "members" / f"scorer-{k}.safetensors"))
         members.append(predict(member, levels, 5))
     scores = found.scores(images, like(found))
