@@ -1,4 +1,4 @@
-"""What Fussell & Moews (2019) vary in their DCGAN, each against the printed network at one budget."""
+"""What Fussell & Moews (2019) vary in their DCGAN, each against the printed network, or one that is set, at one budget."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ from training.presets import resolve_for
 from training.report.figures import Panel, bars
 
 PRESET = "fussell-moews-f1"
+BASE = "base"
 VARIANTS: dict[str, list[str]] = {
-    "as printed": [],
+    BASE: [],
     "kernel 6": ["network.kernel=6"],
     "width 32": ["network.width=32"],
     "width 64": ["network.width=64"],
+    "width 128": ["network.width=128"],
     "no batch norm": ["network.batch_norm=false"],
     "label smoothing": ["loss=bce-smooth"],
     "dropout in G": ["network.dropout_in=generator"],
     "dropout in D": ["network.dropout_in=discriminator"],
     "dropout in both": ["network.dropout_in=both"],
 }
-"""Name → settings that differ from the preset."""
+"""Name → settings that differ from those of all: the preset's as printed, and what is set for the whole study."""
 
 Say = Callable[[str], None]
 
 
 def study(data: Path, out: Path, settings: list[str], only: list[str], images: int, say: Say) -> list[dict[str, Any]]:
-    """Train every variant (or those in ``only``) for the same budget in a folder of ``out``; finished ones are not repeated.
+    """Train every variant that is `distinct`, or those in ``only``, for the same budget, each in a folder of ``out``.
 
-    ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json``, ``study.md`` and ``study.svg`` are
-    written after every variant, with a row for each that is finished in ``out``.
+    Finished ones are not repeated. ``settings`` hold for all; the FID at the end is of ``images`` samples. ``study.json``,
+    ``study.md`` and ``study.svg`` are written after every variant, with a row for each that is finished in ``out``.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
     if unknown:
         raise BadInput(f"variant {', '.join(sorted(unknown))} is unknown; there are {', '.join(VARIANTS)}", field="only")
     source = archive.read(data)
-    chosen = only or list(VARIANTS)
+    chosen = only or distinct(source, settings)
     runs = {name: out / name.replace(" ", "-") for name in VARIANTS}
     configs = {
         name: resolve_for(source, PRESET, [*settings, *VARIANTS[name]])
@@ -73,9 +75,15 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
         rows = [_row(name, configs[name], runs[name], source, images, say) for name in finished]
         report = {"preset": PRESET, "common": settings, "rows": rows}
         write_text(out / "study.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
-        write_text(out / "study.md", table(rows))
+        write_text(out / "study.md", table(rows, settings))
         write_text(out / "study.svg", figure(rows))
     return rows
+
+
+def distinct(source: archive.Archive, settings: list[str]) -> list[str]:
+    """The variants that are not the base once more, as a width of 128 of the printed network is."""
+    base = resolve_for(source, PRESET, settings)
+    return [name for name, more in VARIANTS.items() if name == BASE or resolve_for(source, PRESET, [*settings, *more]) != base]
 
 
 def _row(name: str, config: TrainConfig, run: Path, source: archive.Archive, images: int, say: Say) -> dict[str, Any]:
@@ -128,8 +136,9 @@ def figure(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table."""
+def table(rows: list[dict[str, Any]], settings: list[str]) -> str:
+    """The rows as a Markdown table, and what the base is."""
+    told = ", ".join(f"`{setting}`" for setting in settings if setting.partition("=")[0] not in MEASURING)
     lines = [
         "| variant | parameters of G | of D | thousand images | images/s | loss of D | of G | FID | of images |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -138,5 +147,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{row['images_per_second']} | {row['loss_d']} | {row['loss_g']} | {row['fid']:.1f} | {row['fid_images']} |"
             for row in rows
         ),
+        "",
+        f"Base: preset `{PRESET}`" + (f" with {told}." if told else "."),
     ]
     return "\n".join(lines) + "\n"

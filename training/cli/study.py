@@ -21,4 +21,4 @@ def study(
     from training.study import study as run_study
     from training.study import table
 
-    print(table(run_study(data, out, settings or [], only or [], images, print)))
+    print(table(run_study(data, out, settings or [], only or [], images, print), settings or []))

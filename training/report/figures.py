@@ -40,7 +40,7 @@ def bars(names: Sequence[str], panels: Sequence[Panel]) -> str:
                 if floor is not None:
                     axis.plot([floor, floor], [place - 0.38, place + 0.38], color=FLOOR, linewidth=2)
             for place, value in zip(places, panel.values, strict=True):
-                label = " not measured" if value is None else f" {value:.3g}"
+                label = " not measured" if value is None else f" {value:,.0f}" if value >= 1000 else f" {value:.3g}"
                 start = 1.0 if panel.logarithmic and any(known) else 0.0
                 axis.text(value or start, place, label, va="center", fontsize=7)
             axis.margins(x=0.25)

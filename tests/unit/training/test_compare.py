@@ -118,3 +118,9 @@ def test_parameters_are_those_of_the_bundled_cards_configuration() -> None:
 def test_bars_say_what_is_not_known() -> None:
     drawn = bars(["a", "b"], [Panel("FID", [10.0, None], [5.0, None]), Panel("speed", [None, None], logarithmic=True)])
     assert drawn.count("not measured") == 3
+
+
+def test_bars_of_thousands_are_labelled_in_full() -> None:
+    drawn = bars(["a", "b"], [Panel("speed", [5797.04, 0.0123], logarithmic=True)])
+    assert "> 5,797<" in drawn
+    assert "> 0.0123<" in drawn

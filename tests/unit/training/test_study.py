@@ -14,7 +14,7 @@ from galaxies.errors import BadInput
 from training.architectures import Generator
 from training.config import TrainConfig
 from training.data.archive import Archive, read
-from training.study import study
+from training.study import VARIANTS, distinct, study
 from training.trainer import Trainer
 
 SETTINGS = ["kimg=0.009", "batch=4", "network.width=2", "network.z_dim=4"]
@@ -58,7 +58,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     return made
 
 
-def run(archives: dict[int, Path], out: Path, *more: str, only: str = "as printed", images: int = 10) -> list[dict[str, object]]:
+def run(archives: dict[int, Path], out: Path, *more: str, only: str = "base", images: int = 10) -> list[dict[str, object]]:
     return study(archives[64], out, [*SETTINGS, *more], [only], images, lambda text: None)
 
 
@@ -75,16 +75,25 @@ def test_finished_variants_are_measured_anew_and_stay_in_the_table(
         run(archives, tmp_path, only="kernel 6", images=20)
     bench.killed = False
     rows = run(archives, tmp_path, only="kernel 6", images=20)
-    assert [row["variant"] for row in rows] == ["as printed", "kernel 6"]
+    assert [row["variant"] for row in rows] == ["base", "kernel 6"]
     assert all(row["fid"] == 20.2 for row in rows)
     assert json.loads((tmp_path / "study.json").read_text())["rows"] == rows
-    assert [line.split("|")[1].strip() for line in (tmp_path / "study.md").read_text().splitlines()[2:]] == [
-        "as printed",
+    assert [line.split("|")[1].strip() for line in (tmp_path / "study.md").read_text().splitlines()[2:4]] == [
+        "base",
         "kernel 6",
     ]
-    assert "as printed" in (tmp_path / "study.svg").read_text()
-    assert bench.trained == ["as-printed", "kernel-6"], "nothing is trained twice"
+    assert "base" in (tmp_path / "study.svg").read_text()
+    assert (tmp_path / "study.md").read_text().endswith(f"with {', '.join(f'`{setting}`' for setting in SETTINGS)}.\n")
+    assert bench.trained == ["base", "kernel-6"], "nothing is trained twice"
     assert len(bench.measured) == 4, "nor measured twice: the second one was killed while it was"
+
+
+def test_the_base_is_what_is_set_and_is_not_trained_twice(archives: dict[int, Path]) -> None:
+    source = read(archives[64])
+    for settings, same in (([], "width 128"), (["network.width=32"], "width 32"), (["loss=bce-smooth"], "label smoothing")):
+        chosen = distinct(source, settings)
+        assert chosen[0] == "base"
+        assert VARIANTS.keys() - set(chosen) == ({same} if same != "label smoothing" else {same, "width 128"})
 
 
 def test_a_folder_of_other_settings_or_data_is_refused(archives: dict[int, Path], tmp_path: Path, bench: Bench) -> None:
@@ -93,13 +102,13 @@ def test_a_folder_of_other_settings_or_data_is_refused(archives: dict[int, Path]
     for more, told in (
         (["kimg=0.005"], r"kimg 0\.009 \(now 0\.005\): give the same again"),
         (["seed=1", "lr_generator=0.1"], r"lr_generator 0\.0002 \(now 0\.1\), seed 0 \(now 1\): give"),
-        (["network.width=4"], r"as-printed was begun with network\.width 2 \(now 4\): give"),
+        (["network.width=4"], r"base was begun with network\.width 2 \(now 4\): give"),
     ):
-        for only in ("as printed", "kernel 6"):
+        for only in ("base", "kernel 6"):
             with pytest.raises(BadInput, match=told):
                 run(archives, tmp_path, *more, only=only)
     run(archives, tmp_path, "metrics_kimg=0.004")
     with pytest.raises(BadInput, match="begun with data set sha256:"):
-        study(archives[16], tmp_path, SETTINGS, ["as printed"], 10, lambda text: None)
+        study(archives[16], tmp_path, SETTINGS, ["base"], 10, lambda text: None)
     assert (tmp_path / "study.md").read_text() == table
-    assert bench.trained == ["as-printed"]
+    assert bench.trained == ["base"]
