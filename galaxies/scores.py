@@ -30,18 +30,28 @@ class Scores:
 
 
 def misfit(scorer: ScorerCard, card: ModelCard) -> str:
-    """Why ``scorer`` cannot judge images of ``card``; empty where it can: bands, kind of values and units agree."""
-    theirs, ours = ([band.name for band in each.bands] for each in (scorer, card))
-    if theirs != ours:
-        return f"sees the bands {', '.join(theirs)}"
+    """Why ``scorer`` cannot judge images of ``card``; empty where it can.
+
+    Display images are judged whatever their bands, since a scorer sees the mean of them; fluxes need the same bands and units.
+    """
+    if scorer.display and card.display:
+        return ""
+    if not _same_bands(scorer, card):
+        return f"sees the bands {', '.join(band.name for band in scorer.bands)}"
     if scorer.display != card.display:
         return f"was trained on {'display images' if scorer.display else 'fluxes'}"
     units = [(a.unit, b.unit) for a, b in zip(scorer.bands, card.bands, strict=True) if a.unit != b.unit]
     return f"was trained on fluxes in {units[0][0]}" if units else ""
 
 
+def _same_bands(scorer: ScorerCard, card: ModelCard) -> bool:
+    return [band.name for band in scorer.bands] == [band.name for band in card.bands]
+
+
 def choose(scorers: Sequence[ScorerCard], wanted: str | None, card: ModelCard) -> ScorerCard:
     """The scorer for images of ``card``: the one named ``wanted`` (``name`` or ``name@version``), else the newest that fits.
+
+    One that has the model's own bands goes before all others.
 
     Raises
     ------
@@ -50,7 +60,7 @@ def choose(scorers: Sequence[ScorerCard], wanted: str | None, card: ModelCard) -
     named = [one for one in scorers if wanted is None or wanted in (one.name, one.reference)]
     fitting = [one for one in named if not misfit(one, card)]
     if fitting:
-        return max(fitting, key=lambda one: (one.created, one.version))
+        return max(fitting, key=lambda one: (_same_bands(one, card), one.created, one.version))
     kind = "display images" if card.display else "fluxes"
     need = f"model {card.reference} makes {kind} of the bands {', '.join(band.name for band in card.bands)}"
     if named:

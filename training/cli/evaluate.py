@@ -30,7 +30,7 @@ def evaluate(
     ] = None,
     scorer: Annotated[
         Path | None,
-        typer.Option(help="folder of a scorer; default the newest in the model stores with the model's bands, if any"),
+        typer.Option(help="folder of a scorer; default the newest in the model stores that fits the model, if any"),
     ] = None,
     cache: Annotated[Path, typer.Option(help="where measurements are kept, so that nothing is done twice")] = Path(
         "runs/evaluation"

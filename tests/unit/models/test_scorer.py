@@ -106,15 +106,23 @@ def test_fluxes_reach_a_scorer_in_its_own_normalisation(tmp_path: Path) -> None:
 def test_the_newest_scorer_that_fits_is_chosen_and_what_is_missing_is_named(tmp_path: Path, card: ModelCard) -> None:
     old = publish_tiny_scorer(tmp_path, card).card
     new = publish_tiny_scorer(tmp_path, card, version="2", created="2026-02-01T00:00:00Z").card
-    grey = publish_tiny_scorer(tmp_path, style_card(bands=[Band(name="i")], display=True, normalisation=ONE), name="grey").card
+    grey_model = style_card(bands=[Band(name="i")], display=True, normalisation=ONE)
+    grey = publish_tiny_scorer(tmp_path, grey_model, name="grey", created="2026-03-01T00:00:00Z").card
+    flux_model = style_card(bands=[Band(name="i", unit="nJy")], display=False, normalisation=ONE)
+    flux = publish_tiny_scorer(tmp_path, flux_model, name="flux").card
     everything = [old, new, grey]
-    assert choose(everything, None, card) == new
+    assert choose(everything, None, card) == new, "of its own bands, though grey is newer"
+    assert choose(everything, None, grey_model) == grey
+    assert choose([old, new], None, grey_model) == new, "a scorer sees the mean of the bands, so any display image can be judged"
+    assert seen(images(2)[:, :1], grey_model, new).shape == (2, 1, 8, 8)
     assert choose(everything, "tiny-scorer", card) == new
     assert choose(everything, "tiny-scorer@1", card) == old
     with pytest.raises(Unsupported, match=r"no scorer is published; model .* makes display images of the bands red, green, blue"):
         choose([], None, card)
-    with pytest.raises(Unsupported, match=r"no published scorer fits: .* grey@1 sees the bands i"):
-        choose([grey], None, card)
+    with pytest.raises(Unsupported, match=r"no published scorer fits: .* flux@1 sees the bands i"):
+        choose([flux], None, card)
+    with pytest.raises(Unsupported, match=r"grey@1 was trained on display images"):
+        choose([grey], None, flux_model)
     with pytest.raises(Unsupported, match="scorer 'other' is unknown; there are tiny-scorer@1, tiny-scorer@2, grey@1") as caught:
         choose(everything, "other", card)
     assert caught.value.field == "/score"
