@@ -17,18 +17,22 @@ Pixels = NDArray[np.uint8 | np.float32]
 
 @dataclass(frozen=True)
 class Part:
-    """A file on disk or in a zip (``member``), or one HDU or row (``index``) of it; ``band`` where a pattern names it."""
+    """A file on disk or in a zip (``member``), or one HDU or row (``index``) of it; ``band`` where a pattern names it.
+
+    ``title`` is the file that was given, where ``path`` is what was unpacked of it.
+    """
 
     path: Path
     kind: PartKind
     member: str | None = None
     index: int | None = None
     band: str | None = None
+    title: str = ""
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        text = self.member or self.path.name
+        text = self.member or self.title or self.path.name
         return text if self.index is None else f"{text}[{self.index}]"
 
 

@@ -17,6 +17,18 @@ BandAxis = Literal["auto", "first", "last"]
 Kind = Literal["auto", "display", "asinh", "minmax", "linear"]
 
 MEGABYTE = 2**20
+OF_THE_TABLE = {
+    "header": "--no-header",
+    "file_column": "--file-column",
+    "file_pattern": "--file-pattern",
+    "class_column": "--class-column",
+    "object_column": "--object-column",
+    "where": "--where",
+    "minimum": "--min",
+    "maximum": "--max",
+    "rename": "--rename-class",
+}
+"""What the command line calls the fields of `Selection` that mean nothing without a table."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,10 @@ class Selection:
     minimum: tuple[tuple[str, float], ...] = ()
     maximum: tuple[tuple[str, float], ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
+
+    def given(self) -> list[str]:
+        """The options of the table that were given, as the command line calls them."""
+        return [option for name, option in OF_THE_TABLE.items() if getattr(self, name) != getattr(Selection, name)]
 
     def texts(self) -> list[str]:
         """The conditions as the manifest shows them."""

@@ -58,10 +58,12 @@ def prepare(options: PrepareOptions, progress: Progress) -> Archive:
 
     Raises
     ------
-    BadInput : the source, the table or a column is missing or wrong; a file is broken and ``on_error`` is ``"fail"``; nothing is
-        left.
+    BadInput : the source, the table or a column is missing or wrong; an option has nothing to act on; a file is broken and
+        ``on_error`` is ``"fail"``; nothing is left.
     Transient : the disk is full.
     """
+    if options.selection.csv is None and (given := options.selection.given()):
+        raise BadInput(f"{', '.join(given)}: of which table? Name it with --csv", field="csv")
     like = read_like(options.like) if options.like else None
     with aside(options.out) as folder:
         scratch = folder / "scratch"

@@ -64,6 +64,9 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
     Transient : the disk is too full to unpack an npz.
     """
     source = options.source
+    if not source.exists():
+        raise BadInput(f"there is no {source}: a folder, a zip, FITS, npy, npz or HDF5 file is needed", field="source")
+    _check_used(options)
     with named(str(source), field="source"):
         if source.is_dir():
             parts = [Part(path, kind) for path in sorted(source.rglob("*")) if (kind := kind_of(path.name))]
@@ -75,12 +78,30 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
                 names = sorted(name for name in container.namelist() if kind_of(name))
             parts = [Part(source, kind, name) for name in names if (kind := kind_of(name))]
             items = _grouped(options, parts, names)
+        elif source.suffix.lower() == ".zip":
+            raise BadInput(f"{source} is no whole zip file: it is cut off or damaged", field="source")
         else:
             raise BadInput(f"{source} is neither a folder nor a zip file nor one of FITS, npy, npz or HDF5", field="source")
     if not items:
         suffixes = ", ".join(suffix for reader in READERS.values() for suffix in reader.suffixes)
         raise BadInput(f"{source} holds no file that is read ({suffixes})", field="source")
     return items
+
+
+def _check_used(options: PrepareOptions) -> None:
+    """Refuse an option that the source has no use for: labels that are asked for must not be left out in silence.
+
+    Raises
+    ------
+    BadInput : there is one.
+    """
+    source, kind = options.source, kind_of(options.source.name)
+    one_file = not source.is_dir() and kind is not None
+    if options.pattern is not None and one_file:
+        raise BadInput(f"--pattern joins files of a folder or zip, and {source} is one file", field="pattern")
+    for option, key in (("--label-key", options.label_key), ("--object-key", options.object_key)):
+        if key is not None and not (one_file and kind in ("array", "hdf5")):
+            raise BadInput(f"{option} {key} is for an npz or HDF5 file of many objects, and {source} is none: use --csv")
 
 
 def _grouped(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str]) -> list[Item]:
@@ -134,7 +155,7 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
         part, shape = Part(source, kind), read_arrays.hdf5_set(source, reading.key, source.name).shape
     else:
         path = source if source.suffix == ".npy" else _unpacked(source, reading, scratch)
-        part, shape = Part(path, "array"), read_arrays.mapped(path).shape
+        part, shape = Part(path, "array", title=source.name), read_arrays.mapped(path).shape
     if len(shape or ()) < 3:
         raise BadInput(
             f"{source.name} has shape {shape}; (N, H, W), (N, bands, H, W) or (N, H, W, bands) is needed: N images in one file "
@@ -143,15 +164,20 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
         )
     length = shape[0]
     labels, ids = (_column(source, key, length) for key in (options.label_key, options.object_key))
-    return [
-        Item(
-            name=f"{source.name}[{index}]",
-            object_id=str(index) if ids is None else str(ids[index]),
-            parts=(replace(part, index=index),),
-            label=None if labels is None else _word(labels[index]),
+    items = []
+    for index in range(length):
+        name = f"{source.name}[{index}]"
+        label = None if labels is None else _word(labels[index])
+        items.append(
+            Item(
+                name=name,
+                object_id=str(index) if ids is None else _word(ids[index]) or str(index),
+                parts=(replace(part, index=index),),
+                label=label,
+                problem=f"{name} has no label in {options.label_key!r}" if label == "" else "",
+            )
         )
-        for index in range(length)
-    ]
+    return items
 
 
 def _hdus(part: Part, name: str) -> list[Item]:
@@ -197,4 +223,7 @@ def _column(source: Path, key: str | None, length: int) -> Sequence[Any] | None:
 
 
 def _word(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    """A label or a name in an array; NaN is none."""
+    if isinstance(value, float | np.floating) and np.isnan(value):
+        return ""
+    return (value.decode() if isinstance(value, bytes) else str(value)).strip()

@@ -16,11 +16,14 @@ SHOWN_PROBLEMS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """What the table says of one file; a ``problem`` says why the row cannot be used."""
+    """What the table says of one file; a ``problem`` says why the row cannot be used.
+
+    Without a column for it, the object's name is the one that the source gives, and so is its label.
+    """
 
     number: int
     file: str
-    object_id: str
+    object_id: str | None
     label: str | None = None
     problem: str = ""
 
@@ -53,8 +56,9 @@ def selected(options: PrepareOptions, items: list[Item]) -> list[Item]:
 def _of_row(row: Row, item: Item | None, source: Path) -> Item:
     if row.problem or item is None:
         problem = row.problem or f"{row.file} (row {row.number}) is not in {source}"
-        return Item(row.file, row.object_id, label=row.label, problem=problem)
-    return replace(item, object_id=row.object_id, label=row.label)
+        return Item(row.file, row.object_id or stem(row.file), label=row.label, problem=problem)
+    object_id = item.object_id if row.object_id is None else row.object_id
+    return replace(item, object_id=object_id, label=item.label if row.label is None else row.label)
 
 
 def read_table(selection: Selection) -> list[Row]:
@@ -76,12 +80,12 @@ def read_table(selection: Selection) -> list[Row]:
     for number, line in enumerate(lines, 2 if selection.header else 1):
         file = selection.file_pattern.replace("{}", line[file_at].strip()) if file_at < len(line) else ""
         if len(line) < len(names):
-            rows.append(Row(number, file, stem(file), problem=f"row {number} has {len(line)} columns, not {len(names)}"))
+            rows.append(Row(number, file, None, problem=f"row {number} has {len(line)} columns, not {len(names)}"))
             continue
         if not keep(number, line):
             continue
         label = None if class_at is None else rename.get(line[class_at].strip(), line[class_at].strip())
-        object_id = stem(file) if object_at is None else line[object_at].strip()
+        object_id = None if object_at is None else line[object_at].strip()
         if label == "":
             problem = f"row {number} ({file}) has no label in column {selection.class_column!r}"
             rows.append(Row(number, file, object_id, problem=problem))

@@ -49,6 +49,8 @@ def test_options_reach_the_manifest(tmp_path: Path) -> None:
         (["--bands", "g,r", "--wavelengths", "0.5,inf"], "--wavelengths: 'inf' is not a number"),
         (["--unit", "nJy"], "belong to --bands"),
         (["--simulate", "ceers"], "a SOURCE or --simulate PRESET, and not both"),
+        (["--class-column", "kind", "--min", "mag=3"], "--class-column, --min: of which table"),
+        (["--label-key", "kind"], "--label-key kind is for an npz or HDF5 file of many objects, and .* is none"),
         (["--arms", "0.5"], "--arms and --mergers belong to --simulate"),
         (["--where", "flag"], "--where 'flag': COLUMN=VALUE is needed"),
         (["--max", "flag=low"], "--max: 'low' is not a number"),

@@ -133,6 +133,8 @@ def test_constants_can_come_from_another_archive(simulated: Path, tmp_path: Path
     [
         ({"preset": "hubble"}, "'hubble': ceers, ceers-06, sdss are allowed"),
         ({"selection": Selection(csv=Path("t.csv"))}, "makes its own catalogue"),
+        ({"selection": Selection(class_column="kind", rename=(("disc", "d"),))}, "no table; --rename-class cannot go with it"),
+        ({"pattern": "{id}_{band}"}, "reads no files and no table; --pattern cannot"),
         ({"selection": Selection(class_column="shape")}, "no column 'shape'; it has kind"),
         (
             {"mirror_pairs": (("spiral", "disk"),), "selection": Selection(class_column="kind")},

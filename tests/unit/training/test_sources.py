@@ -153,6 +153,46 @@ def test_rows_of_npz_and_hdf5_with_labels(tmp_path: Path, compressed: bool) -> N
         (tmp_path / "out").rename(tmp_path / f"out-{source}")
 
 
+@pytest.mark.parametrize("labels", [["b", "", "a"], [0.0, np.nan, 1.0]])
+def test_a_row_without_a_label_is_broken(tmp_path: Path, labels: list[Any]) -> None:
+    np.savez(tmp_path / "a.npz", images=np.stack([CUBE, CUBE + 1, CUBE + 2]), kind=labels)
+    with pytest.raises(BadInput, match=r"^a\.npz\[1\] has no label in 'kind'"):
+        made(tmp_path / "a.npz", label_key="kind")
+    archive = made(tmp_path / "a.npz", label_key="kind", on_error="skip")
+    assert archive.files.tolist() == ["a.npz[0]", "a.npz[2]"]
+    assert len(archive.classes) == 2
+    assert archive.manifest["broken"] == ["a.npz[1] has no label in 'kind'"]
+
+
+def test_a_table_of_rows_keeps_what_it_does_not_say(tmp_path: Path) -> None:
+    """Every row is an object of its own for the split, and has the label of its file."""
+    count = 40
+    np.savez(tmp_path / "a.npz", images=np.stack([CUBE + n for n in range(count)]), kind=["b", "a"] * (count // 2))
+    (tmp_path / "t.csv").write_text("file\n" + "".join(f"a.npz[{n}]\n" for n in range(count)))
+    archive = made(tmp_path / "a.npz", label_key="kind", held_out=0.3, selection=Selection(csv=tmp_path / "t.csv"))
+    assert 0 < archive.held_out.sum() < count
+    assert archive.labels.tolist() == [1, 0] * (count // 2)
+
+
+def test_an_unpacked_array_has_its_own_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 2, 2, SIDE, SIDE), np.float32))
+    with pytest.raises(BadInput, match=r"^a\.npz\[0\] has shape \(2, 2, 16, 16\)"):
+        made(tmp_path / "a.npz")
+
+
+def test_a_pattern_of_one_file_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.stack([CUBE, CUBE + 1]))
+    with pytest.raises(BadInput, match=r"--pattern joins files of a folder or zip, and .*a\.npy is one file"):
+        made(tmp_path / "a.npy", pattern="{id}_{band}.npy")
+
+
+@pytest.mark.parametrize(("name", "message"), [("a.zip", "no whole zip file: it is cut off"), ("none", "there is no .*none")])
+def test_what_a_source_is_not_is_said(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(BadInput, match=message):
+        made(tmp_path / name)
+
+
 def test_a_folder_of_npy_is_an_object_a_file(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     np.save(tmp_path / "in" / "a.npy", CUBE)
