@@ -24,6 +24,8 @@ from training.losses import Loss
 
 GPU_SHARE = 0.4
 CHUNK = 256
+STEP = 2 / 255
+"""From one of the 256 levels to the next, in -1 … 1."""
 HELD_OUT_STREAM = 1
 Indices = NDArray[np.int64]
 
@@ -57,6 +59,7 @@ class Feed:
             raise BadInput("the archive holds no training images; prepare it with a smaller --held-out")
         if getattr(config.network, "softening", 0.0) and archive.physical:
             raise BadInput("network.softening is for 8-bit images; these are floats, which prepare stretches: it must be 0")
+        self.spreads = getattr(config.network, "softening", 0.0) > 0
         n, processes = config.batch, config.processes
         self.share = slice(rank * n // processes, (rank + 1) * n // processes)
         resident = device.type == "cuda" and _fits(self.archive, device)
@@ -121,7 +124,15 @@ class Feed:
         else:
             pixels, numbers = self.archive.batch(indices, symmetry[self.share])
             real, labels = self._to_device(torch.from_numpy(pixels)), torch.from_numpy(numbers)
+        if self.spreads:
+            real = real + self._within_levels(real.shape[1:], int(rng.spawn(1)[0].integers(2**62)))
         return real, self.onehot(labels)
+
+    def _within_levels(self, shape: torch.Size, seed: int) -> Tensor:
+        """What spreads 256 levels out evenly where they are stretched: of the whole batch, so that processes share one draw."""
+        rng = torch.Generator(self.device).manual_seed(seed)
+        drawn = torch.rand(self.config.batch, *shape, generator=rng, device=self.device)
+        return (drawn[self.share] - 0.5) * STEP
 
     def onehot(self, labels: Tensor) -> Tensor | None:
         """One-hot classes (N, classes) on the device; None for networks without classes."""

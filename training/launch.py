@@ -6,6 +6,7 @@ Under torchrun, which has started the processes already, each joins the others.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ def launch(config: TrainConfig, data: Path, run: Path) -> None:
             train(config, archive.read(data), run, place)
         return
     set_malloc()
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # says which other processes it ends, line by line
     with tempfile.TemporaryDirectory() as folder:
         arguments = (config, data, run, Path(folder))
         context = start_processes(_child, arguments, config.processes, join=False, start_method="spawn")  # type: ignore[no-untyped-call]

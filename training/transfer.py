@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from galaxies.errors import BadInput
 from models.versions import read_exported
 from training import checkpoints, growing
-from training.architectures import Discriminator, Generator, stylegan2
+from training.architectures import Discriminator, Generator, name_of, stylegan2
 from training.architectures.base import NetworkConfig
 from training.architectures.stylegan2 import StyleGAN2Config
 from training.config import TrainConfig
@@ -47,6 +47,9 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
             lines.append(f"  {name}: none there, starts afresh")
             continue
         given, larger = _grown(network, weights[name], before, generator.config)
+        if type(before) is not type(generator.config) and given.keys() != network.state_dict().keys():
+            there, here = (name_of(config) for config in (before, generator.config))
+            raise BadInput(f"{source} is of a {there} and this network is a {here}: weights go on in the same architecture only")
         fitted = _fit(network, given, f"{source}: {name}", (before.bands, generator.config.bands))
         lines.append(f"  {name}: taken{larger}" + (f"; fitted: {', '.join(fitted)}" if fitted else ""))
     return lines

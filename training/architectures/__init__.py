@@ -34,8 +34,13 @@ def find(name: str) -> Architecture:
 
 def build(config: NetworkConfig) -> tuple[Generator, Discriminator | None]:
     """Fresh networks of ``config``, generator and, where the architecture has one, discriminator."""
-    for entry in ARCHITECTURES.values():
+    entry = ARCHITECTURES[name_of(config)]
+    return entry.generator(config), None if entry.discriminator is None else entry.discriminator(config)
+
+
+def name_of(config: NetworkConfig) -> str:
+    """The name of the architecture whose sizes ``config`` holds."""
+    for name, entry in ARCHITECTURES.items():
         if type(config) is entry.config:
-            discriminator = None if entry.discriminator is None else entry.discriminator(config)
-            return entry.generator(config), discriminator
+            return name
     raise TypeError(f"{type(config).__name__} belongs to no architecture; there are {', '.join(ARCHITECTURES)}")

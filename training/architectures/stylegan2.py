@@ -242,11 +242,8 @@ class Discriminator(base.Discriminator):
         return cast(Tensor, (x * key).sum(dim=1) / math.sqrt(x.shape[1]))
 
     def real_images(self, images: Tensor) -> Tensor:
-        """Stretched where the configuration has a ``softening``; the 256 levels of the originals are spread out evenly first."""
-        softening = self.config.softening
-        if not softening:
-            return images
-        return stretched(images + (torch.rand_like(images) - 0.5) * (2 / 255), softening)
+        """Stretched where the configuration has a ``softening``."""
+        return stretched(images, self.config.softening) if self.config.softening else images
 
     def frozen_first(self) -> list[nn.Module]:
         """The layers from the image on (Mo et al. 2020, Freeze-D)."""

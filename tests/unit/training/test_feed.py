@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from tests.unit.training.conftest import tiny_config
@@ -28,9 +29,11 @@ def test_data_in_the_device_s_memory_are_the_archive_s(archives: dict[int, Path]
     np.testing.assert_array_equal(numbers.numpy(), labels)
 
 
-def test_processes_share_one_batch(archives: dict[int, Path]) -> None:
+@pytest.mark.parametrize("softening", [0.0, 0.03])
+def test_processes_share_one_batch(softening: float, archives: dict[int, Path]) -> None:
     archive = read(archives[16])
     config = replace(tiny_config("stylegan2"), batch=8, loss="bce-smooth", pl_weight=1.0)
+    config = replace(config, network=replace(config.network, softening=softening))
     generator, _ = build(config.network)
     pipeline = augment.build("galaxy", 3)
     whole = Feed(config, archive, 0, CPU).batch(4, generator, pipeline, LOSSES[config.loss])
@@ -40,6 +43,20 @@ def test_processes_share_one_batch(archives: dict[int, Path]) -> None:
     for name in ("real", "onehot", "real_draw", "fake_draw", "targets", "alpha", "directions"):
         assert torch.equal(getattr(whole, name), torch.cat([getattr(half, name) for half in halves])), name
     assert all(torch.equal(whole.draw[key], torch.cat([half.draw[key] for half in halves])) for key in whole.draw)
+
+
+def test_levels_that_are_stretched_are_spread_out_evenly_and_stay_their_own(archives: dict[int, Path]) -> None:
+    archive = read(archives[16])
+    plain = replace(tiny_config("stylegan2"), batch=8)
+    spread = replace(plain, network=replace(plain.network, softening=0.03))
+    feeds = [Feed(config, archive, 0, CPU) for config in (plain, spread)]
+    generator, _ = build(plain.network)
+    batches = [feed.batch(4, generator, augment.build("none", 3), LOSSES["logistic"]).real for feed in feeds]
+    held_out = [found[0] for feed in feeds if (found := feed.held_out(4))]
+    for levels, images in (batches, held_out):
+        within = (images - levels) * 255 / 2
+        assert within.abs().max() <= 0.501
+        assert within.std() == pytest.approx(12**-0.5, rel=0.05)
 
 
 def test_held_out_batches_hold_no_training_image(archives: dict[int, Path]) -> None:

@@ -103,7 +103,4 @@ def test_training_sees_stretched_pixels_and_users_plain_ones() -> None:
     seen = generator.training_images(draw, torch.eye(6)[:4], torch.float32)
     plain = generator.sample(draw["z"], torch.eye(6)[:4], draw["noise"])
     torch.testing.assert_close(seen, stretched(plain, 0.03), atol=1e-3, rtol=1e-3)
-    level = torch.full((2, 3, 8, 8), 2 * 7 / 255 - 1)
-    spread = (unstretched(discriminator.real_images(level), 0.03) + 1) / 2 * 255
-    assert spread.round().eq(7).float().mean() > 0.99  # every pixel stays within half a level of its own
-    assert spread.std() > 0.2
+    torch.testing.assert_close(discriminator.real_images(plain), stretched(plain, 0.03))

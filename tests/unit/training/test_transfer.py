@@ -184,6 +184,12 @@ def test_other_sizes_are_refused(change: dict[str, int], message: str, run: Path
         transfer(run, generator, generator, discriminator)
 
 
+def test_another_architecture_is_named(run: Path) -> None:
+    generator, discriminator = build(tiny_config("stylegan").network)
+    with pytest.raises(BadInput, match="is of a stylegan2 and this network is a stylegan: weights go on in the same"):
+        transfer(run, generator, generator, discriminator)
+
+
 def test_other_classes_are_learnt_anew(run: Path) -> None:
     generator, discriminator = build(replace(tiny_config("stylegan2").network, classes=3))
     lines = transfer(run, generator, generator, discriminator)
