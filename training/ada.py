@@ -122,6 +122,13 @@ def write(out: Path, report: dict[str, Any]) -> None:
         )
         for key in ("fid", "kid")
     ]
+    adaptive = [
+        Curve(f"augment {name}", arm["strength"]["kimg"], arm["strength"]["p"])
+        for name, arm in report["arms"].items()
+        if arm["strength"]["p"]
+    ]
+    if adaptive:
+        panels.append(("strength of the augmentation", adaptive))
     write_text(out / "ada.svg", curves(panels, "thousand images seen"))
 
 

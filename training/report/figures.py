@@ -65,13 +65,19 @@ class Curve:
 
 
 def curves(panels: Sequence[tuple[str, Sequence[Curve]]], over: str) -> str:
-    """A panel a title, side by side, with a line and its points for every curve; ``over`` names what x is."""
+    """A panel a title, side by side, with a line and its points for every curve, those of one name in one colour.
+
+    ``over`` names what x is; there are as many names as ``LINES`` at the most.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.2 * len(panels), 3.0), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        names = dict.fromkeys(curve.name for _, drawn in panels for curve in drawn)
+        colours = dict(zip(names, LINES, strict=False))
         for axis, (title, drawn) in zip(axes, panels, strict=True):
-            for curve, colour in zip(drawn, LINES, strict=False):
+            for curve in drawn:
+                colour = colours[curve.name]
                 axis.plot(curve.x, curve.y, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=curve.name)
             axis.set_title(title, fontsize=9)
             axis.set_xlabel(over)
