@@ -7,7 +7,9 @@ Style models give two graphs, ``mapping.onnx`` (z, onehot → w) and ``synthesis
 
 from __future__ import annotations
 
+import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +38,8 @@ from training.presets import PRESETS
 from training.presets.preset import TRUNCATION
 
 OPSET = 18
+REGISTRATION = "torch.onnx._internal.exporter._registration"
+"""The logger that warns of torchvision's operators, which no network here has."""
 W_MEAN_SAMPLES = 50_000
 PARITY_BATCHES = (1, 7, 64)
 DATASET = ("name", "credits", "training_count", "classes", "bands", "pixel_scale_arcsec")
@@ -168,16 +172,19 @@ def _write_discriminator(checkpoint: Path, config: TrainConfig, folder: Path, op
 
 def to_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str, batch: Any) -> None:
     """Write ``module`` as one graph whose inputs and output have a free batch axis, without torch's notes of its source."""
-    program = torch.onnx.export(
-        module.eval(),
-        inputs,
-        input_names=names,
-        output_names=[output],
-        dynamic_shapes=tuple({0: batch} for _ in inputs),
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    logging.getLogger(REGISTRATION).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*(LeafSpec|The axis name: batch)")  # of nothing that a user could change
+        program = torch.onnx.export(
+            module.eval(),
+            inputs,
+            input_names=names,
+            output_names=[output],
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None  # no path was given
     ClearMetadataAndDocStringPass()(program.model)
     program.save(path)

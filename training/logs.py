@@ -122,7 +122,7 @@ class Reporter:
 
     def say(self, what: str) -> None:
         """One line that begins with the present position; a bar stays below it."""
-        line = f"{self.images_seen / 1000:8.1f} / {self.total / 1000:.0f} kimg  {what}"
+        line = f"{self.images_seen / 1000:8.1f} / {self.total / 1000:g} kimg  {what}"
         if self.bar is not None:
             self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
         else:

@@ -25,6 +25,10 @@ def fields(
     """Fields of many small real galaxies and simulated stars on a dark sky, greyscale, for the systems of row E."""
     options = FieldOptions(count, side, pad, galaxies, stars, seed=seed, largest=min(64, side))
     with bar() as progress:
-        task = progress.add_task("fields")
-        write_fields(archive.read(data), out, options, lambda done, total: progress.update(task, completed=done, total=total))
+        task = progress.add_task("fields", visible=False)
+
+        def shown(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        write_fields(archive.read(data), out, options, shown)
     print(f"{out}: {count} fields; make an archive of them with `python -m training prepare {out} --resolution {pad or side} …`")

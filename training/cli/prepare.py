@@ -179,10 +179,10 @@ def prepare(
 def _run(options: PrepareOptions, simulation: Simulation | None) -> None:
     signal.signal(signal.SIGTERM, _stop)
     with bar() as progress:
-        task = progress.add_task("reading" if simulation is None else "simulating")
+        task = progress.add_task("reading" if simulation is None else "simulating", visible=False)
 
         def shown(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+            progress.update(task, completed=done, total=total, visible=True)
 
         made = prepare_archive(options, shown) if simulation is None else simulate(options, simulation, shown)
     _report(options.out, made.manifest)

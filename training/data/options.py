@@ -26,7 +26,6 @@ OF_THE_TABLE = {
     "where": "--where",
     "minimum": "--min",
     "maximum": "--max",
-    "rename": "--rename-class",
 }
 """What the command line calls the fields of `Selection` that mean nothing without a table."""
 

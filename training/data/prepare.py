@@ -64,6 +64,8 @@ def prepare(options: PrepareOptions, progress: Progress) -> Archive:
     """
     if options.selection.csv is None and (given := options.selection.given()):
         raise BadInput(f"{', '.join(given)}: of which table? Name it with --csv", field="csv")
+    if options.selection.rename and options.selection.class_column is None and options.label_key is None:
+        raise BadInput("--rename-class: of which labels? Name them with --class-column or --label-key", field="rename_class")
     like = read_like(options.like) if options.like else None
     with aside(options.out) as folder:
         scratch = folder / "scratch"

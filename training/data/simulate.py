@@ -54,7 +54,12 @@ def simulate(options: PrepareOptions, simulation: Simulation, progress: Progress
         raise BadInput(f"--simulate {simulation.preset!r}: {', '.join(PRESETS)} are allowed", field="simulate")
     if options.selection.csv is not None:
         raise BadInput("--simulate makes its own catalogue; --csv does not go with it", field="csv")
-    of_files = {"--pattern": options.pattern, "--label-key": options.label_key, "--object-key": options.object_key}
+    of_files = {
+        "--rename-class": options.selection.rename or None,
+        "--pattern": options.pattern,
+        "--label-key": options.label_key,
+        "--object-key": options.object_key,
+    }
     others = [option for option in options.selection.given() if option != "--class-column"]
     others += [option for option, value in of_files.items() if value is not None]
     if others:

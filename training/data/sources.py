@@ -99,9 +99,14 @@ def _check_used(options: PrepareOptions) -> None:
     one_file = not source.is_dir() and kind is not None
     if options.pattern is not None and one_file:
         raise BadInput(f"--pattern joins files of a folder or zip, and {source} is one file", field="pattern")
-    for option, key in (("--label-key", options.label_key), ("--object-key", options.object_key)):
+    for option, key, other, column in (
+        ("--label-key", options.label_key, "--class-column", options.selection.class_column),
+        ("--object-key", options.object_key, "--object-column", options.selection.object_column),
+    ):
         if key is not None and not (one_file and kind in ("array", "hdf5")):
             raise BadInput(f"{option} {key} is for an npz or HDF5 file of many objects, and {source} is none: use --csv")
+        if key is not None and column is not None:
+            raise BadInput(f"{option} {key} and {other} {column} answer the same question: give one of them")
 
 
 def _grouped(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str]) -> list[Item]:
@@ -164,10 +169,10 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
         )
     length = shape[0]
     labels, ids = (_column(source, key, length) for key in (options.label_key, options.object_key))
-    items = []
+    rename, items = dict(options.selection.rename), []
     for index in range(length):
         name = f"{source.name}[{index}]"
-        label = None if labels is None else _word(labels[index])
+        label = None if labels is None else rename.get(word := _word(labels[index]), word)
         items.append(
             Item(
                 name=name,

@@ -26,7 +26,7 @@ from training.export import ExportOptions, to_onnx
 from training.half import store_half
 from training.parity import SCORES, Values, check, compared
 from training.score.ensemble import sizes
-from training.score.networks import Scorer
+from training.score.networks import HEAD_WIDTH, Scorer
 from training.score.regression import MEANING
 
 PARITY_BATCHES = (1, 7, 16)
@@ -85,7 +85,7 @@ def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
     BadInput : the table names no network, or a member is missing.
     """
     options = found["options"]
-    if "network" not in found or "dataset" not in found or "head_width" not in options:
+    if "network" not in found or "dataset" not in found:
         raise BadInput(f"{folder / TABLE} says nothing of its networks and data: run the same `score` command once more")
     config = replace(sizes(options["side"]), **found["network"])
     members = []
@@ -93,7 +93,7 @@ def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
         path = folder / "members" / f"scorer-{k}.safetensors"
         if not path.is_file():
             raise BadInput(f"{path} is missing: run the same `score` command once more")
-        member = Scorer(config, options["head_width"])
+        member = Scorer(config, options.get("head_width", HEAD_WIDTH))
         checkpoints.load_into(member, checkpoints.read_tensors(path), folder)
         members.append(member)
     ensemble = Ensemble(members)

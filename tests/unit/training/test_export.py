@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 import training
 from galaxies.errors import BadInput
@@ -19,7 +22,7 @@ from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.architectures import ARCHITECTURES
 from training.data.archive import read
-from training.export import ExportOptions, export, layer_groups
+from training.export import ExportOptions, export, layer_groups, to_onnx
 from training.loop import train
 
 pytestmark = pytest.mark.slow  # the ONNX exporter takes seconds
@@ -65,6 +68,19 @@ def test_graphs_say_nothing_of_the_machine_that_exported_them(exported: Path) ->
     for graph in exported.glob("*.onnx"):
         assert str(ROOT).encode() not in graph.read_bytes()
         assert b".py" not in graph.read_bytes()
+
+
+def test_writing_a_graph_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    class Sum(nn.Module):
+        def forward(self, a: Tensor, b: Tensor) -> Tensor:
+            return a + b
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        batch = torch.export.Dim("batch", min=1, max=8)
+        to_onnx(Sum(), (torch.zeros(2, 3), torch.zeros(2, 3)), tmp_path / "sum.onnx", ["a", "b"], "images", batch)
+    assert (tmp_path / "sum.onnx").is_file()
+    assert (warned, capfd.readouterr()) == ([], ("", ""))
 
 
 def test_published_versions_never_change(exported: Path, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_options_reach_the_manifest(tmp_path: Path) -> None:
         (["--unit", "nJy"], "belong to --bands"),
         (["--simulate", "ceers"], "a SOURCE or --simulate PRESET, and not both"),
         (["--class-column", "kind", "--min", "mag=3"], "--class-column, --min: of which table"),
+        (["--rename-class", "1=merger"], "--rename-class: of which labels"),
         (["--label-key", "kind"], "--label-key kind is for an npz or HDF5 file of many objects, and .* is none"),
         (["--arms", "0.5"], "--arms and --mergers belong to --simulate"),
         (["--where", "flag"], "--where 'flag': COLUMN=VALUE is needed"),
@@ -63,6 +64,12 @@ def test_wrong_options_are_one_clear_error(tmp_path: Path, arguments: list[str],
     with pytest.raises(BadInput, match=message):
         prepared(tmp_path, "--out", tmp_path / "out", *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_before_anything_is_read_is_all_that_is_shown(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["prepare", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
+    assert isinstance(done.exception, BadInput)
+    assert done.output.strip() == ""
 
 
 def test_parts_of_arms_and_mergers_reach_the_catalogue_and_the_manifest(tmp_path: Path) -> None:

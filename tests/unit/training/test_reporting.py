@@ -90,6 +90,12 @@ def test_a_pipe_has_a_line_where_metrics_begin(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == "     8.0 / 16 kimg  metrics of 1000 images …\n"
 
 
+def test_a_short_run_shows_how_long_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Reporter(tmp_path, 0, 300) as reporter:
+        reporter.say("begins")
+    assert "/ 0.3 kimg" in capsys.readouterr().out
+
+
 def test_a_run_that_was_killed_goes_on_with_the_rows_of_its_checkpoint(tmp_path: Path) -> None:
     rows = [{"kimg": kimg, "loss_g": 1.0} for kimg in (8.0, 16.0, 16.0, 24.0)]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"kimg": 32.0, "lo')

@@ -174,6 +174,23 @@ def test_a_table_of_rows_keeps_what_it_does_not_say(tmp_path: Path) -> None:
     assert archive.labels.tolist() == [1, 0] * (count // 2)
 
 
+def test_labels_of_rows_are_renamed(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.stack([CUBE, CUBE + 1, CUBE + 2]), ans=[0, 1, 2])
+    archive = made(tmp_path / "a.npz", label_key="ans", selection=Selection(rename=(("0", "disturbed"), ("2", "round"))))
+    assert [archive.classes[label] for label in archive.labels] == ["disturbed", "1", "round"]
+
+
+def test_two_answers_to_one_question_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.stack([CUBE, CUBE + 1]), kind=["a", ""])
+    (tmp_path / "t.csv").write_text("file,kind\na.npz[0],b\na.npz[1],a\n")
+    table = Selection(csv=tmp_path / "t.csv", class_column="kind")
+    with pytest.raises(BadInput, match="--label-key kind and --class-column kind answer the same question"):
+        made(tmp_path / "a.npz", label_key="kind", selection=table)
+    table = replace(table, object_column="kind")
+    with pytest.raises(BadInput, match="--object-key kind and --object-column kind answer the same question"):
+        made(tmp_path / "a.npz", object_key="kind", selection=table)
+
+
 def test_an_unpacked_array_has_its_own_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((3, 2, 2, SIDE, SIDE), np.float32))
     with pytest.raises(BadInput, match=r"^a\.npz\[0\] has shape \(2, 2, 16, 16\)"):

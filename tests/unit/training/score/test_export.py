@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file
+import torch
+from safetensors.torch import load_file, save_file
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
@@ -21,9 +22,10 @@ from training.data.archive import Archive
 from training.export import ExportOptions
 from training.publishing import publish
 from training.score import wavelets
-from training.score.ensemble import scorer
-from training.score.export import export_scorer, is_score_folder
+from training.score.ensemble import scorer, sizes
+from training.score.export import export_scorer, is_score_folder, read_ensemble
 from training.score.fit import predict
+from training.score.networks import Scorer
 
 pytestmark = pytest.mark.slow  # the exporter takes seconds
 
@@ -71,3 +73,12 @@ def test_a_published_scorer_says_what_its_networks_say(
     with pytest.raises(BadInput, match=r"scorer-1\.safetensors is missing"):
         export_scorer(tmp_path / "score", tmp_path / "new", OPTIONS, lambda said: None)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_names_no_width_has_the_printed_one(tmp_path: Path) -> None:
+    """As those have that were made before there was a choice."""
+    trained = Scorer(sizes(32))
+    (tmp_path / "members").mkdir()
+    save_file(trained.state_dict(), tmp_path / "members" / "scorer-0.safetensors")
+    found = read_ensemble(tmp_path, {"options": {"side": 32, "members": 1}, "network": {}, "dataset": {}})
+    assert all(torch.equal(a, b) for a, b in zip(found.parameters(), trained.parameters(), strict=True))
