@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from models.store import ModelStore
+from training.config import TrainConfig
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,12 @@ def test_every_documented_setting_exists() -> None:
     named = set(re.findall(r"^\| `GALSYNTH_([A-Z_]+)` \|", DOCS["operations.md"], re.MULTILINE))
     known = {name.upper() for settings in (Settings, WorkerSettings) for name in settings.model_fields}
     assert named == known
+
+
+def test_every_setting_of_a_training_is_documented() -> None:
+    for field in fields(TrainConfig):
+        if field.name not in ("preset", "architecture", "network"):  # what a preset is
+            assert re.search(rf"`(--set |--)?{field.name}\b", DOCS["training.md"]), field.name
 
 
 def test_every_route_is_documented() -> None:
