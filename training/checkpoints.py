@@ -191,18 +191,22 @@ def check_same_run(run: Path, config: TrainConfig, digest: str, *, but: Collecti
     found = list_checkpoints(run)
     if not found:
         return
-    state = read_state(found[-1])
-    before = _settings(TrainConfig.from_json(state["config"]), state["dataset"]["digest"])
-    now = _settings(config, digest)
-    differences = [
-        f"{key} {before.get(key)} (now {now.get(key)})"
-        for key in before | now
-        if key not in but and before.get(key) != now.get(key)
-    ]
+    differences = changes(read_state(found[-1]), config, digest, but=but)
     if differences:
         raise BadInput(
             f"{run} was begun with {', '.join(differences)}: give the same again or choose another folder", field="out"
         )
+
+
+def changes(state: dict[str, Any], config: TrainConfig, digest: str, *, but: Collection[str] = ()) -> list[str]:
+    """Words for each setting, not in ``but``, and data set that the checkpoint of ``state`` had otherwise."""
+    before = _settings(TrainConfig.from_json(state["config"]), state["dataset"]["digest"])
+    now = _settings(config, digest)
+    return [
+        f"{key} {before.get(key)} (now {now.get(key)})"
+        for key in before | now
+        if key not in but and before.get(key) != now.get(key)
+    ]
 
 
 def _settings(config: TrainConfig, digest: str) -> dict[str, Any]:

@@ -73,7 +73,14 @@ def train(
         _dry_run(config, parts, data)
         return
     if found:
-        checkpoints.check_resumable(found[-1], checkpoints.read_state(found[-1]), config, source.manifest["digest"])
+        state, digest = checkpoints.read_state(found[-1]), source.manifest["digest"]
+        checkpoints.check_resumable(found[-1], state, config, digest)
+        if checkpoints.finished(run, config.kimg):
+            print(f"{run} has seen {state['images_seen']:,} images, so kimg={config.kimg:g} is done; a larger one goes on")
+            return
+        if first and (changed := checkpoints.changes(state, config, digest)):
+            line = f"{run} goes on with other settings: it had {', '.join(changed)}"
+            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if first:
         text = json.dumps(config.to_json(), indent=1)
         write_text(run / "config.json", text + "\n")

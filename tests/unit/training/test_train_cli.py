@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from galaxies.errors import BadInput
+from training import launch, loop
 from training.cli import app
+from training.config import TrainConfig
+from training.data.archive import read
+from training.presets import resolve_for
 
 
-def train(run: Path, data: Path, *arguments: str) -> None:
-    CliRunner().invoke(app, ["train", str(run), "--data", str(data), *arguments], catch_exceptions=False)
+def train(run: Path, data: Path, *arguments: str) -> str:
+    return CliRunner().invoke(app, ["train", str(run), "--data", str(data), *arguments], catch_exceptions=False).output
 
 
 def test_a_file_is_no_run(tmp_path: Path, archives: dict[int, Path]) -> None:
@@ -30,6 +35,25 @@ def test_a_dry_run_under_torchrun_is_refused(tmp_path: Path, archives: dict[int,
 
 
 STYLE, STYLEGAN, DCGAN, CHAIN = "stylegan2-64-cpu", "stylegan-c1-cpu", "dcgan-f1-cpu", "fussell-moews-f4"
+
+
+def test_a_run_says_that_it_is_done_or_goes_on_with_other_settings(
+    tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ["network.channel_base=64", "network.channel_max=8", "network.w_dim=8", "batch=4", "kimg=0.008", "processes=1"]
+    source = read(archives[16])
+    loop.train(resolve_for(source, STYLE, small), source, tmp_path)
+    launched: list[TrainConfig] = []
+    monkeypatch.setattr(launch, "launch", lambda config, data, run: launched.append(config))
+    again = [word for setting in small for word in ("--set", setting)]
+    said = train(tmp_path, archives[16], *again, "--set", "seed=9")
+    assert "has seen 8 images, so kimg=0.008 is done" in said
+    assert launched == []
+    assert not (tmp_path / "config.json").exists()
+    said = train(tmp_path, archives[16], *again, "--set", "kimg=0.016", "--set", "seed=9")
+    assert "goes on with other settings: it had kimg 0.008 (now 0.016), seed 0 (now 9)" in said
+    assert [config.seed for config in launched] == [9]
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 9
 
 
 @pytest.mark.parametrize(
