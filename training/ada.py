@@ -93,10 +93,9 @@ def configuration(galaxies: archive.Archive, augment: str, options: AdaOptions) 
 
 
 def measured(run: Path, images: int) -> dict[str, Any]:
-    """FID, KID and the strength of augmentation over thousands of images seen; where the best FID was."""
+    """FID, KID, signs of overfitting and strength of augmentation over thousands of images seen; where the best FID was."""
     log = read_log(run)
     found = {row["kimg"]: row for row in log if f"fid{images}" in row}  # what was measured twice counts once
-    strengths = {row["kimg"]: row["augment_p"] for row in log if "augment_p" in row}
     steps = [row for row in log if "images_per_second" in row]
     kimg = sorted(found)
     fid = [round(found[k][f"fid{images}"], 3) for k in kimg]
@@ -106,9 +105,17 @@ def measured(run: Path, images: int) -> dict[str, Any]:
         "fid": fid,
         "kid": [round(found[k][f"kid{images}"], 6) for k in kimg],
         "best": None if best is None else {"kimg": kimg[best], "fid": fid[best]},
-        "strength": {"kimg": sorted(strengths), "p": [strengths[k] for k in sorted(strengths)]},
+        "strength": _logged(log, "augment_p"),
+        "r_t": _logged(log, "r_t"),
+        "r_v": _logged(log, "r_v"),
         "images_per_second": round(steps[-1]["images_per_second"], 1) if steps else None,
     }
+
+
+def _logged(log: list[dict[str, Any]], key: str) -> dict[str, list[float]]:
+    """``values`` of ``key`` over ``kimg``; what was logged twice counts once."""
+    found = {row["kimg"]: row[key] for row in log if key in row}
+    return {"kimg": sorted(found), "values": [found[kimg] for kimg in sorted(found)]}
 
 
 def write(out: Path, report: dict[str, Any]) -> None:
@@ -122,13 +129,15 @@ def write(out: Path, report: dict[str, Any]) -> None:
         )
         for key in ("fid", "kid")
     ]
-    adaptive = [
-        Curve(f"augment {name}", arm["strength"]["kimg"], arm["strength"]["p"])
-        for name, arm in report["arms"].items()
-        if arm["strength"]["p"]
-    ]
-    if adaptive:
-        panels.append(("strength of the augmentation", adaptive))
+    more = {"strength": "strength of the augmentation", "r_v": "r_v, at most 1: overfitting seen by held-out images"}
+    for key, title in more.items():
+        drawn = [
+            Curve(f"augment {name}", arm[key]["kimg"], [min(value, 1.0) for value in arm[key]["values"]])
+            for name, arm in report["arms"].items()
+            if arm[key]["values"]
+        ]
+        if drawn:
+            panels.append((title, drawn))
     write_text(out / "ada.svg", curves(panels, "thousand images seen"))
 
 
@@ -151,7 +160,7 @@ def markdown(report: dict[str, Any]) -> str:
 def _row(name: str, arm: dict[str, Any]) -> str:
     if arm["best"] is None:
         return f"| {name} | not measured | – | – | – | – | – | {arm['images_per_second'] or '–'} |"
-    strength = f"{arm['strength']['p'][-1]:.3f}" if arm["strength"]["p"] else "–"
+    strength = f"{arm['strength']['values'][-1]:.3f}" if arm["strength"]["values"] else "–"
     return (
         f"| {name} | {arm['kimg'][-1]:g} | {arm['best']['fid']:.1f} | {arm['best']['kimg']:g} | {arm['fid'][-1]:.1f} | "
         f"{1000 * arm['kid'][-1]:.1f} | {strength} | {arm['images_per_second']} |"

@@ -65,14 +65,16 @@ class Curve:
 
 
 def curves(panels: Sequence[tuple[str, Sequence[Curve]]], over: str) -> str:
-    """A panel a title, side by side, with a line and its points for every curve, those of one name in one colour.
+    """A panel a title, up to three side by side and four in two rows, with a line and its points for every curve.
 
-    ``over`` names what x is; there are as many names as ``LINES`` at the most.
+    Curves of one name have one colour, so there are as many names as ``LINES`` at the most; ``over`` names what x is.
     """
+    columns = len(panels) if len(panels) < 4 else 2
+    rows = -(-len(panels) // columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.2 * len(panels), 3.0), layout="constrained")
+        figure = Figure(figsize=(4.2 * columns, 3.0 * rows), layout="constrained")
         FigureCanvasSVG(figure)
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        axes = [figure.add_subplot(rows, columns, place + 1) for place in range(len(panels))]
         names = dict.fromkeys(curve.name for _, drawn in panels for curve in drawn)
         colours = dict(zip(names, LINES, strict=False))
         for axis, (title, drawn) in zip(axes, panels, strict=True):
@@ -81,7 +83,8 @@ def curves(panels: Sequence[tuple[str, Sequence[Curve]]], over: str) -> str:
                 axis.plot(curve.x, curve.y, color=colour, marker="o", markersize=2.5, linewidth=1.2, label=curve.name)
             axis.set_title(title, fontsize=9)
             axis.set_xlabel(over)
-            axis.set_ylim(bottom=0)
+            if all(y >= 0 for curve in drawn for y in curve.y):
+                axis.set_ylim(bottom=0)
             axis.spines[["top", "right"]].set_visible(False)
         axes[0].legend(frameon=False)
         return _svg(figure)

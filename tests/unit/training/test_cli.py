@@ -49,7 +49,7 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["prepare", "nowhere", "--out", "x"], "error: there is no nowhere: a folder, a zip, FITS, npy, npz or HDF5 file is needed"),
+        (["prepare", "nowhere", "--out", "x"], "error: there is no nowhere: a folder, a zip, FITS, npy"),
         (["augmentations", "nowhere"], "error: nowhere is not a data set archive"),
         (["train", "run", "--data", "nowhere"], "error: nowhere is not a data set archive"),
         (["export", "nowhere", "--out", "x", "--name", "n"], "error: nowhere holds no checkpoint; train first"),

@@ -62,6 +62,9 @@ def test_arms_see_one_class_and_are_measured_over_images_seen(archives: dict[int
     assert json.loads((tmp_path / "ada.json").read_text()) == report
     assert "augment galaxy" in (tmp_path / "ada.svg").read_text()
     assert "strength of the augmentation" in (tmp_path / "ada.svg").read_text()
+    assert report["arms"]["none"]["strength"]["values"] == []
+    assert 0 <= report["arms"]["galaxy"]["strength"]["values"][-1] <= 1
+    assert report["arms"]["none"]["r_t"]["kimg"][-1] == 0.016
     assert (tmp_path / "ada.md").read_text().count("| none |") == 1
     assert ada(archives[64], tmp_path, options, quiet)["arms"] == report["arms"], "nothing is done twice"
     further = ada(archives[64], tmp_path, replace(options, augment=("none",), kimg=0.024), quiet)["arms"]["none"]
