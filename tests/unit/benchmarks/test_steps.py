@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from training.data.archive import Archive
 from training.presets import find
 from training.trainer import Trainer
 
+ROOT = Path(__file__).parents[3]
 SHOWN_WHILE_GROWING = ("synthesis", "from_bands")
 
 
@@ -43,3 +45,12 @@ def test_both_networks_move_under_their_penalty_and_find_the_moments_of_adam(pre
     assert config.loss != "wgan-gp" or "gp" in logs
     assert not config.penalises_lazily or "r1" in logs
     assert any((a != b).any() for a, b in zip(before, trainer.generator.parameters(), strict=True))
+
+
+def test_the_guide_states_the_memory_of_every_preset() -> None:
+    measured = json.loads((ROOT / "benchmarks/reports/steps-cpu.json").read_text())["steps"]
+    assert measured.keys() == set(MEASURED)
+    guide = (ROOT / "docs/training.md").read_text()
+    for preset, found in measured.items():
+        assert (found["batch"], found["precision"]) == (find(preset).config.batch, find(preset).config.precision)
+        assert f"| `{preset}` | {found['batch']} | {found['precision']} | {found['gigabytes']:.1f} |\n" in guide
