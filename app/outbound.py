@@ -55,7 +55,8 @@ def is_public(address: _Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not local and not address.is_multicast and not address.is_reserved
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool, seconds: float) -> int:
