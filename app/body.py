@@ -1,8 +1,14 @@
-"""Reading a JSON body, bounded in size, and refusing what is not plain JSON."""
+"""Reading a JSON body, bounded in size, and refusing what is not plain JSON.
+
+Large bodies hold a place each while their requests last: what is made of one takes several times its memory, and as many as
+requests may be at a time would take more than there is.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,10 +17,37 @@ from app.errors import Problem
 
 MAX_FIELDS = 100
 """No object of a request has so many; every unknown one would be an error of its own."""
+LARGE_BYTES = 64 * 1024
+"""A body of more is large: reading it takes so long that others should not wait for that."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body of at most ``limit`` bytes.
+class Places:
+    """``most`` at a time; ``on_refusal`` hears of each that finds none. For one thread, as the event loop is."""
+
+    def __init__(self, most: int, on_refusal: Callable[[], None]) -> None:
+        self._most, self._on_refusal, self._taken = most, on_refusal, 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises
+        ------
+        Problem : 503 where all are taken.
+        """
+        if self._taken >= self._most:
+            self._on_refusal()
+            detail = f"{self._most} requests of over {LARGE_BYTES} bytes are being served, as many as may be at a time; try again"
+            raise Problem(503, detail, slug="too-busy", headers={"connection": "close"})
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
+async def read_body(request: Request, limit: int, on_large: Callable[[], None] = lambda: None) -> bytes:
+    """The body of at most ``limit`` bytes; ``on_large`` is called once it is known to be large, and may raise.
 
     Raises
     ------
@@ -26,12 +59,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         _refuse_size(limit)
-    body = bytearray()
+    body, large = bytearray(), False
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > limit:
                 _refuse_size(limit)
+            if len(body) > LARGE_BYTES and not large:
+                large = True
+                on_large()
     except ClientDisconnect:
         raise Problem(400, "the body ended before its declared length") from None
     return bytes(body)

@@ -23,6 +23,8 @@ from app.submission import submit_many
 from app.together import Apart, Together, each
 from app.webhooks import Deliverer
 
+LARGE_ORDERS = 2
+"""Orders with large bodies that are made at a time: more threads make none of them sooner and let the event loop wait."""
 TAGS = [
     {"name": "operations", "description": "A request becomes a job; with `Prefer: wait` its result."},
     {"name": "jobs", "description": "Accepted requests: status, result, cancel, delete."},
@@ -41,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         services.loop = asyncio.get_running_loop()
         app.state.services = services
         app.state.orders = Together(partial(submit_many, services), "orders", enough=MOST_JOBS, patience=services.patience)
+        app.state.large_orders = Apart("large orders", most=LARGE_ORDERS)
         app.state.answers = Together(each, "answers") if settings.results_url is None else Apart("answers")
         housekeeper, deliverer = Housekeeper(services), Deliverer(services)
         housekeeper.start()
@@ -49,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         await run_sync(deliverer.stop)
         await run_sync(housekeeper.stop)
-        for served in (app.state.orders, app.state.answers):
+        for served in (app.state.large_orders, app.state.orders, app.state.answers):
             served.close()
         services.close()
 

@@ -10,6 +10,7 @@ import redis
 import redis.asyncio
 from starlette.requests import Request
 
+from app.body import Places
 from app.catalogue import Catalogue
 from app.keys.store import KeyFile
 from app.metrics import Metrics
@@ -37,7 +38,8 @@ BUSY_WAITERS = 16
 class Services:
     """Models, job records, results, queue, announcements, API keys and the workers' speed.
 
-    ``unsent``: records to take back, as soon as Redis answers again; see `app.recording`.
+    ``large``: places of requests with large bodies. ``unsent``: records to take back, as soon as Redis answers again; see
+    `app.recording`.
     """
 
     settings: Settings
@@ -49,6 +51,7 @@ class Services:
     keys: KeyFile
     speed: Speed
     room: Room
+    large: Places
     metrics: Metrics
     traces: Traces
     webhook_secret: bytes | None
@@ -78,6 +81,7 @@ class Services:
             keys=KeyFile(settings.keys_file),
             speed=speed,
             room=Room(client),
+            large=Places(settings.max_large_requests, lambda: metrics.refused("requests")),
             metrics=metrics,
             webhook_secret=read_secret(settings.webhook_secret_file),
             traces=traces_to(settings.otlp_endpoint, "galsynth-api"),

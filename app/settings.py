@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         ge=1,
         description="requests that one API process serves at a time, those that wait and event streams among them; more is 503",
     )
+    max_large_requests: int = Field(
+        default=32,
+        ge=1,
+        description="those of them with a body of over 64 kB, which take up to 20 MB each; more is 503",
+    )
     max_streams: int = Field(
         default=1000, ge=0, description="event streams that one API process keeps open; more is answered 503"
     )

@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request as HttpRequest
 
-from app.body import parse_object
+from app.body import LARGE_BYTES, parse_object
 from app.callers import ANYBODY, Caller, caller_of
 from app.errors import Problem
 from app.negotiation import choose_format
@@ -72,16 +73,25 @@ def order(services: Services, operation: Operation, body: bytes, envelope: Envel
     return Order(job, envelope.caller, claim, request.format is not None)
 
 
-async def submit(request: HttpRequest, make: Callable[[], Order]) -> Accepted:
+async def submit(request: HttpRequest, make: Callable[[], Order], size: int = 0) -> Accepted:
     """Accept the order that ``make`` gives, together with those of other requests.
+
+    Where the body has a large ``size`` the order is made before, on a thread of its own: others would wait a second for it.
 
     Raises
     ------
     Problem, BadInput, Unsupported : the request is wrong, or a bound is passed; nothing is recorded.
     Transient, RedisError : it cannot be recorded or queued now; nothing is left behind.
     """
+    if size > LARGE_BYTES:
+        made: Order = await request.app.state.large_orders(make)
+        make = partial(_same, made)
     accepted: Accepted = await request.app.state.orders(make)
     return accepted
+
+
+def _same(made: Order) -> Order:
+    return made
 
 
 def submit_many(services: Services, makers: Sequence[Callable[[], Order]]) -> list[Accepted | Exception]:

@@ -90,7 +90,7 @@ class Together(Generic[Item, Answer]):
 
 
 class Apart:
-    """The contrary, for calls that wait for answers over a network: each is made on a thread of its own, ``most`` at a time."""
+    """The contrary, for calls that others should not wait for: each is made on a thread of its own, ``most`` at a time."""
 
     def __init__(self, name: str, *, most: int = 32) -> None:
         self._threads = ThreadPoolExecutor(most, thread_name_prefix=name)

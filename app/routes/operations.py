@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
@@ -69,15 +70,16 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
         callback: Callback = None,
     ) -> Response:
         services = services_of(request)
-        body = await read_body(request, services.settings.max_body_bytes)
         preferred = preferences(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
         accept = ",".join(request.headers.getlist("accept")) or None
         envelope = Envelope.of(request, accept=accept, key=idempotency_key, bulk=preferred.bulk, callback=callback or "")
-        accepted = await submit(request, partial(order, services, operation, body, envelope))
-        request.state.job = accepted.job.id
-        if preferred.wait is None:
-            return accepted_response(services, accepted, preferred)
-        return await waited(request, services, accepted, preferred, accept)
+        with ExitStack() as held:
+            body = await read_body(request, services.settings.max_body_bytes, lambda: held.enter_context(services.large.one()))
+            accepted = await submit(request, partial(order, services, operation, body, envelope), len(body))
+            request.state.job = accepted.job.id
+            if preferred.wait is None:
+                return accepted_response(services, accepted, preferred)
+            return await waited(request, services, accepted, preferred, accept)
 
     post.__name__ = operation
     post.__doc__ = OPERATIONS[operation].__doc__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +12,8 @@ import pytest
 from httpx import Client
 
 import app.room
+import app.submission
+from app.body import LARGE_BYTES, parse_object
 from app.settings import Settings
 from jobstore.layout import LOAD, OPEN
 from jobstore.workers import WorkerBeacons, WorkerInfo
@@ -19,6 +22,12 @@ from tests.unit.app.test_operations import BODIES, WAIT, problem
 from tests.worker_fakes import wait_until
 
 GALAXY = 64 * 64
+JSON = {"content-type": "application/json"}
+
+
+def large(seed: int) -> bytes:
+    """A request with a large body."""
+    return b'{"seeds": [%d]}' % seed + b" " * LARGE_BYTES
 
 
 def load(worker: FakeWorker) -> dict[str, int]:
@@ -149,3 +158,38 @@ def test_more_requests_at_a_time_than_may_be_are_503_and_probes_are_answered(set
             assert client.get("/healthz").status_code == 200
             assert 'galsynth_requests_refused_total{bound="requests"} 3.0' in client.get("/metrics").text
         wait_until(lambda: client.get("/v1/models").status_code == 200)
+
+
+def test_more_large_bodies_at_a_time_than_may_be_are_503_and_others_are_answered(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    with served(settings.model_copy(update={"max_large_requests": 1})) as client, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/v1/generate", content=large(1), headers=JSON | WAIT)
+        wait_until(lambda: client.get("/v1/jobs").json()["jobs"])
+        refused = client.post("/v1/generate", content=large(2), headers=JSON)
+        assert problem(refused, 503)["type"].endswith("too-busy")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert 'galsynth_requests_refused_total{bound="requests"} 1.0' in client.get("/metrics").text
+        assert client.post("/v1/generate", json={"seeds": [3]}).status_code == 202
+        worker.paused = False
+        assert first.result().status_code == 200
+        assert client.post("/v1/generate", content=large(2), headers=JSON).status_code == 202
+
+
+def test_while_a_large_body_is_read_others_are_answered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow_if_large(body: bytes) -> dict[str, Any]:
+        if len(body) > LARGE_BYTES:
+            begun.set()
+            assert go_on.wait(30)
+        return parse_object(body)
+
+    monkeypatch.setattr(app.submission, "parse_object", slow_if_large)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/v1/generate", content=large(1), headers=JSON)
+        try:
+            assert begun.wait(10)
+            assert client.post("/v1/generate", json={"seeds": [2]}, timeout=10).status_code == 202
+        finally:
+            go_on.set()
+        assert first.result().status_code == 202
