@@ -6,6 +6,7 @@ requests may be at a time would take more than there is.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ MAX_FIELDS = 100
 """No object of a request has so many; every unknown one would be an error of its own."""
 LARGE_BYTES = 64 * 1024
 """A body of more is large: reading it takes so long that others should not wait for that."""
+
+BODY_SECONDS = 60.0
+"""A client that takes longer to send its body keeps others from being served."""
 
 
 class Places:
@@ -51,7 +55,8 @@ async def read_body(request: Request, limit: int, on_large: Callable[[], None] =
 
     Raises
     ------
-    Problem : 413 where the body is, or says that it is, longer; 415 where it is not declared as JSON.
+    Problem : 413 where the body is, or says that it is, longer; 415 where it is not declared as JSON; 408 where it does not come
+        within `BODY_SECONDS`.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
@@ -61,13 +66,17 @@ async def read_body(request: Request, limit: int, on_large: Callable[[], None] =
         _refuse_size(limit)
     body, large = bytearray(), False
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                _refuse_size(limit)
-            if len(body) > LARGE_BYTES and not large:
-                large = True
-                on_large()
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    _refuse_size(limit)
+                if len(body) > LARGE_BYTES and not large:
+                    large = True
+                    on_large()
+    except TimeoutError:
+        detail = f"the body did not come within {BODY_SECONDS:g} seconds; send it again, faster or in several requests"
+        raise Problem(408, detail, headers={"connection": "close"}) from None
     except ClientDisconnect:
         raise Problem(400, "the body ended before its declared length") from None
     return bytes(body)

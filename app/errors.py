@@ -61,6 +61,7 @@ STATUSES: dict[int, str] = {
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
+    408: "too-slow",
     409: "conflict",
     410: "gone",
     413: "too-large",

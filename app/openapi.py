@@ -87,6 +87,7 @@ REASONS = {
     401: "No valid API key, where the service asks for keys",
     404: "There is no such thing",
     406: "`Accept` excludes every format",
+    408: "The body does not come within a minute",
     409: "It cannot be done in the job's phase",
     410: "The result is no longer kept",
     413: "The body is too large",

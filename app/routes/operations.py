@@ -156,7 +156,7 @@ def _responses(operation: Operation) -> dict[int | str, dict[str, Any]]:
             "headers": {"Content-Location": text, "Preference-Applied": text, "ETag": text, "Content-Disposition": text},
         },
         202: {"model": JobDocument, **answer("The job", QUEUED), "headers": {"Location": text, "Retry-After": text}},
-        **problems(400, 406, 409, 410, 413, 415, 422, 500, 503),
+        **problems(400, 406, 408, 409, 410, 413, 415, 422, 500, 503),
     }
 
 

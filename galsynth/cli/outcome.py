@@ -3,7 +3,7 @@
 ====  ======================================================================================================================
 0     done
 1     failed: the service's or this machine's fault (a damaged model, a full disk or output, a failed or cancelled job; 500)
-2     wrong: an option, a value or a file name, whether the command or the service finds it (400, 406, 409, 413, 415, 416, 422)
+2     wrong: an option, a value or a file name, as the command or the service finds (400, 406, 408, 409, 413, 415, 416, 422)
 3     refused: no valid key (401, 403), over a bound of the key (429), or no such job or model, any more (404, 410)
 4     unreachable or unavailable: nobody answers, or it cannot be done now (502, 503, 504); trying again may help
 129   the same as 130 after SIGHUP, with which a terminal that is closed ends a command

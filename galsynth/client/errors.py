@@ -8,7 +8,7 @@
         ├── BadAnswer            the answer is not what the contract says: is it a galsynth service?
         │   └── Damaged          the bytes of a result do not have its digest, twice
         ├── WrongFormat          this result, or this operation, has no such form
-        ├── Refused              400, 406, 409, 413, 415, 422: the request is wrong; errors says where
+        ├── Refused              400, 406, 408, 409, 413, 415, 422: the request is wrong; errors says where
         │   ├── NotAllowed       401, 403: no valid API key
         │   └── Missing          404, 410: no such model or job, or its result is no longer kept
         ├── LimitReached         429: over a bound of this caller; retry_after says when it ends

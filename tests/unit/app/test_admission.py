@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from httpx import Client
 
+import app.body
 import app.room
 import app.submission
 from app.body import LARGE_BYTES, parse_object
@@ -193,3 +196,19 @@ def test_while_a_large_body_is_read_others_are_answered(client: Client, monkeypa
         finally:
             go_on.set()
         assert first.result().status_code == 202
+
+
+def test_a_body_that_does_not_come_is_given_up_and_makes_room(settings: Settings, worker: FakeWorker) -> None:
+    worker.paused = True
+    with served(settings.model_copy(update={"max_large_requests": 1})) as client:
+        connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port or 80, timeout=10)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app.body, "BODY_SECONDS", 0.3)
+            connection.putrequest("POST", "/v1/generate")
+            for name, value in (JSON | {"content-length": str(LARGE_BYTES + 1000)}).items():
+                connection.putheader(name, value)
+            connection.endheaders(large(1)[:-1])
+            answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["type"]) == (408, "urn:galsynth:problem:too-slow")
+        connection.close()
+        assert client.post("/v1/generate", content=large(1), headers=JSON).status_code == 202
