@@ -17,16 +17,19 @@ from benchmarks.service import Service, running_service
 CLIENTS, SHARE = 32, 0.8
 SATURATED_SECONDS, PART_SECONDS, SAMPLE_SECONDS = 10.0, 60.0, 5.0
 MEGABYTE = 2**20
+KEPT_SECONDS = 300
 
 
 def soak(options: Options) -> dict[str, Any]:
     """Each minute's p50, p99 and errors at 80 % of what 32 clients get, and every process' memory; drawn where a file is named.
 
     ``growth_percent``: of each process, the median of its memory in the last quarter over that in the second. The first is left
-    out: a process takes what it needs while it warms up.
+    out: a process takes what it needs while it warms up. The queue server alone grows by each job's record, which stays for
+    an hour after the job has expired: ``queue_kb_per_job`` is to be what `benchmarks.records` finds. Results go after
+    `KEPT_SECONDS`, so that housekeeping has its work too.
     """
     seconds = options.minutes * 60
-    with running_service(options.workers) as service:
+    with running_service(options.workers, GALSYNTH_JOB_TTL_SECONDS=str(KEPT_SECONDS)) as service:
         most, seed = closed_loop(service.target, CLIENTS, min(SATURATED_SECONDS, seconds), 0)
         memory = _Memory(service, min(SAMPLE_SECONDS, seconds / 24))
         memory.start()
@@ -40,6 +43,7 @@ def soak(options: Options) -> dict[str, Any]:
         "over_time": _over_time(load, begun, seconds),
         "memory_mb": memory.samples,
         "growth_percent": _growth(memory.samples),
+        "queue_kb_per_job": _queue_kb_per_job(memory.samples, len(load.times)),
     }
     if options.plot is not None:
         _draw(document, options.plot)
@@ -101,6 +105,10 @@ def _growth(samples: list[dict[str, float]]) -> dict[str, float]:
         return statistics.median(sample[name] for sample in part)
 
     return {name: 100 * (median(last, name) / median(second, name) - 1) for name in samples[0] if name != "seconds"}
+
+
+def _queue_kb_per_job(samples: list[dict[str, float]], jobs: int) -> float:
+    return (samples[-1]["queue"] - samples[0]["queue"]) * 1024 / max(1, jobs)
 
 
 def _draw(document: dict[str, Any], path: Path) -> None:

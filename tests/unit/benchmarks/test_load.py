@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.load import Load, Target, closed_loop, open_loop, post
-from benchmarks.soak import _draw, _growth, _over_time
+from benchmarks.soak import _draw, _growth, _over_time, _queue_kb_per_job
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,6 +61,7 @@ def test_a_soak_tells_each_minute_and_growth_without_the_warming_up(tmp_path: Pa
     samples = [{"seconds": float(i), "api": 100.0, "worker 1": 50.0 if i < 10 else 200.0 + 20 * (i >= 30)} for i in range(40)]
     growth = _growth(samples)
     assert growth == pytest.approx({"api": 0, "worker 1": 10})
+    assert _queue_kb_per_job([{"queue": 10.0}, {"queue": 9.0}, {"queue": 12.0}], 1024) == 2
     picture = tmp_path / "soak.png"
     _draw({"per_second": 1.0, "errors": 3, "over_time": minutes, "memory_mb": samples, "growth_percent": growth}, picture)
     assert Image.open(picture).size == (900, 600)
