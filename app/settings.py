@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     max_large_requests: int = Field(
         default=32,
         ge=1,
-        description="those of them with a body of over 64 kB, which take up to 20 MB each; more is 503",
+        description="those of them with a body of over 64 kB, each of which takes several times its size in memory; more is 503",
     )
     max_streams: int = Field(
         default=1000, ge=0, description="event streams that one API process keeps open; more is answered 503"
