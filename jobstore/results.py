@@ -165,6 +165,8 @@ class ResultStore:
         (self.root / "locks").mkdir(exist_ok=True)
         with (self.root / "locks" / key[:2]).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if _linked(source, target):  # the folder was missing; a plain move here would hide a result linked meanwhile
+                return result
             first = self.find(key)
             if first is None:
                 source.replace(target)

@@ -126,3 +126,6 @@ def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) 
     except GalaxyError as error:
         (shared / f"error-{rank}").write_text(error.message)
         sys.exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all is saved and closed; torch's threads can abort a process whose interpreter shuts down under them

@@ -64,6 +64,19 @@ def test_results_put_at_once_are_one(tmp_path: Path) -> None:
     assert found[0].digest == "sha256:" + hashlib.sha256(ResultStore(tmp_path).read(KEY)).hexdigest()
 
 
+def test_what_was_told_of_a_result_put_beside_another_stays_true(tmp_path: Path) -> None:
+    told: list[Result] = []
+
+    class Slow(ResultStore):
+        def find(self, key: str) -> Result | None:
+            found = super().find(key)
+            told.append(put(ResultStore(tmp_path), b"made meanwhile"))
+            return found
+
+    told.append(put(Slow(tmp_path), b"made slowly"))
+    assert all(result == ResultStore(tmp_path).find(KEY) for result in told)
+
+
 def test_what_is_not_whole_is_replaced(tmp_path: Path) -> None:
     store = ResultStore(tmp_path)
     put(store)
