@@ -1,5 +1,12 @@
 """``python -m training``: prepare, train, export, evaluate, publish."""
 
-from training.cli import main
+import sys
+
+try:
+    from training.cli import main
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] == "training":
+        raise
+    sys.exit(f"error: training needs {error.name}, which is not installed; `make env` brings it, or pip install '.[training]'")
 
 main()

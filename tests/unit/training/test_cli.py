@@ -24,6 +24,16 @@ def training(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.parametrize(
+    ("module", "said"), [("torch", "error: training needs torch, which is not installed; "), ("training.cli", "Traceback")]
+)
+def test_without_its_packages_training_says_what_brings_them(module: str, said: str) -> None:
+    code = f"import runpy, sys; sys.modules[{module!r}] = None; runpy.run_module('training', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+
+
 @pytest.mark.slow
 def test_images_become_a_published_model(tmp_path: Path) -> None:
     steps: list[list[str | Path]] = [
