@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -48,12 +50,16 @@ def _moments(features: Features) -> tuple[Tensor, Tensor]:
 def kernel_distance(generated: Features, real: Features, seed: int = 0, subsets: int = KID_SUBSETS) -> tuple[float, float]:
     """KID (Bińkowski et al. 2018), cubic kernel: mean and standard deviation over ``subsets`` of at most 1,000."""
     size = min(len(generated), len(real), KID_SUBSET_SIZE)
-    metric = KernelInceptionDistance(
-        feature=_Given(real.shape[1]),
-        subsets=subsets,
-        subset_size=size,
-        sync_on_compute=False,  # one process of a run measures: the others would never come
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Metric `Kernel Inception Distance` will save"
+        )  # of features that are here anyway
+        metric = KernelInceptionDistance(
+            feature=_Given(real.shape[1]),
+            subsets=subsets,
+            subset_size=size,
+            sync_on_compute=False,  # one process of a run measures: the others would never come
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         metric.update(torch.from_numpy(real), real=True)

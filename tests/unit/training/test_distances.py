@@ -47,3 +47,8 @@ def test_kid_is_unbiased_and_repeatable() -> None:
     assert kernel_distance(gaussian(200, 0.5, 2), gaussian(200, 0.0, 1)) == kernel_distance(
         gaussian(200, 0.5, 2), gaussian(200, 0.0, 1)
     )
+
+
+@pytest.mark.filterwarnings("error")
+def test_kid_warns_of_nothing() -> None:
+    kernel_distance(gaussian(20, 0.5, 2), gaussian(20, 0.0, 1))
