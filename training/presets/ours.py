@@ -39,10 +39,12 @@ STYLEGAN2_64_CPU = TrainConfig(
     r1_gamma=0.1,
     ema_kimg=20.0,
     kimg=1200.0,
+    augment="galaxy",
     lr_decay_kimg=400.0,
     precision="bfloat16",
     processes=2,
 )
+"""Adaptive augmentation costs nothing until r_t passes its target, which it does where a run is long or images are few."""
 
 STYLEGAN2_64 = TrainConfig(
     preset="stylegan2-64",
@@ -63,6 +65,7 @@ JWST_SIM_CPU = replace(
     network=NARROW,
     r1_gamma=0.05,
     use_classes=False,
+    augment="none",
     ema_kimg=10.0,
     kimg=400.0,
     ema_rampup=0.0,
