@@ -12,7 +12,7 @@ import structlog
 
 from galaxies.cards import ModelCard, ScorerCard
 from galaxies.errors import BadModel, NotFound
-from models.store import AnyVersion, ModelStore
+from models.store import BUNDLED, AnyVersion, ModelStore
 from models.versions import Version, verify
 
 RETRY_SECONDS = 30.0
@@ -109,7 +109,7 @@ class Catalogue:
 
     def _judge(self, version: AnyVersion, before: _Verdict | None) -> _Verdict:
         try:
-            verify(version)
+            verify(version, bare=BUNDLED in version.folder.parents)
             verdict = _Verdict("", math.inf)
         except BadModel as error:
             verdict = _Verdict(error.message, time.monotonic() + RETRY_SECONDS)

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from galaxies.cards import Card, CardFile, ModelCard, ScorerCard
 from galaxies.errors import BadModel
 
+WEIGHTS = frozenset({"mapping", "synthesis", "generator", "buffers", "discriminator", "scorer"})
+"""Roles of files that only a program needs which runs or trains the network."""
 SCORERS = "scorers"
 """The folder of a store in which scorers lie."""
 
@@ -123,14 +125,21 @@ def _regular(path: Path) -> Path:
     return path
 
 
-def verify(version: Published) -> None:
+def verify(version: Published, *, bare: bool = False) -> None:
     """Check size and sha256 of every file.
+
+    Parameters
+    ----------
+    bare : a version that has none of its weights will do, as in an image of the API.
 
     Raises
     ------
     BadModel : a file is missing, truncated or changed, or its path leaves the folder.
     """
-    for name, entry in version.card.files.items():
+    files = version.card.files
+    if bare and not any((version.folder / name).exists() for name, entry in files.items() if entry.role in WEIGHTS):
+        files = {name: entry for name, entry in files.items() if entry.role not in WEIGHTS}
+    for name, entry in files.items():
         path = version.folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise BadModel(f"model {version.card.reference} names a file outside its folder: {name!r}")

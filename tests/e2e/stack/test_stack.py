@@ -109,6 +109,8 @@ def test_images_are_small_and_hold_neither_torch_nor_secrets(stack: Stack) -> No
         assert not set(absent.split()) & set(listed.split())
         text = stack.run("image", "inspect", image) + stack.run("history", "--no-trunc", image)
         assert stack.password not in text
+        graphs = stack.run(*once, "find", image, "/opt/venv", "-name", "*.onnx")
+        assert bool(graphs) == (name == "worker"), "weights belong to workers"
         script = "find / -xdev -name .env -o -name .git -o -name redis_password -o -name keys.json"
         assert stack.run(*once, "sh", image, "-c", f"{script} 2>/dev/null", check=False) == ""
 

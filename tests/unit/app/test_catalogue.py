@@ -92,6 +92,21 @@ def test_a_damaged_version_serves_once_it_is_restored(tmp_path: Path, monkeypatc
     assert catalogue.get().card.version == "2"
 
 
+def test_a_bundled_version_serves_without_its_weights_but_not_without_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.catalogue.BUNDLED", tmp_path / "zoo")
+    for root in ("zoo", "own"):
+        folder = publish_style(tmp_path / root, root).folder
+        for graph in (*folder.glob("*.onnx"), *folder.glob("*.safetensors")):
+            graph.rename(tmp_path / graph.name)
+    catalogue = Catalogue(ModelStore([tmp_path / "zoo", tmp_path / "own"]), 0)
+    assert [version.card.name for version in catalogue.versions()] == ["zoo"]
+    (tmp_path / "synthesis.onnx").rename(tmp_path / "zoo" / "zoo" / "1" / "synthesis.onnx")
+    with pytest.raises(BadModel, match=r"mapping\.onnx cannot be read"):
+        Catalogue(catalogue._store, 0).get("zoo")
+
+
 def test_other_models_and_what_workers_without_the_default_say_change_nothing(catalogue: Catalogue, warmed: set[str]) -> None:
     warmed |= {"", "test-z@1", "elsewhere@1"}
     assert served(catalogue) == "3"
