@@ -72,7 +72,7 @@ down: ## stop the containers; queue, results and models are kept
 	docker compose down
 
 .env:
-	@cp docker/env.example .env
+	@install -m 600 docker/env.example .env
 
 # Only their owner enters the folder; the files can be read by all, as containers run as other users. Random once, then kept.
 secrets/redis_password secrets/grafana_password secrets/webhook_secret:

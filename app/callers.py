@@ -56,13 +56,13 @@ class Doorkeeper:
             return
         try:
             key = _key(services, scope)
+            caller = Caller(key.name, key.unfinished_jobs, key.daily_pixels)
+            scope.setdefault("state", {})["caller"] = caller
             await _count(services, key)
         except Problem as problem:
             services.metrics.refused("rate" if problem.status == TOO_MANY_REQUESTS else "key")
             await problem.response(scope["path"])(scope, receive, send)
             return
-        caller = Caller(key.name, key.unfinished_jobs, key.daily_pixels)
-        scope.setdefault("state", {})["caller"] = caller
         with structlog.contextvars.bound_contextvars(caller=key.name):
             await self.app(scope, receive, send)
 

@@ -20,14 +20,21 @@ from tests.tiny_models import publish_style
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 VOLUMES = ("queue", "models", "keys")
+PROJECT = "another-name"
+"""What `docker compose` calls the deployment: volumes begin with it."""
 DOCKER = f"""#!{sys.executable}
-# `docker run --rm -v VOLUME:/volume -v FOLDER:/here IMAGE tar …`, with VOLUMES/queue for the volume galsynth_queue.
+# `docker run --rm -v VOLUME:/volume -v FOLDER:/here IMAGE tar …` with VOLUMES/queue for PROJECT_queue, and what goes before it.
 import os, subprocess, sys
+if sys.argv[1:] == ["compose", "config"]:
+    print("name: {PROJECT}\\nservices:\\n  redis:\\n    name: not this one")
+    sys.exit()
+if sys.argv[1:3] == ["volume", "inspect"]:
+    sys.exit(not os.path.isdir(os.environ["VOLUMES"] + "/" + sys.argv[3].removeprefix("{PROJECT}_")))
 (rm, v, volume, w, here), (image, program), rest = sys.argv[2:7], sys.argv[7:9], sys.argv[9:]
 assert (sys.argv[1], rm, v, w, program) == ("run", "--rm", "-v", "-v", "tar"), sys.argv
 volume, mounted = volume.rsplit(":", 1)
 here, there = here.rsplit(":", 1)
-places = {{mounted: os.environ["VOLUMES"] + "/" + volume.removeprefix("galsynth_"), there: here}}
+places = {{mounted: os.environ["VOLUMES"] + "/" + volume.removeprefix("{PROJECT}_"), there: here}}
 for name, folder in places.items():
     rest = [folder + a[len(name):] if a == name or a.startswith(name + "/") else a for a in rest]
 sys.exit(subprocess.run(["tar", *rest]).returncode)
@@ -60,7 +67,7 @@ class Host:
         asked = []
         for line in lines:
             if not line.startswith("docker compose"):
-                shell = [other for other in lines if other.startswith("copy()")]
+                shell = [other for other in lines if other.startswith(("project=", "copy()"))]
                 subprocess.run(["bash", "-euc", "\n".join([*shell, line])], cwd=self.compose, env=self.environ, check=True)
                 continue
             asked.append(line)

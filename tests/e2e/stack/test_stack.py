@@ -234,15 +234,16 @@ def test_an_upgrade_by_the_documented_steps_refuses_no_request(stack: Stack) -> 
     stack.up(2, 1)
     for name in ("api", "worker"):
         stack.run("tag", f"galsynth-{name}:{TAG}", f"galsynth-{name}:{TAG}-next")
-    (old,) = stack.containers("api")
     urls, done = stack.urls(), threading.Event()
     statuses: list[int] = []
+    ready: set[int] = set()
 
     def ask_as_a_proxy_does() -> None:
         while not done.is_set():
             seed = 20_000 + len(statuses)
             for url in list(urls):
                 try:
+                    ready.add(httpx.get(f"{url}/readyz", timeout=90).status_code)
                     answer = httpx.post(f"{url}/v1/generate", json={"seeds": [seed]}, headers={"prefer": "wait=60"}, timeout=90)
                 except httpx.ConnectError:
                     continue
@@ -255,18 +256,20 @@ def test_an_upgrade_by_the_documented_steps_refuses_no_request(stack: Stack) -> 
         asking = pool.submit(ask_as_a_proxy_does)
         try:
             stack.environ["TAG"] = f"{TAG}-next"
-            up = ("up", "--detach", "--wait", "--no-deps")
-            stack.compose(*up, "--scale", "worker=2", "worker")
-            stack.compose(*up, "--no-recreate", "--scale", "api=2", "api")
-            urls[:] = [url for url in stack.urls() if url not in urls]
-            stack.run("stop", old)
-            stack.run("rm", old)
+            for service, both in (("worker", 4), ("api", 2)):
+                old = stack.containers(service)
+                stack.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale", f"{service}={both}", service)
+                if service == "api":
+                    urls[:] = [url for url in stack.urls() if url not in urls]
+                stack.run("stop", *old)
+                stack.run("rm", *old)
         finally:
             done.set()
         asking.result()
     print(f"{len(statuses)} requests answered during an upgrade")
     assert set(statuses) <= {httpx.codes.OK, httpx.codes.ACCEPTED}  # an API that stops lets requests that wait go on
     assert statuses.count(httpx.codes.OK) > 1
+    assert ready == {httpx.codes.OK}
     for service, count in (("api", 1), ("worker", 2)):
         images = [stack.inspect(container)["Config"]["Image"] for container in stack.containers(service)]
         assert images == [f"galsynth-{service}:{TAG}-next"] * count

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from httpx import Client, Response
@@ -175,6 +176,17 @@ def test_over_its_rate_a_caller_is_429(settings: Settings, store: KeyFile) -> No
         problem(answers[-1], 429)
         assert 1 <= retry_after(answers[-1]) <= 12
         assert client.get("/v1/models", headers=bearer(store.create("bob")[0])).status_code in (200, 401)
+
+
+def test_the_log_says_whose_request_is_refused(settings: Settings, store: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded, alice = bounded(settings, store, requests_per_minute=1)
+    log = Mock()
+    monkeypatch.setattr("app.middleware.log", log)
+    with served(guarded) as client:
+        for headers in (alice, alice, {}):
+            client.get("/v1/models", headers=headers)
+    told = [(call.kwargs["status"], call.kwargs.get("caller")) for call in log.info.call_args_list]
+    assert told == [(200, "alice"), (429, "alice"), (401, None)]
 
 
 def test_over_its_unfinished_jobs_a_caller_is_429_until_one_ends(settings: Settings, worker: FakeWorker, store: KeyFile) -> None:
