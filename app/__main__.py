@@ -17,7 +17,7 @@ from app.main import create_app
 from app.services import Services
 from app.settings import Settings, check_exposure
 from app.signing import read_secret
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, wrong_setting
 from telemetry.logs import configure_logging
 from telemetry.traces import traces_to
 
@@ -35,7 +35,7 @@ def main() -> int:
         traces_to(settings.otlp_endpoint, "galsynth-api").close()
     except ValidationError as error:
         for each in error.errors():
-            sys.stderr.write(f"setting {'.'.join(map(str, each['loc']))}: {each['msg']}\n")
+            sys.stderr.write(f"{wrong_setting(each)}\n")
         return 2
     except BadInput as error:
         sys.stderr.write(f"{error.message}\n")

@@ -133,16 +133,19 @@ class Changes:
                 watched.wake()
 
     async def _listen(self) -> None:
+        lost = ""
         while not self.closing:
             try:
                 async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(CHANGES)
-                    self._listening = True
+                    self._listening, lost = True, ""
                     self._look_now.set()
                     async for message in subscription.listen():
                         self._hear(message["data"])
             except (RedisError, OSError, UnicodeDecodeError) as error:
-                log.warning("announcements lost", reason=str(error))
+                if str(error) != lost:  # once, however long Redis is away
+                    lost = str(error)
+                    log.warning("announcements lost", reason=lost)
             finally:
                 self._listening = False
                 self._latest.clear()

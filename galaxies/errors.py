@@ -14,6 +14,9 @@ Errors cross processes as data (`galaxies.jobs.Failure`), never as pickled excep
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class GalaxyError(Exception):
     """Base of every error that this project raises on purpose.
@@ -45,3 +48,9 @@ class NotFound(GalaxyError):
 
 class Transient(GalaxyError):
     """It may work later: a worker has gone, a disk is full, a server is out of reach."""
+
+
+def wrong_setting(found: Mapping[str, Any]) -> str:
+    """One line of what pydantic found wrong with a setting: its environment variable, what is allowed, and the value."""
+    name = "_".join(map(str, found["loc"])).upper().removeprefix("GALSYNTH_")
+    return f"setting GALSYNTH_{name}: {found['msg'].removeprefix('Value error, ')}; got {found['input']!r}"

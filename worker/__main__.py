@@ -10,7 +10,7 @@ import sys
 
 from pydantic import ValidationError
 
-from galaxies.errors import GalaxyError
+from galaxies.errors import GalaxyError, wrong_setting
 from telemetry.logs import configure_logging
 from worker.memory import return_big_blocks
 from worker.settings import WorkerSettings
@@ -23,9 +23,7 @@ def main() -> int:
     try:
         settings = WorkerSettings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(map(str, first["loc"])).upper()
-        return _refuse(f"setting {name if name == 'REDIS_URL' else 'GALSYNTH_' + name}: {first['msg']}; got {first['input']!r}")
+        return _refuse(wrong_setting(error.errors()[0]))
     configure_logging(settings.log_level, as_json=settings.log_json)
     return_big_blocks()
     try:

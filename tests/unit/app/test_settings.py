@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
     ("name", "value", "words"),
     [
         ("HOST", "0.0.0.0", "needs API keys"),
-        ("MAX_IMAGES", "0", "max_images"),
+        ("MAX_IMAGES", "0", "setting GALSYNTH_MAX_IMAGES: Input should be greater than or equal to 1; got '0'"),
         ("MODELS_DIRS", "[x", "GALSYNTH_MODELS_DIRS is '[x'"),
         ("WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
     ],
@@ -84,3 +85,17 @@ def test_the_program_ends_once_all_is_closed_whatever_keeps_the_interpreter(tmp_
             assert "Finished server process" in process.stderr.read()
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("program", ["app", "worker"])
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"GALSYNTH_LOG_JSON": "maybe"}, "setting GALSYNTH_LOG_JSON: Input should be a valid boolean, .*; got 'maybe'"),
+        ({"GALSYNTH_MODELS_DIRS": "[3"}, r"setting GALSYNTH_MODELS_DIRS: GALSYNTH_MODELS_DIRS is '\[3'; allowed are .*"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_with_its_variable_and_its_value(program: str, own: dict[str, str], said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", program], env=os.environ | own, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(f"(worker: )?{said}\n", done.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -111,3 +112,15 @@ def test_starting_and_stopping_at_once_does_not_hang(empty_valkey: str) -> None:
     begun = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - begun < 15
+
+
+def test_an_outage_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Mock()
+    monkeypatch.setattr("app.waiting.log", log)
+    monkeypatch.setattr("app.waiting.RECONNECT_SECONDS", 0.01)
+
+    async def act(changes: Changes, client: redis.Redis) -> float:
+        return 0.0
+
+    waits("redis://127.0.0.1:1", SLOW_POLL, act)
+    log.warning.assert_called_once()
