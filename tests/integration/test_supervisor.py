@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from galsynth.server import EmbeddedServer
+from galsynth.server import EmbeddedServer, free_port
 from tests.programs import Up, assert_gone, start_up
 
 READY_SECONDS = 15
@@ -147,7 +147,7 @@ def test_the_command_that_is_printed_first_gives_a_picture(up: Up, tmp_path: Pat
 
 
 def test_a_second_service_in_one_data_folder_is_refused(up: Up) -> None:
-    again = [sys.executable, "-m", "galsynth", "up", "--port", str(up.port + 1), "--data", str(up.data)]
+    again = [sys.executable, "-m", "galsynth", "up", "--port", str(free_port()), "--data", str(up.data)]
     done = subprocess.run(again, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "another galsynth runs" in done.stderr
