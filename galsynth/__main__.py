@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sys
 
-LEFT_OUT = ("httpx", "rich", "typer")
-"""What the command needs and images of the API do without."""
-
 
 def main() -> None:
     """Run the command line. Whoever interrupts it while it is still loading gets the same exit status, and no traceback."""
@@ -17,10 +14,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:
-        if error.name not in LEFT_OUT:
+        if error.name != "typer":
             raise
         sys.exit(
-            f"galsynth needs {error.name}, which images of the API leave out: `docker compose exec worker galsynth …`, "
+            "galsynth needs typer, which images of the API leave out: `docker compose exec worker galsynth …`, "
             "and for keys `docker compose run --rm keys …`"
         )
 

@@ -48,7 +48,6 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
     [
         ("HOST", "0.0.0.0", "needs API keys"),
         ("MAX_IMAGES", "0", "setting GALSYNTH_MAX_IMAGES: Input should be greater than or equal to 1; got '0'"),
-        ("MODELS_DIRS", "[x", "GALSYNTH_MODELS_DIRS is '[x'"),
         ("WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
     ],
 )
