@@ -42,7 +42,11 @@ def export(
     if discriminator and is_score_folder(run):
         raise BadInput(f"--discriminator is for a model's checkpoint, and {run} is a scorer", field="discriminator")
     card = export_scorer(run, out, options) if is_score_folder(run) else export_model(checkpoints.newest(run), out, options)
-    print(f"{out}: {card.reference}, greatest ONNX-torch difference {card.parity['max_abs_difference']:.2e}")
+    worst, share, (low, high) = (card.parity[key] for key in ("max_abs_difference", "max_share", "range"))
+    print(
+        f"{out}: {card.reference}, greatest ONNX-torch difference {worst:.2e}, {share:.1e} of the range {low:g} … {high:g} "
+        "or of a value that lies far beyond"
+    )
 
 
 def publish(

@@ -44,9 +44,12 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
         ["export", "run", "--out", "model", "--name", "small", "--title", "Small galaxies"],
         ["publish", "model", "--store", "zoo", "--unevaluated"],
     ]  # fmt: skip
+    said = ""
     for step in steps:
         done = training(*step, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+        said = said + done.stdout
+    assert re.search(r"model: small@1, greatest ONNX-torch difference \S+, \S+ of the range -1 … 1 or ", said)
     assert "published small@1 (sha256:" in done.stdout
     refused = training("publish", "model", "--store", "zoo", cwd=tmp_path)
     assert refused.returncode == 1
