@@ -19,6 +19,7 @@ from app.settings import Settings, check_exposure
 from app.signing import read_secret
 from galaxies.errors import BadInput, wrong_setting
 from telemetry.logs import configure_logging
+from telemetry.settings import say_fatal, warn_of_unknown_settings
 from telemetry.traces import traces_to
 
 GRACE_SECONDS = 10
@@ -29,18 +30,19 @@ def main() -> int:
     """Serve; 2 where the settings are wrong, 1 where the address cannot be had."""
     try:
         settings = Settings()
+        configure_logging(settings.log_level, as_json=settings.log_json)
+        warn_of_unknown_settings()
         check_exposure(settings)
         _ = settings.queue_address
         read_secret(settings.webhook_secret_file)
         traces_to(settings.otlp_endpoint, "galsynth-api").close()
     except ValidationError as error:
         for each in error.errors():
-            sys.stderr.write(f"{wrong_setting(each)}\n")
+            say_fatal(wrong_setting(each))
         return 2
     except BadInput as error:
-        sys.stderr.write(f"{error.message}\n")
+        say_fatal(error.message)
         return 2
-    configure_logging(settings.log_level, as_json=settings.log_json)
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from galaxies.errors import BadInput, Transient
+from galaxies.settings import unknown_settings
 from galsynth.children import Program
 from galsynth.console import Console
 from galsynth.server import EmbeddedServer
@@ -79,7 +80,10 @@ def service_plan(
     redis_url = server.url if server else settings.redis_url
     assert redis_url is not None
     host = LOOPBACK if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compares, binds nothing
-    environ = dict(settings.environ) | {
+    unknown = unknown_settings(settings.environ)
+    for line in unknown.values():  # once, here, and not by each program again
+        console.say(line)
+    environ = {name: value for name, value in settings.environ.items() if name not in unknown} | {
         "REDIS_URL": redis_url,
         "GALSYNTH_REDIS_URL": redis_url,
         "PORT": str(port),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from galaxies.errors import GalaxyError, wrong_setting
 from telemetry.logs import configure_logging
+from telemetry.settings import say_fatal, warn_of_unknown_settings
 from worker.memory import return_big_blocks
 from worker.settings import WorkerSettings
 
@@ -25,6 +26,7 @@ def main() -> int:
     except ValidationError as error:
         return _refuse(wrong_setting(error.errors()[0]))
     configure_logging(settings.log_level, as_json=settings.log_json)
+    warn_of_unknown_settings()
     return_big_blocks()
     try:
         from worker.main import create_worker  # noqa: PLC0415  (a missing onnxruntime is answered below)
@@ -39,7 +41,7 @@ def main() -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"worker: {message}", file=sys.stderr)
+    say_fatal(f"worker: {message}")
     return CANNOT_START
 
 

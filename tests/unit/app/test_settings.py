@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import main
 from app.settings import Settings, check_exposure
 from galaxies.errors import BadInput
 from galsynth.server import free_port
+
+
+def ended(program: str, own: dict[str, str]) -> tuple[int, str]:
+    """Exit status and standard error of a program that cannot start with these settings of its ``own``."""
+    done = subprocess.run([sys.executable, "-m", program], env=os.environ | own, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 def test_every_setting_is_described() -> None:
@@ -44,20 +50,35 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("program", "name", "value", "words"),
     [
-        ("HOST", "0.0.0.0", "needs API keys"),
-        ("MAX_IMAGES", "0", "setting GALSYNTH_MAX_IMAGES: Input should be greater than or equal to 1; got '0'"),
-        ("WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
+        ("app", "HOST", "0.0.0.0", "needs API keys"),
+        ("app", "MAX_IMAGES", "0", "setting GALSYNTH_MAX_IMAGES: Input should be greater than or equal to 1; got '0'"),
+        ("app", "WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
+        ("worker", "GPU", "first", "setting GALSYNTH_GPU: Input should be a valid integer"),
+        ("worker", "RESULTS_DIR", "/dev/null/results", "the result store /dev/null/results cannot be made"),
     ],
 )
-def test_the_program_says_what_is_wrong_and_ends_with_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, words: str
-) -> None:
-    monkeypatch.setenv(f"GALSYNTH_{name}", value)
-    assert main() == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert words in line
+def test_a_program_says_what_is_wrong_and_ends_with_2_in_text_or_json(program: str, name: str, value: str, words: str) -> None:
+    status, text = ended(program, {f"GALSYNTH_{name}": value})
+    assert status == 2
+    assert words in text
+    assert text.count("\n") == 1
+    status, text = ended(program, {f"GALSYNTH_{name}": value, "GALSYNTH_LOG_JSON": "true"})
+    assert status == 2
+    record = json.loads(text)
+    assert words in record["event"]
+    assert record["level"] == "critical"
+
+
+@pytest.mark.parametrize(
+    ("program", "wrong"), [("app", {"GALSYNTH_HOST": "0.0.0.0"}), ("worker", {"GALSYNTH_RESULTS_DIR": "/dev/null/results"})]
+)
+def test_a_program_warns_of_a_mistyped_setting_as_it_starts(program: str, wrong: dict[str, str]) -> None:
+    _, text = ended(program, wrong | {"GALSYNTH_BACTH_SIZE": "8", "GALSYNTH_DATA_DIR": "/data", "GALSYNTH_LOG_JSON": "true"})
+    warning, _ = (json.loads(line) for line in text.splitlines())
+    assert warning["event"] == "GALSYNTH_BACTH_SIZE is no setting and is ignored; did you mean GALSYNTH_BATCH_SIZE?"
+    assert warning["level"] == "warning"
 
 
 def test_logs_go_to_standard_error() -> None:
@@ -95,6 +116,6 @@ def test_the_program_ends_once_all_is_closed_whatever_keeps_the_interpreter(tmp_
     ],
 )
 def test_a_wrong_setting_is_one_line_with_its_variable_and_its_value(program: str, own: dict[str, str], said: str) -> None:
-    done = subprocess.run([sys.executable, "-m", program], env=os.environ | own, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert re.fullmatch(f"(worker: )?{said}\n", done.stderr)
+    status, text = ended(program, own)
+    assert status == 2
+    assert re.fullmatch(f"(worker: )?{said}\n", text)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import importlib.metadata
+import io
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,16 @@ def test_an_outside_server_means_no_embedded_one(tmp_path: Path) -> None:
     assert plan.api.environ["REDIS_URL"] == "redis://elsewhere/0"
     assert plan.api.environ["GALSYNTH_RESULTS_DIR"] == "/results"
     assert plan.api.environ["GALSYNTH_MODELS_DIRS"] == "/a:/b"
+
+
+def test_a_mistyped_setting_is_told_once_and_not_by_each_program(tmp_path: Path) -> None:
+    settings = Settings.read({"REDIS_URL": "redis://x", "HOME": "/h", "GALSYNTH_PROT": "8001", "GALSYNTH_GPU": "1"})
+    printed = io.StringIO()
+    plan = service_plan(settings, None, port=1, workers=2, data=tmp_path, console=Console(printed))
+    assert printed.getvalue() == "galsynth | GALSYNTH_PROT is no setting and is ignored; did you mean GALSYNTH_PORT?\n"
+    for program in (plan.api, *plan.workers):
+        assert "GALSYNTH_PROT" not in program.environ
+        assert program.environ["GALSYNTH_GPU"] == "1"
 
 
 def test_the_welcome_names_address_documentation_and_a_first_command() -> None:
