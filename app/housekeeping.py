@@ -9,6 +9,7 @@ import uuid
 import structlog
 from redis.exceptions import RedisError
 
+from app.readiness import check_readiness
 from app.services import Services
 from galaxies.errors import GalaxyError
 from galaxies.jobs import Failure
@@ -42,7 +43,9 @@ class Housekeeper:
         self._thread.join()
 
     def look(self) -> None:
-        """One round, if it is this process's turn."""
+        """One round, if it is this process's turn; until it has been ready, each process looks whether it is, for the log."""
+        if not self._services.readiness.been_ready:
+            check_readiness(self._services)
         if not self._upkeep.elected(self._name, 3 * self._settings.housekeeping_seconds):
             self._lost = set()
             return

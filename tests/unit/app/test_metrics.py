@@ -12,6 +12,8 @@ import pytest
 from httpx import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.housekeeping import Housekeeper
+from app.services import Services
 from app.settings import Settings
 from jobstore.layout import now
 from jobstore.workers import WorkerBeacons, WorkerInfo
@@ -115,6 +117,21 @@ def test_a_request_id_leads_to_the_job(settings: Settings, worker: FakeWorker, c
     assert record is not None
     assert record.request_id == "mine-1"
     assert "s3cret" not in json.dumps(logged)
+
+
+def test_the_log_tells_of_the_first_readiness_although_nobody_asks(
+    settings: Settings, worker: FakeWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services = Services.open(settings)
+    with lines(capsys) as logged:
+        keepers = [Housekeeper(services), Housekeeper(services)]  # only one of them is elected; what each has seen counts
+        keepers[0].look()
+        WorkerBeacons(worker.client).announce("w", INFO, 60)
+        for keeper in reversed(keepers):
+            keeper.look()
+    services.close()
+    told = [(line["event"], line.get("missing")) for line in logged]
+    assert told == [("not ready yet", "worker: no worker is alive"), ("ready", None)]
 
 
 def test_the_log_tells_how_readiness_changes_and_not_who_asks(
