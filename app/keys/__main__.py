@@ -43,7 +43,7 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app.keys", description="The API keys of the service.")
     parser.add_argument("--file", type=Path, help="file of keys; default GALSYNTH_KEYS_FILE")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    create = commands.add_parser("create", help="make a key and print it; it is shown only now")
+    create = commands.add_parser("create", help="make a key and print it, this once: only its hash is kept")
     create.add_argument("name", help="whose key it is; keys of one name belong to one caller")
     for name, what in BOUNDS.items():
         default = Key.model_fields[name].default
@@ -62,7 +62,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def _create(store: KeyFile, options: argparse.Namespace) -> int:
     token, key = store.create(options.name, **{name: getattr(options, name) for name in BOUNDS})
-    print(f"key {key.id} of {key.name}, shown only now, in {store.path}:", file=sys.stderr)
+    print(f"key {key.id} of {key.name}, shown this once ({store.path} keeps only its hash):", file=sys.stderr)
     print(token)
     return 0
 

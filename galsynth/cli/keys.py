@@ -29,7 +29,7 @@ def create_key(
     daily_pixels: Annotated[int | None, typer.Option(min=0, help="Pixels a day; 0: any.")] = None,
     file: File = None,
 ) -> None:
-    """Make a key and print it; it is shown only now."""
+    """Make a key and print it, this once: only its hash is kept."""
     bounds = {"requests-per-minute": requests_per_minute, "unfinished-jobs": unfinished_jobs, "daily-pixels": daily_pixels}
     given = [f"--{option}={value}" for option, value in bounds.items() if value is not None]
     raise typer.Exit(_run(file, "create", *given, "--", name).returncode)

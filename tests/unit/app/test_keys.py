@@ -101,7 +101,10 @@ def test_the_program_makes_lists_and_revokes(store: KeyFile) -> None:
         command = [sys.executable, "-m", "galsynth", "keys", *arguments, "--file", str(store.path)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    token = run("create", "alice", "--daily-pixels", "1000").stdout.strip()
+    made = run("create", "alice", "--daily-pixels", "1000")
+    token = made.stdout.strip()
+    assert f"alice, shown this once ({store.path} keeps only its hash):" in made.stderr
+    assert token not in store.path.read_text()
     found = store.find(token)
     assert isinstance(found, Key)
     assert found.daily_pixels == 1000
