@@ -17,7 +17,8 @@ from app.main import create_app
 from app.services import Services
 from app.settings import Settings, check_exposure
 from app.signing import read_secret
-from galaxies.errors import BadInput, wrong_setting
+from galaxies.errors import GalaxyError, wrong_setting
+from jobstore.stores import results_at
 from telemetry.logs import configure_logging
 from telemetry.settings import say_fatal, warn_of_unknown_settings
 from telemetry.traces import traces_to
@@ -35,12 +36,13 @@ def main() -> int:
         check_exposure(settings)
         _ = settings.queue_address
         read_secret(settings.webhook_secret_file)
+        results_at(settings.results_url, settings.results_dir)
         traces_to(settings.otlp_endpoint, "galsynth-api").close()
     except ValidationError as error:
         for each in error.errors():
             say_fatal(wrong_setting(each))
         return 2
-    except BadInput as error:
+    except GalaxyError as error:
         say_fatal(error.message)
         return 2
     app = create_app(settings)

@@ -47,8 +47,15 @@ def results_at(url: str | None, folder: Path, *, in_haste: bool = False) -> Resu
     Raises
     ------
     BadInput : no such kind of storage, or the extra ``s3`` is not installed.
-    OSError : the folder cannot be made.
+    Transient : the folder cannot be made.
     """
+    try:
+        return _results_at(url, folder, in_haste=in_haste)
+    except OSError as error:
+        raise Transient(f"the result store {folder} cannot be made: {error.strerror}") from None
+
+
+def _results_at(url: str | None, folder: Path, *, in_haste: bool) -> Results:
     if url is None:
         return ResultStore(folder)
     if not url.startswith("s3://"):

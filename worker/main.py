@@ -181,10 +181,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     device = choose_device(settings.device, settings.threads, settings.gpu)
     batch_size = settings.batch_size or (CPU_BATCH if device.providers[0] == CPU else GPU_BATCH)
     store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
-    try:
-        results = results_at(settings.results_url, settings.results_dir)
-    except OSError as error:
-        raise Transient(f"the result store {settings.results_dir} cannot be made: {error.strerror}") from None
+    results = results_at(settings.results_url, settings.results_dir)
     results.check_writable()
     results.clear_scratch()
     client = connect(settings.queue_address)

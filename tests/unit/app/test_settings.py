@@ -55,6 +55,8 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
         ("app", "HOST", "0.0.0.0", "needs API keys"),
         ("app", "MAX_IMAGES", "0", "setting GALSYNTH_MAX_IMAGES: Input should be greater than or equal to 1; got '0'"),
         ("app", "WEBHOOK_SECRET_FILE", "/nowhere/secret", "webhook_secret_file /nowhere/secret cannot be read"),
+        ("app", "RESULTS_DIR", "/dev/null/results", "the result store /dev/null/results cannot be made: Not a directory"),
+        ("app", "RESULTS_URL", "ftp://host", "results_url 'ftp://host' is not s3://bucket/prefix"),
         ("worker", "GPU", "first", "setting GALSYNTH_GPU: Input should be a valid integer"),
         ("worker", "RESULTS_DIR", "/dev/null/results", "the result store /dev/null/results cannot be made"),
     ],
