@@ -1,21 +1,65 @@
-"""What the commands share: the console, the progress bar, and options of the form A=B."""
+"""What the commands share: the console, how far work is, and options of the form A=B."""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from galaxies.errors import BadInput
 
 console = Console(stderr=True)
+LINE_SECONDS = 20.0
+COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+
+Tell = Callable[[str, int, int], None]
+"""What is done, how many of it, and how many there are."""
 
 
-def bar() -> Progress:
-    """A progress bar with counts, elapsed and remaining time, on stderr."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
+@contextmanager
+def progress(now: Callable[[], float] = time.monotonic) -> Iterator[Tell]:
+    """Show on stderr what is told: a bar each with times on a terminal, else a line every 20 seconds and one at its end."""
+    if console.is_terminal:
+        with Progress(*COLUMNS, console=console) as bars:
+            yield _bars(bars)
+    else:
+        yield _lines(now)
+
+
+def _bars(bars: Progress) -> Tell:
+    tasks: dict[str, TaskID] = {}
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total)
+
+    return tell
+
+
+def _lines(now: Callable[[], float]) -> Tell:
+    begun: dict[str, tuple[float, int]] = {}
+    last = now()
+
+    def tell(what: str, done: int, total: int) -> None:
+        nonlocal last
+        start, first = begun.setdefault(what, (now(), done))
+        if done < total and now() - last < LINE_SECONDS:
+            return
+        last, passed = now(), now() - start
+        left = f"  ETA {_time(passed * (total - done) / (done - first))}" if first < done < total else ""
+        console.print(f"{what}  {done:,}/{total:,}  {_time(passed)}{left}", markup=False, highlight=False, soft_wrap=True)
+
+    return tell
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
 
 
 def assignment(option: str, text: str) -> tuple[str, str]:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import TaskID
 
-from training.cli.console import bar
+from training.cli.console import progress
 from training.data import archive
 
 
@@ -61,14 +60,7 @@ def evaluate(
         scorer=scorer,
     )
     data_set = archive.read(data)
-    with bar() as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
-
+    with progress() as tell:
         report = evaluate_model(model, data_set, options, tell)
     print(json.dumps(card_metrics(report), indent=1))
     for stage, seconds in report["seconds"].items():

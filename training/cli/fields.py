@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from training.cli.console import bar
+from training.cli.console import progress
 from training.data import archive
 from training.data.fields import FieldOptions, write_fields
 
@@ -24,11 +25,6 @@ def fields(
 ) -> None:
     """Fields of many small real galaxies and simulated stars on a dark sky, greyscale, for the systems of row E."""
     options = FieldOptions(count, side, pad, galaxies, stars, seed=seed, largest=min(64, side))
-    with bar() as progress:
-        task = progress.add_task("fields", visible=False)
-
-        def shown(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
-
-        write_fields(archive.read(data), out, options, shown)
+    with progress() as tell:
+        write_fields(archive.read(data), out, options, partial(tell, "fields"))
     print(f"{out}: {count} fields; make an archive of them with `python -m training prepare {out} --resolution {pad or side} …`")

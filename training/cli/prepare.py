@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, cast
@@ -14,7 +15,7 @@ import typer
 
 from galaxies.cards import Band
 from galaxies.errors import BadInput
-from training.cli.console import assignment, bar, console, number, pair
+from training.cli.console import assignment, console, number, pair, progress
 from training.data.options import (
     MEGABYTE,
     BandAxis,
@@ -178,13 +179,11 @@ def prepare(
 
 def _run(options: PrepareOptions, simulation: Simulation | None) -> None:
     signal.signal(signal.SIGTERM, _stop)
-    with bar() as progress:
-        task = progress.add_task("reading" if simulation is None else "simulating", visible=False)
-
-        def shown(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
-
-        made = prepare_archive(options, shown) if simulation is None else simulate(options, simulation, shown)
+    with progress() as tell:
+        if simulation is None:
+            made = prepare_archive(options, partial(tell, "reading"))
+        else:
+            made = simulate(options, simulation, partial(tell, "simulating"))
     _report(options.out, made.manifest)
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import TaskID
 
-from training.cli.console import bar
+from training.cli.console import progress
 from training.data import archive
 
 
@@ -53,13 +52,6 @@ def score(
         critic=critic,
     )
     galaxies, frames = archive.read(data), archive.read(unknown) if unknown else None
-    with bar() as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
-
+    with progress() as tell:
         report = run_score(galaxies, frames, out, options, tell)
     print(markdown(report))
