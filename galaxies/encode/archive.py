@@ -20,6 +20,7 @@ from galaxies.encode.provenance import notes, provenance_text
 from galaxies.encode.votable import columns_of, votable_text
 from galaxies.pixels import physical
 from galaxies.product import Product, image_names, image_seeds
+from galaxies.zipped import LargeEntry
 
 _READABLE = 0o100644 << 16
 _UNIX = 3
@@ -63,13 +64,16 @@ def encode_npz(product: Product, path: Path, created: datetime) -> Encoded:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         _write_array(archive, "images", product.images.shape, _physical_frames(product))
         for name, array in arrays.items():
-            with archive.open(_entry(f"{name}.npy"), "w", force_zip64=True) as stream:
+            with archive.open(_readable(LargeEntry(f"{name}.npy")), "w", force_zip64=True) as stream:
                 np.lib.format.write_array(cast(BinaryIO, stream), array, allow_pickle=False)
     return Encoded("application/x-npz", *native_size(product), len(product.images))
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    return _readable(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)))
+
+
+def _readable(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
     entry.external_attr, entry.create_system = _READABLE, _UNIX
     return entry
 
@@ -97,7 +101,7 @@ def _physical_frames(product: Product) -> Iterator[bytes]:
 
 def _write_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], chunks: Iterator[bytes]) -> None:
     """A float32 array too big to build in memory, written as its chunks come."""
-    with archive.open(_entry(f"{name}.npy"), "w", force_zip64=True) as stream:
+    with archive.open(_readable(LargeEntry(f"{name}.npy")), "w", force_zip64=True) as stream:
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(cast(BinaryIO, stream), header)
         for chunk in chunks:

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from galaxies.errors import BadInput, Transient
+from galaxies.zipped import LargeEntry
 from training.data.archive import FORMAT, IMAGES, INDEX, MANIFEST, Archive, digest_of, read, sha256
 from training.data.damage import DISK_FULL
 from training.data.items import Pixels
@@ -95,8 +97,12 @@ class ImageWriter:
 
 
 def write_index(folder: Path, archive: Archive) -> None:
-    """``index.npz``; numpy gives its entries a fixed date, so the same arrays are the same bytes."""
-    np.savez(folder / INDEX, labels=archive.labels, held_out=archive.held_out, files=archive.files)
+    """``index.npz``, as numpy.savez makes it; the same arrays are the same bytes, whatever Python writes them."""
+    arrays = {"labels": archive.labels, "held_out": archive.held_out, "files": archive.files}
+    with zipfile.ZipFile(folder / INDEX, "w") as index:
+        for name, array in arrays.items():
+            with index.open(LargeEntry(f"{name}.npy"), "w", force_zip64=True) as stream:
+                np.lib.format.write_array(cast(BinaryIO, stream), array, allow_pickle=False)
 
 
 def write_table(path: Path, columns: list[str], rows: list[list[str]]) -> None:
