@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from training.architectures import base
 from training.architectures.dcgan import initialise
-from training.bounds import SIZE, Bounds
+from training.bounds import SHARE, SIZE, Bounds
 
 KERNEL = 5
 
@@ -52,13 +52,17 @@ TABLES = {
 
 @dataclass(frozen=True)
 class TribhuvanConfig(base.NetworkConfig):
-    """Sizes of one network of the review; ``width`` 64 is as printed, others scale every channel number."""
+    """Sizes of one network of the review.
+
+    ``width`` 64 is as printed, others scale every channel number; ``dropout`` 1 is as printed, others scale every probability.
+    """
 
     resolution: int = 64
     z_dim: int = 100
     width: int = 64
+    dropout: float = 1.0
 
-    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {"width": SIZE}
+    bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {"width": SIZE, "dropout": SHARE}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,7 +117,7 @@ class Discriminator(base.Discriminator):
             layers.append(nn.Conv2d(channels, wide, KERNEL, 2, KERNEL // 2))
             if table.discriminator_norm:
                 layers.append(nn.BatchNorm2d(wide))
-            layers += [nn.LeakyReLU(0.2), nn.Dropout(dropout)]
+            layers += [nn.LeakyReLU(0.2), nn.Dropout(dropout * config.dropout)]
             channels, side = wide, (side + 1) // 2
         self.layers = nn.Sequential(*layers)
         self.dense = nn.Linear(channels * side * side, 1)

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 from typer.testing import CliRunner
 
 from tests.unit.training.conftest import DATA, sdss_options
 from training import checkpoints
+from training.architectures.tribhuvan import Discriminator, TribhuvanConfig
 from training.cli import app
 from training.data.archive import read
 from training.data.options import Reading
@@ -31,6 +33,14 @@ def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return out
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(1.0, [0.3, 0.3, 0.3, 0.3, 0.4]), (0.5, [0.15, 0.15, 0.15, 0.15, 0.2]), (0.0, [0.0] * 5)]
+)
+def test_the_printed_dropout_is_scaled(share: float, expected: list[float]) -> None:
+    discriminator = Discriminator(TribhuvanConfig(width=1, dropout=share))
+    assert [layer.p for layer in discriminator.modules() if isinstance(layer, nn.Dropout)] == pytest.approx(expected)
 
 
 def test_grey_is_the_luminance_of_pillow(tmp_path: Path) -> None:
