@@ -24,7 +24,7 @@ Tell = Callable[[str, int, int], None]
 @contextmanager
 def progress(now: Callable[[], float] = time.monotonic) -> Iterator[Tell]:
     """Show on stderr what is told: a bar each with times on a terminal, else a line every 20 seconds and one at its end."""
-    if console.is_terminal:
+    if console.is_interactive:  # a dumb terminal, which draws no bars, is none
         with Progress(*COLUMNS, console=console) as bars:
             yield _bars(bars)
     else:
@@ -44,13 +44,16 @@ def _bars(bars: Progress) -> Tell:
 
 def _lines(now: Callable[[], float]) -> Tell:
     begun: dict[str, tuple[float, int]] = {}
+    ended: set[str] = set()
     last = now()
 
     def tell(what: str, done: int, total: int) -> None:
         nonlocal last
         start, first = begun.setdefault(what, (now(), done))
-        if done < total and now() - last < LINE_SECONDS:
+        if what in ended or (done < total and now() - last < LINE_SECONDS):
             return
+        if done >= total:
+            ended.add(what)
         last, passed = now(), now() - start
         left = f"  ETA {_time(passed * (total - done) / (done - first))}" if first < done < total else ""
         console.print(f"{what}  {done:,}/{total:,}  {_time(passed)}{left}", markup=False, highlight=False, soft_wrap=True)

@@ -43,6 +43,22 @@ def test_work_that_goes_on_is_judged_by_what_it_does_now(stream: io.StringIO) ->
     assert stream.getvalue() == "epochs  95/100  0:00:30  ETA 0:00:30\n"
 
 
+def test_an_end_that_is_told_twice_is_one_line(stream: io.StringIO) -> None:
+    with progress(lambda: 0.0) as tell:
+        for what, total in (("generated images", 3), ("held-out images", 0)):
+            for done in (0, total, total):
+                tell(what, done, total)
+    assert stream.getvalue().splitlines() == ["generated images  3/3  0:00:00", "held-out images  0/0  0:00:00"]
+
+
+def test_a_terminal_that_draws_no_bars_has_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(MODULE, "console", Console(file=shown, force_terminal=True, _environ={"TERM": "dumb"}))
+    with progress(lambda: 0.0) as tell:
+        tell("galaxies", 5, 5)
+        assert shown.getvalue() == "galaxies  5/5  0:00:00\n"
+
+
 def test_nothing_is_shown_of_nothing(stream: io.StringIO) -> None:
     with pytest.raises(KeyError), progress():
         raise KeyError
