@@ -23,7 +23,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
-from galaxies.errors import Transient
+from galaxies.errors import BadInput, Transient
 from galaxies.jobs import Result
 from jobstore.breaker import Breaker
 from jobstore.results import FRESH_SECONDS, ResultStore
@@ -44,6 +44,11 @@ class ObjectResults:
     """As `jobstore.results.ResultStore`; endpoint, region and credentials are those of the environment (``AWS_…``).
 
     ``in_haste``: what is read is for a client that waits.
+
+    Raises
+    ------
+    BadInput : the URL, or what the environment says, cannot be used.
+    Transient : the folder cannot be made.
     """
 
     def __init__(self, url: str, folder: Path, *, in_haste: bool = False) -> None:
@@ -229,8 +234,7 @@ class ObjectResults:
         try:
             yield
         except (BaseError, FileNotFoundError) as error:
-            reason = str(error).strip().splitlines()[0][:200]
-            raise Transient(f"the result storage {self._url} does not answer as it should: {reason}") from None
+            raise Transient(f"the result storage {self._url} does not answer as it should: {_reason(error)}") from None
 
 
 class _Remote(io.RawIOBase):
@@ -265,11 +269,20 @@ class _Remote(io.RawIOBase):
 
 def _connection(url: str, seconds: float, retry_seconds: float, *, retries: int) -> S3Store:
     """``seconds`` for one answer; what fails is tried again for ``retry_seconds``."""
-    return S3Store.from_url(
-        url,
-        client_options={"timeout": timedelta(seconds=seconds), "connect_timeout": "5s", "allow_http": True},
-        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=retry_seconds)},
-    )
+    try:
+        return S3Store.from_url(
+            url,
+            client_options={"timeout": timedelta(seconds=seconds), "connect_timeout": "5s", "allow_http": True},
+            retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=retry_seconds)},
+        )
+    except (BaseError, ValueError) as error:
+        wanted = "s3://bucket/prefix is needed, and what AWS_… may say"
+        raise BadInput(f"results_url {url!r} cannot be used: {_reason(error)}; {wanted}", field="results_url") from None
+
+
+def _reason(error: Exception) -> str:
+    """Its first line: obstore's errors are pages."""
+    return str(error).strip().splitlines()[0][:200]
 
 
 def _path(key: str) -> str:

@@ -30,12 +30,20 @@ _ALIVE, _GONE = "alive", ".gone"
 
 
 class ResultStore:
-    """Results by key. Deleting is final; reading never finds half a file."""
+    """Results by key. Deleting is final; reading never finds half a file.
+
+    Raises
+    ------
+    Transient : the folder cannot be made.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        (root / "scratch").mkdir(parents=True, exist_ok=True)
-        (root / "locks").mkdir(exist_ok=True)
+        try:
+            (root / "scratch").mkdir(parents=True, exist_ok=True)
+            (root / "locks").mkdir(exist_ok=True)
+        except OSError as error:
+            raise Transient(f"the result store {root} cannot be made: {error.strerror}") from None
         self._spare: list[Path] = []
 
     def path(self, key: str) -> Path:

@@ -46,16 +46,9 @@ def results_at(url: str | None, folder: Path, *, in_haste: bool = False) -> Resu
 
     Raises
     ------
-    BadInput : no such kind of storage, or the extra ``s3`` is not installed.
+    BadInput : no such kind of storage, the URL or what ``AWS_…`` says cannot be used, or the extra ``s3`` is not installed.
     Transient : the folder cannot be made.
     """
-    try:
-        return _results_at(url, folder, in_haste=in_haste)
-    except OSError as error:
-        raise Transient(f"the result store {folder} cannot be made: {error.strerror}") from None
-
-
-def _results_at(url: str | None, folder: Path, *, in_haste: bool) -> Results:
     if url is None:
         return ResultStore(folder)
     if not url.startswith("s3://"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,6 +174,24 @@ def test_a_slow_storage_is_given_up_for_the_rest_of_a_call(store: ObjectResults,
 def test_other_addresses_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="s3://bucket/prefix"):
         results_at("ftp://host", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosted", "reason"),
+    [
+        ("s3://", "false", 'Unable to recognise URL "s3://"'),
+        ("s3://[x/results", "false", "invalid IPv6 address"),
+        ("s3://bucket/prefix", "maybe", 'failed to parse "maybe" as boolean'),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, hosted: str, reason: str
+) -> None:
+    monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", hosted)
+    with pytest.raises(BadInput, match=re.escape(f"results_url '{url}' cannot be used: ")) as refused:
+        results_at(url, tmp_path)
+    assert reason in refused.value.message
+    assert "\n" not in refused.value.message
 
 
 @pytest.mark.parametrize("settings", [Settings, WorkerSettings])
