@@ -56,7 +56,8 @@ def main() -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Server(config, app)
-    server.run()
+    with contextlib.suppress(SystemExit):  # uvicorn's own, with a status that differs between its versions
+        server.run()
     return 0 if server.started else STARTUP_FAILURE
 
 

@@ -129,6 +129,8 @@ def test_the_log_tells_of_the_first_readiness_although_nobody_asks(
         WorkerBeacons(worker.client).announce("w", INFO, 60)
         for keeper in reversed(keepers):
             keeper.look()
+        WorkerBeacons(worker.client).withdraw("w")  # by now it is for those who ask
+        keepers[0].look()
     services.close()
     told = [(line["event"], line.get("missing")) for line in logged]
     assert told == [("not ready yet", "worker: no worker is alive"), ("ready", None)]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,15 @@ def test_a_program_warns_of_a_mistyped_setting_as_it_starts(program: str, wrong:
     warning, _ = (json.loads(line) for line in text.splitlines())
     assert warning["event"] == "GALSYNTH_BACTH_SIZE is no setting and is ignored; did you mean GALSYNTH_BATCH_SIZE?"
     assert warning["level"] == "warning"
+
+
+def test_an_address_that_is_taken_ends_the_program_with_1(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        own = {"GALSYNTH_PORT": str(taken.getsockname()[1]), "GALSYNTH_REDIS_URL": "redis://127.0.0.1:1"}
+        status, text = ended("app", own | {"GALSYNTH_RESULTS_DIR": str(tmp_path)})
+    assert status == 1
+    assert "address already in use" in text
+    assert "Traceback" not in text
 
 
 def test_logs_go_to_standard_error() -> None:
