@@ -16,6 +16,7 @@ from app.main import create_app
 from app.settings import Settings
 from models.store import ModelStore
 from training.config import TrainConfig
+from training.score.table import markdown
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,15 @@ def test_figures_of_the_bundled_models_are_those_of_their_cards() -> None:
             f"{card.parity['max_abs_difference']:.1e}",
         ]
         assert [cell.strip() for cell in row.split("|")][4:8] == expected
+
+
+def test_figures_of_the_bundled_scorers_are_those_of_their_files() -> None:
+    for version in ModelStore().scorers()[0]:
+        report = json.loads((version.folder / "score.json").read_text())
+        rows = [line for line in markdown(report).splitlines() if line.startswith("| ")]
+        assert len(rows) == 1 + len(report["methods"])
+        assert [row for row in rows if row not in DOCS["training.md"]] == []
+        assert f"[{report['methods']['ensemble']['mae']:.2f}](training.md#the-similarity-score)" in DOCS["models-and-files.md"]
 
 
 def test_whoever_asks_redis_by_hand_shows_the_password() -> None:

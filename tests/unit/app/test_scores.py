@@ -31,20 +31,13 @@ def client(settings: Settings, root: Path, worker: Any) -> Iterator[Client]:
         yield client
 
 
-def test_without_a_published_scorer_a_score_is_refused(settings: Settings, root: Path, worker: Any) -> None:
-    with served(settings) as client:
-        found = problem(client.post("/v1/generate", json={"seeds": [1], "score": True}), 422)
-    assert found["errors"][0]["pointer"] == "/score"
-    assert "no scorer is published; model test-style@1.0 makes display images of the bands R, G, B" in found["detail"]
-
-
 def test_a_scorer_that_does_not_fit_is_refused_with_what_is_missing(client: Client) -> None:
     found = problem(client.post("/v1/generate", json={"seeds": [1], "model": "test-flux", "score": True}), 422)
     assert found["errors"][0]["pointer"] == "/score"
     assert "no published scorer fits: model test-flux@1.0 makes fluxes of the bands F150W, F277W, F444W" in found["detail"]
     assert "tiny-scorer@1 sees the bands R, G, B" in found["detail"]
     found = problem(client.post("/v1/generate", json={"seeds": [1], "score": "other"}), 422)
-    assert "scorer 'other' is unknown; there are tiny-scorer@1" in found["detail"]
+    assert "scorer 'other' is unknown; there are galaxyness@1, tiny-scorer@1;" in found["detail"]
     found = problem(client.post("/v1/generate", json={"seeds": [1], "score": 3}), 422)
     assert found["errors"][0] == {"pointer": "/score", "detail": "3 is not true or false; or 3 is not a string"}
 
