@@ -72,7 +72,7 @@ def test_published_model_is_recovered_to_its_pixels() -> None:
     generator = recover(version.folder)  # compares pixels with the graphs itself, and raises where they differ
     assert generator.config.classes == 6
     with pytest.raises(BadInput, match="holds a dcgan"):
-        recover(ModelStore().get("gz1-64-dcgan@1").folder)
+        recover(ModelStore().get("gz1-64-dcgan@2").folder)
 
 
 @pytest.mark.slow  # the ONNX exporter takes seconds
