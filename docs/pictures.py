@@ -40,7 +40,13 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 """The requests of the user guide."""
-SHEETS = {"classes": "sdss-gz1-64", "classes-128": "sdss-gz1-128", "jwst": "jwst-ceers", "dcgan": "gz1-64-dcgan"}
+SHEETS = {
+    "classes": "sdss-gz1-64",
+    "classes-128": "sdss-gz1-128",
+    "jwst": "jwst-ceers",
+    "dcgan": "gz1-64-dcgan",
+    "stackgan": "gz1-128-stackgan",
+}
 
 
 def main(url: str) -> None:
