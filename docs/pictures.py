@@ -46,6 +46,7 @@ SHEETS = {
     "jwst": "jwst-ceers",
     "dcgan": "gz1-64-dcgan",
     "stackgan": "gz1-128-stackgan",
+    "tribhuvan": "gz1-64-tribhuvan",
 }
 
 
