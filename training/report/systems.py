@@ -15,13 +15,14 @@ TITLE = """<!-- made by `python -m training compare`; run it again, do not chang
 
 FID, KID, precision and recall: generated images without truncation against all training images of the model's own data set
 (numbers of images in brackets); compare figures of the same data set only. Physical: mean KS distance of all statistics, and
-joint energy distance, each with its real-against-real floor. Score: mean of generated and of real images by a published
-scorer, 0 to 8. Training: images seen over wall time, on the device named. Serving: ONNX Runtime, {threads} thread(s),
-batches of {batch}, all models in turn, median of {rounds} rounds on {processor}.
+joint energy distance, each with its real-against-real floor, which falls with the number of galaxies that were measured. Score:
+mean of generated and of real images by a published scorer, 0 to 8; it sees how much of a galaxy an image shows, and nothing of
+variety. Training: images seen over wall time, on the device named. Serving: ONNX Runtime, {threads} thread(s), batches of
+{batch}, all models in turn, median of {rounds} rounds on {processor}.
 """
 COLUMNS = (
-    "model", "system", "side", "data", "FID", "KID × 1000", "precision", "recall", "physical KS", "joint energy", "score",
-    "parameters", "thousand images", "training images/s", "serving images/s",
+    "model", "system", "side", "data", "FID", "KID × 1000", "precision", "recall", "galaxies", "physical KS", "joint energy",
+    "score", "parameters", "thousand images", "training images/s", "serving images/s",
 )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ def _cells(row: dict[str, Any], data_set: str) -> list[str]:
         f"{1000 * kid['value']:.1f}" if kid else missing,
         f"{row['precision']:.2f}" if row["precision"] is not None else missing,
         f"{row['recall']:.2f}" if row["recall"] is not None else missing,
+        f"{physical['n']:,}" if "n" in physical else missing,
         _beside(physical, "mean_ks") or missing,
         _beside(physical, "joint_energy") or missing,
         f"{score['value']:.2f} (real {score['real']:.2f})" if score else missing,

@@ -77,9 +77,10 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
     )
     found = predictions(training, held_out_set, out, options, tell)
     report = table.report(found, held_out_set, options.seed) | {
-        "options": _plain(options),
+        "options": _plain(options) | {"critic": options.critic.name if options.critic else None},
         "trunk": "of a trained critic" if options.critic else "not pretrained",
         "archive": galaxies.manifest["digest"],
+        "unknown": unknown.manifest["digest"] if unknown else None,
         "dataset": {key: value for key, value in galaxies.manifest.items() if key not in ("format", "broken")},
         "network": {key: getattr(network, key) for key in ("critic_width", "blocks")},
         "examples": {"training": len(training), "held_out": len(held_out_set)},

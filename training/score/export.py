@@ -142,6 +142,7 @@ def _card(found: dict[str, Any], options: ExportOptions, files: dict[str, CardFi
         training={
             "dataset": dataset["name"],
             "dataset_digest": dataset["digest"],
+            "unknown_digest": found.get("unknown"),
             "credits": dataset["credits"],
             "examples": found["examples"],
             "trunk": found["trunk"],

@@ -21,7 +21,7 @@ METRICS = {
     "precision": {"value": 0.61, "interval": [0.6, 0.62], "n_generated": 5000, "n_reference": 4385},
     "recall": {"value": 0.25, "interval": [0.2, 0.3], "n_generated": 5000, "n_reference": 4385},
     "floor": {"fid": 6.2, "kid": 0.0},
-    "physical": {"mean_ks": 0.2, "mean_ks_floor": 0.05, "joint_energy": 0.5, "joint_energy_floor": 0.01},
+    "physical": {"n": 1000, "mean_ks": 0.2, "mean_ks_floor": 0.05, "joint_energy": 0.5, "joint_energy_floor": 0.01},
     "score": {"scorer": "s@1", "value": 6.1, "real": 7.2},
 }
 
@@ -46,12 +46,15 @@ def test_the_table_holds_every_model_its_figures_and_its_speed(store: Path, tmp_
     assert json.loads((tmp_path / "docs" / "systems.json").read_text()) == found
     table = (tmp_path / "docs" / "systems.md").read_text()
     line = next(line for line in table.splitlines() if line.startswith("| `tiny-style@1`"))
-    assert "| 12.3 (5,000 : 4,385) | 12.3 | 0.61 | 0.25 | 0.200 (floor 0.050) | 0.500 (floor 0.010) | 6.10 (real 7.20) |" in line
+    assert (
+        "| 12.3 (5,000 : 4,385) | 12.3 | 0.61 | 0.25 | 1,000 | 0.200 (floor 0.050) | 0.500 (floor 0.010) | 6.10 (real 7.20) |"
+        in line
+    )
     assert "| 391 | 72.3 (cpu) |" in line
     line = next(line for line in table.splitlines() if line.startswith("| `tiny-z@1`"))
-    assert line.count("no report") == 7
+    assert line.count("no report") == 8
     columns = {line.count("|") for line in table.splitlines() if line.startswith("|")}
-    assert columns == {16}
+    assert columns == {17}
     assert "Real against real, FID: sdss 6.2." in table
     drawn = (tmp_path / "docs" / "systems.svg").read_text()
     assert "](systems.svg)" in table

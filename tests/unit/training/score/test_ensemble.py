@@ -66,13 +66,28 @@ def test_finished_members_are_not_trained_again(archive64: Archive, tmp_path: Pa
         run(archive64, tmp_path, replace(TINY, seed=5))
 
 
+def nothing(training: Examples, held_out: Examples, *_: object) -> dict[str, np.ndarray]:
+    """Predictions of methods that learnt nothing, at once."""
+    return dict.fromkeys(("mean", "plain", "wavelets", "scorer"), np.zeros((2, len(held_out)), np.float32))
+
+
+def test_the_table_says_which_critic_and_which_unknown_frames_but_not_where_they_lay(
+    archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ensemble, "predictions", nothing)
+    monkeypatch.setattr(ensemble, "read_critic", lambda source, side: (ensemble.sizes(side), {}))
+    score(archive64, archive64, tmp_path / "out", replace(TINY, critic=tmp_path / "critic"), lambda *_: None)
+    text = (tmp_path / "out" / "score.json").read_text()
+    found = json.loads(text)
+    assert found["options"]["critic"] == "critic"
+    assert found["unknown"] == archive64.manifest["digest"]
+    assert str(tmp_path) not in text
+
+
 def test_the_files_are_replaced_and_never_written_into(
     archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def predictions(training: Examples, held_out: Examples, *_: object) -> dict[str, np.ndarray]:
-        return dict.fromkeys(("mean", "plain", "wavelets", "scorer"), np.zeros((2, len(held_out)), np.float32))
-
-    monkeypatch.setattr(ensemble, "predictions", predictions)
+    monkeypatch.setattr(ensemble, "predictions", nothing)
     run(archive64, tmp_path)
     files = [tmp_path / name for name in ("config.json", "score.json", "score.md")]
     for path in files:
