@@ -425,9 +425,10 @@ def cannot_start(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
 def test_a_worker_that_cannot_start_says_why_in_one_line(place: Place, settings: dict[str, str], says: str) -> None:
     done = cannot_start(place.environ(**settings))
     assert done.returncode == 2
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("worker: ")
-    assert says in last
+    last = json.loads(done.stderr.strip().splitlines()[-1])  # a record, as all log lines of this worker are
+    assert last["level"] == "critical"
+    assert last["event"].startswith("worker: ")
+    assert says in last["event"]
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr
 
