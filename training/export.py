@@ -269,14 +269,16 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
             "seconds": state["seconds"],
             "device": state["device"],
             "software": state["software"],
-            "config": state["config"] | {"transfer": _named(config.transfer)},
-        },
+            "config": _portable(state["config"]),
+        }
+        | ({"stages": {name: _portable(stage) for name, stage in state["stages"].items()}} if "stages" in state else {}),
     )
 
 
-def _named(source: str) -> str:
-    """What a run was transferred from, without where that lay on the machine of its training."""
-    return Path(source).name if Path(source).is_absolute() else source
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """``config`` of a run, where what it was transferred from is named without where that lay on the machine of its training."""
+    source = Path(config.get("transfer", ""))
+    return config | ({"transfer": source.name} if source.is_absolute() else {})
 
 
 def _truncation(config: TrainConfig, options: ExportOptions) -> float:

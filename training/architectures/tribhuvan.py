@@ -55,12 +55,14 @@ class TribhuvanConfig(base.NetworkConfig):
     """Sizes of one network of the review.
 
     ``width`` 64 is as printed, others scale every channel number; ``dropout`` 1 is as printed, others scale every probability.
+    ``first_norm`` false leaves the discriminator's first layer without batch norm, as Radford et al. (2016) advise.
     """
 
     resolution: int = 64
     z_dim: int = 100
     width: int = 64
     dropout: float = 1.0
+    first_norm: bool = True
 
     bounds: ClassVar[Bounds] = base.NetworkConfig.bounds | {"width": SIZE, "dropout": SHARE}
 
@@ -114,8 +116,9 @@ class Discriminator(base.Discriminator):
         layers: list[nn.Module] = []
         for printed, dropout in table.down:
             wide = config.scaled(printed)
+            norm = table.discriminator_norm and (config.first_norm or bool(layers))
             layers.append(nn.Conv2d(channels, wide, KERNEL, 2, KERNEL // 2))
-            if table.discriminator_norm:
+            if norm:
                 layers.append(nn.BatchNorm2d(wide))
             layers += [nn.LeakyReLU(0.2), nn.Dropout(dropout * config.dropout)]
             channels, side = wide, (side + 1) // 2

@@ -51,6 +51,8 @@ def test_the_chain_serves_what_its_stages_make_one_after_the_other(runs: Path, t
     seconds = [checkpoints.read_state(checkpoints.newest(runs / stage))["seconds"] for stage in (FIRST, SECOND)]
     assert version.card.training["seconds"] == pytest.approx(sum(seconds), abs=0.11)
     assert version.card.training["images_seen"] == 16, "of both stages, like the seconds"
+    made_of = version.card.training["stages"]
+    assert [(name, stage["architecture"]) for name, stage in made_of.items()] == [(FIRST, "dcgan"), (SECOND, "stackgan")]
     z = np.random.default_rng(0).standard_normal((2, 8)).astype(np.float32)
     first, second = (load(runs / stage, name) for stage, name in ((FIRST, "dcgan"), (SECOND, "stackgan")))
     with torch.no_grad():

@@ -43,6 +43,13 @@ def test_the_printed_dropout_is_scaled(share: float, expected: list[float]) -> N
     assert [layer.p for layer in discriminator.modules() if isinstance(layer, nn.Dropout)] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("first_norm", "kinds"), [(True, ["Conv2d", "BatchNorm2d"]), (False, ["Conv2d", "LeakyReLU"])])
+def test_the_first_layer_can_be_without_batch_norm(first_norm: bool, kinds: list[str]) -> None:
+    discriminator = Discriminator(TribhuvanConfig(width=1, first_norm=first_norm))
+    assert [type(layer).__name__ for layer in discriminator.layers][:2] == kinds
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in discriminator.layers) == 4 + first_norm
+
+
 def test_grey_is_the_luminance_of_pillow(tmp_path: Path) -> None:
     prepare(replace(sdss_options(tmp_path / "set", 64), reading=Reading(crop=64, grey=True)), lambda done, total: None)
     archive = read(tmp_path / "set")
