@@ -113,17 +113,30 @@ class _Loop:
         assert self.fid is not None
         begun = time.monotonic()
         self.reporter.begin(f"metrics of {self.fid.count} images")
-        values = self.fid.measure(self.trainer.ema, lambda done, count: self.reporter.waiting("metrics", done, count))
-        self.reporter.write(values)
-        seconds = time.monotonic() - begun
-        self.reporter.say("  ".join(f"{key} {value:.4g}" for key, value in values.items()) + f"  ({clock(seconds)})")
-        self.reporter.pause(seconds)
+        try:
+            values = self.fid.measure(self.trainer.ema, self._measuring)
+        except _Stopped:
+            self.reporter.say("metrics are left out, as the run was told to stop")
+        else:
+            self.reporter.write(values)
+            taken = clock(time.monotonic() - begun)
+            self.reporter.say("  ".join(f"{key} {value:.4g}" for key, value in values.items()) + f"  ({taken})")
+        self.reporter.pause(time.monotonic() - begun)
+
+    def _measuring(self, done: int, count: int) -> None:
+        self.reporter.waiting("metrics", done, count)
+        if self.stop.set:
+            raise _Stopped
 
 
 def _next(images_seen: int, every_kimg: float) -> float:
     """The next multiple of ``every_kimg`` thousand images: the same in an unbroken run and in one that was resumed."""
     every = every_kimg * 1000
     return (math.floor(images_seen / every + 1e-9) + 1) * every
+
+
+class _Stopped(Exception):
+    """Metrics were given up, since the run was told to stop."""
 
 
 class _StopFlag:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +15,16 @@ import torch
 
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import no_file_beyond, tiny_config
+from training import checkpoints
+from training.architectures import Generator
 from training.checkpoints import DivergedError
+from training.data.archive import read
 from training.events import Events
 from training.journal import read_log
 from training.launch import launch
 from training.logs import Reporter
+from training.loop import train
+from training.metrics.running import RunningFid
 from training.settings import Place, place_of_torchrun
 
 
@@ -143,3 +151,18 @@ def test_metrics_are_measured_while_training(tmp_path: Path, archives: dict[int,
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [r["kimg"] for r in records if "fid8" in r] == [0.008, 0.016]
     assert all("kid8" in r for r in records if "fid8" in r)
+
+
+def test_a_run_that_is_told_to_stop_gives_its_metrics_up(
+    tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(self: RunningFid, generator: Generator, progress: Callable[[int, int], None]) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        progress(1, 2)
+        raise AssertionError("the measurement goes on")
+
+    monkeypatch.setattr(RunningFid, "measure", stopped)
+    config = replace(tiny_config("stylegan2"), kimg=1000, metrics_kimg=0.008, metrics_images=8)
+    train(config, read(archives[16]), tmp_path)
+    assert "metrics are left out, as the run was told to stop" in capfd.readouterr().out
+    assert [int(path.name) for path in checkpoints.list_checkpoints(tmp_path)] == [8, 8 + config.batch]
