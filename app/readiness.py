@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from galaxies.errors import GalaxyError, Transient
 from jobstore.server import check_writable
@@ -58,6 +58,8 @@ def _checks(services: Services) -> dict[str, str]:
     try:
         check_writable(services.records.client)
         checks["worker"] = _worker(services)
+    except AuthenticationError:
+        checks |= {"redis": "refuses the password that this API has", "worker": "not known without Redis"}
     except ResponseError:
         checks |= {"redis": "takes no writes", "worker": "not known while Redis takes no writes"}
     except RedisError:

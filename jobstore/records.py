@@ -46,6 +46,10 @@ QUEUES: dict[Priority, str] = {"interactive": "galaxies", "bulk": "galaxies.bulk
 """Queues of its messages, the first served first. Each is a list in Redis of the same name."""
 
 MAX_ATTEMPTS = 3
+MAX_REFUNDS = 10
+"""So often an attempt that another one followed does not count, as its worker says that it lives."""
+DOUBT_SECONDS = 5
+"""So long the worker of the last attempt has to say that it lives."""
 UNACKED_INDEX = "unacked_index"
 """kombu's sorted set: delivery tag → when the message was taken, in POSIX seconds. A contract test holds kombu to it."""
 LOOKED_AT = 1000
@@ -120,15 +124,15 @@ class JobRecords:
         """Mark a job EXECUTING, count the attempt and return the job; else why not: ``"GONE"`` or the phase that it is in now.
 
         ``tag`` is the message's: of several messages of one job one is taken. The job's ``run`` tells this attempt from every
-        other. A job that was begun ``max_attempts`` times and never ended has taken its workers with it: it ends in ERROR, and
-        its record goes to the stream ``galsynth:dead``.
+        other. A job that was begun ``max_attempts`` times and never ended has taken its workers with it: the next message that
+        comes `DOUBT_SECONDS` after the first one ends it in ERROR, and its record goes to the stream ``galsynth:dead``.
         """
         return self.begin_many([job_id], tag, max_attempts)[0]
 
     def begin_many(self, job_ids: Sequence[str], tag: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> list[Job | str]:
         """`begin` of the jobs of one message in one round trip."""
         reason = f"the job was begun {max_attempts} times and every worker stopped under it"
-        rest = [text_of(now()), max_attempts, text_of(Failure(kind="internal", message=reason)), tag or ""]
+        rest = [text_of(now()), max_attempts, text_of(Failure(kind="internal", message=reason)), tag or "", DOUBT_SECONDS]
         answers = self._many(self._begin, [([*keys_of(i), DEAD, UNACKED_INDEX], [CHANGES, i, *rest]) for i in job_ids])
         return [a if isinstance(a, str) else job_of(dict(zip(a[::2], a[1::2], strict=True))) for a in answers]
 
@@ -161,8 +165,8 @@ class JobRecords:
         return self._end(job_id, [Phase.EXECUTING], Phase.ABORTED, run)
 
     def requeue(self, job_id: str, run: int | None = None) -> bool:
-        """EXECUTING → QUEUED, when a worker gives its job back; that attempt does not count."""
-        return bool(self._requeue(keys=keys_of(job_id), args=[CHANGES, job_id, run_text(run)]))
+        """EXECUTING → QUEUED, when a worker gives its job back; that attempt does not count, also where another has followed."""
+        return bool(self._requeue(keys=keys_of(job_id), args=[CHANGES, job_id, run_text(run), MAX_REFUNDS]))
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job: at once where it waits, within one batch where it runs, nothing where it has ended."""

@@ -137,13 +137,15 @@ return 'changed'
 """
 )
 
-# KEYS job, waiting, open, load, dead, unacked_index; ARGV channel, id, now, most attempts, failure, delivery tag or ''.
-# Returns the job's fields, or the phase that forbids it. A second message of a job that runs is passed over while the first one's
-# lease is in kombu's index: that one is delivered again where its worker has died.
+# KEYS job, waiting, open, load, dead, unacked_index; ARGV channel, id, now, most attempts, failure, delivery tag or '', seconds
+# of doubt. Returns the job's fields, or the phase that forbids it. A second message of a job that runs is passed over while the
+# first one's lease is in kombu's index: that one is delivered again where its worker has died. Where no attempt is left and the
+# last one never ended, its worker may live, as leases also run out while the server is away: the job is given up by a message
+# that comes when the doubt has lasted, and housekeeping sends one as long as the job has none.
 BEGIN = (
     COUNT
     + """
-local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'attempts', 'tag')
+local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'attempts', 'tag', 'doubted')
 local phase = held[1]
 redis.call('ZREM', KEYS[2], ARGV[2])
 if not phase then return 'GONE' end
@@ -159,6 +161,9 @@ local function finish(new, ...)
 end
 if held[2] then return finish('ABORTED') end
 if tonumber(held[3] or '0') >= tonumber(ARGV[4]) then
+  local time = tonumber(redis.call('TIME')[1])
+  if not held[5] then redis.call('HSET', KEYS[1], 'doubted', time) end
+  if time - tonumber(held[5] or time) < tonumber(ARGV[7]) then return phase end
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'job', ARGV[2], 'record', redis.call('HGET', KEYS[1], 'record'))
   return finish('ERROR', 'failure', ARGV[5])
 end
@@ -176,7 +181,7 @@ return redis.call('HGETALL', KEYS[1])
 REVIVE = """
 if redis.call('HGET', KEYS[1], 'phase') ~= 'COMPLETED' then return 0 end
 redis.call('HDEL', KEYS[1], 'result', 'started', 'ended')
-redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0)
+redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0, 'attempts', 0)
 redis.call('ZADD', KEYS[2], ARGV[6], ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
 redis.call('HINCRBY', KEYS[4], 'waiting:' .. ARGV[4], ARGV[3])
@@ -199,13 +204,23 @@ return 0
 """
 )
 
-# KEYS job, waiting, open, load; ARGV channel, id, run or ''. The job's message goes to the head of the queue, so does the job.
+# KEYS job, waiting, open, load; ARGV channel, id, run or '', most refunds. The job's message goes to the head of the queue, so
+# does the job. Where another run has begun meanwhile, only the attempt is given back, and not for ever: a job that makes each of
+# its workers lose it is to end.
 REQUEUE = (
     COUNT
     + """
-local held = redis.call('HMGET', KEYS[1], 'phase', 'run', 'place')
-if held[1] ~= 'EXECUTING' or (ARGV[3] ~= '' and held[2] ~= ARGV[3]) then return 0 end
+local held = redis.call('HMGET', KEYS[1], 'phase', 'run', 'place', 'refunds')
+if held[1] ~= 'EXECUTING' then return 0 end
+if ARGV[3] ~= '' and held[2] ~= ARGV[3] then
+  if tonumber(held[4] or '0') < tonumber(ARGV[4]) then
+    redis.call('HINCRBY', KEYS[1], 'attempts', -1)
+    redis.call('HINCRBY', KEYS[1], 'refunds', 1)
+  end
+  return 0
+end
 redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0)
+redis.call('HDEL', KEYS[1], 'doubted')
 redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 redis.call('ZADD', KEYS[2], held[3], ARGV[2])
 count(KEYS[3], KEYS[4], ARGV[2], 'EXECUTING', 'QUEUED')

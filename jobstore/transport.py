@@ -1,14 +1,16 @@
-"""How Celery's messages travel through Redis: what API and workers must agree on, and two changes to kombu's channel.
+"""How Celery's messages travel through Redis: what API and workers must agree on, and three changes to kombu's channel.
 
 kombu makes a Redis client for every message that is sent or acknowledged, which was a tenth of a worker's processor time; here a
 channel keeps one. And a channel holds at most ``bulk_slots`` bulk messages at a time, so that slots stay free for interactive
-jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. Both touch kombu's
-internals; ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
+jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. And when a connection
+breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what ``keeps`` names stays taken. All
+touch kombu's internals; ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -21,11 +23,26 @@ FULL_SECONDS = 0.1
 """How long one look for messages lasts while no bulk message may be taken: so soon a slot that comes free is used."""
 
 
-class Channel(redis.Channel):
-    """kombu's channel with one client for everything but the wait for messages, and ``bulk_slots`` (None: any number)."""
+class QoS(redis.QoS):
+    """kombu's list of what a channel has taken."""
 
-    from_transport_options = (*redis.Channel.from_transport_options, "bulk_slots")  # type: ignore[assignment]
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put back what is not kept; a kept message is acknowledged when its jobs have ended."""
+        for tag in [tag for tag in self._delivered if self.channel.keeps(tag)]:
+            del self._delivered[tag]
+        super().restore_unacked(client)  # type: ignore[no-untyped-call]
+
+
+class Channel(redis.Channel):
+    """kombu's channel with one client for everything but the wait for messages, and ``bulk_slots`` (None: any number).
+
+    ``keeps`` says of a delivery tag whether the message stays taken when the channel closes.
+    """
+
+    QoS = QoS
+    from_transport_options = (*redis.Channel.from_transport_options, "bulk_slots", "keeps")  # type: ignore[assignment]
     bulk_slots: int | None = None
+    keeps: Callable[[str], bool] = staticmethod(lambda tag: False)
     _shared: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:

@@ -199,7 +199,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
     renderer = Renderer(
         records, results, store, models, scorers, engine, watch, settings.memory_images_mb * 2**20, metrics, traces
     )
-    app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots)
+    app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots, watch.holds)
     add_render_task(app, renderer.render, watch.let_go)
     default_model = DefaultModel(store, models, metrics.model_refused)
     return Worker(settings, client, app, engine, models, watch, pulse, default_model, metrics, traces)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 import redis
@@ -35,8 +37,11 @@ from worker.tickets import Array, Cancelled, Stopped, Ticket, Work
 from worker.watch import Running, Watch
 from worker.way import Way
 
+RETRY_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
 """How long jobs wait in this worker for one that has it for itself, before they go to another."""
+
+Answer = TypeVar("Answer")
 
 _LOG = structlog.get_logger(__name__)
 
@@ -66,7 +71,8 @@ class Renderer:
 
         Raises
         ------
-        redis.RedisError : a record cannot be read or written; the message should go back to the queue.
+        redis.RedisError : a job cannot be begun, or the worker stops while an end cannot be written down; the message should go
+            back to the queue.
         Stopped : this worker stops before a job's end. That job is QUEUED again and the message should go back to the queue.
         Occupied : a job that runs alone runs long; the message should go back to the queue, where another worker may take it.
         """
@@ -116,7 +122,7 @@ class Renderer:
     def _end(self, ways: list[Way]) -> None:
         """Write down how jobs have ended."""
         done = [(way.job.id, way.result, way.job.total, way.running.run) for way in ways if way.result is not None]
-        completed = iter(self.records.complete_many(done))
+        completed = iter(self._insist(partial(self.records.complete_many, done)))
         for way in (way for way in ways if way.result is not None):
             if not next(completed):
                 way.error = Cancelled("the job was taken from this worker, or forgotten, just before its end")
@@ -137,19 +143,35 @@ class Renderer:
         running, job = way.running, way.job
         with structlog.contextvars.bound_contextvars(request_id=job.request_id, caller=job.owner):
             if isinstance(error, Cancelled):
+                mine = not running.lost and self._insist(partial(self.records.abort, job.id, running.run))
                 _LOG.info("job stopped", job=job.id, lease_lost=running.lost, done=running.progress)
-            if running.lost:
-                return
-            if isinstance(error, Cancelled):
-                self.records.abort(job.id, running.run)
-                self._report(way, "cancelled")
+                if not mine:  # another worker has it, or will, and this attempt of it killed nobody
+                    self._insist(partial(self.records.requeue, job.id, running.run))
+                if not running.lost:
+                    self._report(way, "cancelled")
             elif isinstance(error, Stopped):
-                self.records.requeue(job.id, running.run)
+                self._insist(partial(self.records.requeue, job.id, running.run))
                 self._report(way, "given_back")
             else:
                 failure = failure_of(error, job.id)
-                self.records.fail(job.id, failure, running.run)
+                self._insist(partial(self.records.fail, job.id, failure, running.run))
                 self._report(way, "failed", failure.message)
+
+    def _insist(self, write: Callable[[], Answer]) -> Answer:
+        """What ``write`` returns once Redis takes it, however long it is away: else the job would be begun once more for nothing.
+
+        Raises
+        ------
+        redis.RedisError : it is away, and this worker stops.
+        """
+        while True:
+            try:
+                return write()
+            except redis.RedisError as error:
+                if self.engine.stopping:
+                    raise
+                _LOG.warning("the end of jobs waits for the job store", error=str(error))
+                time.sleep(RETRY_SECONDS)
 
     def _report(self, way: Way, outcome: str, failure: str = "") -> None:
         """Count a job that this worker is done with, and trace it."""

@@ -19,6 +19,8 @@ from worker.tickets import Stopped
 
 RETRY_SECONDS = 1.0
 SPARE_CONNECTIONS = 8
+TIMERS = ("kombu.asynchronous.timer", "kombu.asynchronous.hub")
+"""Loggers that tell with a traceback, again and again, that Redis takes no writes; the line says it."""
 
 _LOG = structlog.get_logger(__name__)
 
@@ -31,15 +33,28 @@ def _not_given_back(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], GivenBack))
 
 
-def celery_app(redis_url: str, visibility_timeout: int, concurrency: int = 1, bulk_slots: int | None = None) -> Celery:
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
+def celery_app(
+    redis_url: str,
+    visibility_timeout: int,
+    concurrency: int = 1,
+    bulk_slots: int | None = None,
+    keeps: Callable[[str], bool] = lambda tag: False,
+) -> Celery:
     """The Celery application of workers, which hold up to ``concurrency`` messages, of them ``bulk_slots`` bulk ones.
 
-    A message is acknowledged when its job has ended. A worker that dies keeps its leases for ``visibility_timeout`` seconds; then
-    any other worker, which looks every few seconds, puts its messages back into the queue.
+    Where a connection breaks, the messages whose tag it ``keeps`` stay with it. A message is acknowledged when its job has ended.
+    A worker that dies keeps its leases for ``visibility_timeout`` seconds; then any other worker, which looks every few seconds,
+    puts its messages back into the queue.
     """
     transport = {
         "visibility_timeout": visibility_timeout,
         "bulk_slots": bulk_slots,
+        "keeps": keeps,
         # Every running job may acknowledge at the same moment.
         "max_connections": concurrency + SPARE_CONNECTIONS,
         "unacked_restore_interval": max(1, min(5, visibility_timeout // 4)),
@@ -78,9 +93,12 @@ def add_render_task(
     ``done`` hears of the tag in the end.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
-    Celery warns with a traceback of every message that it gives back; here one line of ours says it.
+    Celery warns with a traceback of every message that it gives back; here one line of ours says it. Of timers that fail while
+    Redis takes no writes the line is enough.
     """
     logging.getLogger("celery.app.trace").addFilter(_not_given_back)
+    for name in TIMERS:
+        logging.getLogger(name).addFilter(_without_traceback)
 
     @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]
     def galaxies_render(self: Any, *job_ids: str) -> None:

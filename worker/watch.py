@@ -127,6 +127,10 @@ class Watch:
         """The message is done with."""
         self._taken.difference_update([taken for taken in list(self._taken) if taken.delivery_tag == delivery_tag][:1])
 
+    def holds(self, delivery_tag: str) -> bool:
+        """Whether the message has come and is not done with."""
+        return any(taken.delivery_tag == delivery_tag for taken in list(self._taken))
+
     def remove(self, *running: Running) -> None:
         """The jobs have ended."""
         with self._lock:
@@ -155,7 +159,8 @@ class Watch:
             try:
                 self._look()
             except redis.RedisError as error:
-                _LOG.warning("job store out of reach", error=str(error))
+                full = isinstance(error, redis.ResponseError)
+                _LOG.warning("job store takes no writes" if full else "job store out of reach", error=str(error))
                 self._ended.wait(BEACON_PERIOD_SECONDS)
             except Exception:
                 _LOG.exception("watch")

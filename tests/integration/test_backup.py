@@ -101,6 +101,7 @@ def test_what_the_guide_backs_up_is_a_whole_service_on_another_host(tmp_path: Pa
         ]
         assert old.execute(commands("Backup")) == ["docker compose stop redis", "docker compose start redis"]
         assert {old.cluster.phase(port, job) for job in jobs} == {"QUEUED"}, "the old one goes on"
+        assert {path.stat().st_mode & 0o777 for path in compose.glob("*.tar.gz")} == {0o600}
         old.cluster.close()
         for name in VOLUMES:
             shutil.rmtree(tmp_path / "old" / name)

@@ -251,6 +251,40 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_others_are_not(cluster
     assert error["status"] == 500
 
 
+def test_a_cut_connection_is_no_attempt_of_what_runs(cluster: Cluster) -> None:
+    port = cluster.start_api()
+    for _ in range(2):
+        cluster.start_worker()
+    cluster.ready(port)
+    film = cluster.post(port, "interpolate", long_bodies(next(fresh) * 10)[1][1] | {"frames": 800}, "film")
+    wait_until(lambda: cluster.phase(port, film) == "EXECUTING", 20)
+    for _ in range(MAX_ATTEMPTS):
+        time.sleep(1)
+        assert cluster.redis.client_kill_filter(_type="normal", skipme=True) > 0
+    assert cluster.phase(port, film) == "EXECUTING", "the film was too short to test anything"
+    check_whole(cluster, port, [film])
+    job = cluster.records.get(film["id"])
+    assert job is not None
+    assert (job.attempts, job.run) == (1, 1)
+
+
+def test_the_queue_server_away_at_the_end_of_the_last_attempt_is_no_death(cluster: Cluster) -> None:
+    """Away for longer than a lease lasts, so that the message may come to the other worker first."""
+    port = cluster.start_api()
+    for _ in range(2):
+        cluster.start_worker()
+    cluster.ready(port)
+    body = {"seeds": list(range(400)), "model": "pausing"}
+    job = cluster.post(port, "generate", body, "last attempt")
+    wait_until(lambda: cluster.records.get(job["id"]).done > 300, 60)  # type: ignore[union-attr]
+    cluster.redis.hset(f"galsynth:job:{job['id']}", "attempts", MAX_ATTEMPTS)
+    cluster.kill_queue()
+    time.sleep(8)
+    cluster.start_queue()
+    check_whole(cluster, port, [job])
+    assert cluster.redis.xlen(DEAD) == 0
+
+
 def test_messages_that_come_several_times_are_one_job(cluster: Cluster) -> None:
     port = cluster.start_api()
     for _ in range(2):

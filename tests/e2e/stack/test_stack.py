@@ -258,7 +258,7 @@ def test_an_upgrade_by_the_documented_steps_refuses_no_request(stack: Stack) -> 
             stack.environ["TAG"] = f"{TAG}-next"
             for service, both in (("worker", 4), ("api", 2)):
                 old = stack.containers(service)
-                stack.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale", f"{service}={both}", service)
+                stack.compose("up", "--detach", "--wait", "--no-recreate", "--scale", f"{service}={both}", service)
                 if service == "api":
                     urls[:] = [url for url in stack.urls() if url not in urls]
                 stack.run("stop", *old)
@@ -270,9 +270,12 @@ def test_an_upgrade_by_the_documented_steps_refuses_no_request(stack: Stack) -> 
     assert set(statuses) <= {httpx.codes.OK, httpx.codes.ACCEPTED}  # an API that stops lets requests that wait go on
     assert statuses.count(httpx.codes.OK) > 1
     assert ready == {httpx.codes.OK}
+    upgraded = {service: stack.containers(service) for service in ("api", "worker")}
     for service, count in (("api", 1), ("worker", 2)):
-        images = [stack.inspect(container)["Config"]["Image"] for container in stack.containers(service)]
+        images = [stack.inspect(container)["Config"]["Image"] for container in upgraded[service]]
         assert images == [f"galsynth-{service}:{TAG}-next"] * count
+    stack.up(2, 1)
+    assert {service: stack.containers(service) for service in upgraded} == upgraded, "what runs by .env is left alone"
 
 
 def test_keys_are_made_in_a_container_and_asked_for(stack: Stack, tmp_path: Path) -> None:

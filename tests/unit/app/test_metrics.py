@@ -84,6 +84,11 @@ def test_the_metrics_tell_whether_redis_takes_writes_and_how_much_memory_it_has(
     assert checks["redis"] == "takes no writes"
 
 
+def test_a_password_that_redis_refuses_is_told(settings: Settings) -> None:
+    with served(settings.model_copy(update={"redis_url": settings.redis_url.replace("://", "://:wrong@")})) as client:
+        assert client.get("/readyz").json()["checks"]["redis"] == "refuses the password that this API has"
+
+
 def test_without_redis_the_metrics_say_so(settings: Settings) -> None:
     with served(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})) as client:
         assert samples(client)[("galsynth_redis_up",)] == 0

@@ -10,7 +10,7 @@ import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
 from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Recorded
-from jobstore.records import MAX_ATTEMPTS, JobRecords
+from jobstore.records import MAX_ATTEMPTS, MAX_REFUNDS, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
 
@@ -118,7 +118,10 @@ def test_a_cancelled_job_that_is_delivered_again_is_aborted(records: JobRecords)
     assert phase(records, job) == Phase.ABORTED
 
 
-def test_a_job_that_takes_its_workers_with_it_ends_as_a_dead_letter(records: JobRecords, client: redis.Redis) -> None:
+def test_a_job_that_takes_its_workers_with_it_ends_as_a_dead_letter(
+    records: JobRecords, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobstore.records.DOUBT_SECONDS", 0)
     job = queued(records)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         begun = records.begin(job.id)
@@ -137,6 +140,44 @@ def test_giving_a_job_back_is_not_an_attempt(records: JobRecords) -> None:
     for _ in range(10):
         assert isinstance(records.begin(job.id), Job)
         assert records.requeue(job.id)
+    begun = records.begin(job.id)
+    assert isinstance(begun, Job)
+    assert begun.attempts == 1
+
+
+def test_the_last_worker_of_a_job_may_live_and_bring_it_to_its_end(records: JobRecords, client: redis.Redis) -> None:
+    job = queued(records)
+    runs = [begun.run for _ in range(MAX_ATTEMPTS) if isinstance(begun := records.begin(job.id), Job)]
+    assert records.begin(job.id) == records.begin(job.id) == Phase.EXECUTING
+    assert records.complete(job.id, RESULT, 1, runs[-1])
+    assert records.begin(job.id) == Phase.COMPLETED
+    assert client.xlen(DEAD) == 0
+
+
+def test_an_attempt_that_another_followed_does_not_count_where_its_worker_lives(records: JobRecords) -> None:
+    job = queued(records)
+    for _ in range(MAX_REFUNDS):
+        first, second = records.begin(job.id), records.begin(job.id)
+        assert isinstance(first, Job)
+        assert isinstance(second, Job)
+        assert not records.requeue(job.id, first.run)
+        assert phase(records, job) == Phase.EXECUTING, "the other one goes on"
+        assert records.requeue(job.id, second.run)
+    first, second = records.begin(job.id), records.begin(job.id)
+    assert isinstance(first, Job)
+    assert first.attempts == 1
+    records.requeue(job.id, first.run)
+    found = records.get(job.id)
+    assert found is not None
+    assert found.attempts == 2, "not for ever"
+
+
+def test_a_result_that_is_made_again_has_all_its_attempts(records: JobRecords) -> None:
+    job = queued(records)
+    for _ in range(MAX_ATTEMPTS):
+        records.begin(job.id)
+    records.complete(job.id, RESULT, 1)
+    records.revive(job)
     begun = records.begin(job.id)
     assert isinstance(begun, Job)
     assert begun.attempts == 1

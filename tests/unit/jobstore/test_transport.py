@@ -116,6 +116,21 @@ def test_a_channel_whose_pool_was_renewed_has_a_new_client(taker: Taker) -> None
     assert second.ping()
 
 
+def test_what_a_worker_keeps_stays_taken_when_its_channel_closes_and_the_rest_goes_back(empty_valkey: str) -> None:
+    kept: set[str] = set()
+    with celery_on("test", empty_valkey, keeps=kept.__contains__) as app, redis.Redis.from_url(empty_valkey) as client:
+        taker = Taker(app)
+        send(app, INTERACTIVE, 3)
+        taker.take()
+        first = taker.messages[0]
+        kept.add(first.delivery_tag)
+        taker.connection.collect()
+        assert client.llen(INTERACTIVE) == 2
+        assert client.zrange("unacked_index", 0, -1) == client.hkeys("unacked") == [first.delivery_tag.encode()]
+        first.ack()
+        assert client.zcard("unacked_index") == client.hlen("unacked") == 0
+
+
 def test_encrypted_addresses_are_checked_and_plain_ones_are_not_encrypted() -> None:
     def ssl_of(url: str) -> Any:
         return celery_on("test", url).connection_for_write().ssl

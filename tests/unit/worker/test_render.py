@@ -379,10 +379,29 @@ def test_a_full_disk_for_big_images_is_transient(
         assert scratch(worker) == []
 
 
-def test_a_lost_record_store_is_raised_so_that_the_message_returns(
+def test_the_end_of_a_job_waits_for_the_record_store(worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = worker.records.complete_many
+    calls: list[Any] = []
+
+    def away(jobs: Any) -> list[bool]:
+        calls.extend(jobs)
+        if jobs and len(calls) < 4:
+            raise redis.ConnectionError("gone")
+        return complete(jobs)
+
+    monkeypatch.setattr("worker.render.RETRY_SECONDS", 0)
+    monkeypatch.setattr(worker.records, "complete_many", away)
+    job = worker.run(style.card, generate_body([6]))
+    assert (job.phase, job.attempts, len(calls)) == (Phase.COMPLETED, 1, 4)
+
+
+def test_a_worker_that_stops_does_not_wait_for_the_record_store(
     worker: Bench, style: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: Any) -> None:
+    def gone(jobs: Any) -> list[bool]:
+        if not jobs:
+            return []
+        worker.engine.stop()
         raise redis.ConnectionError("gone")
 
     monkeypatch.setattr(worker.records, "complete_many", gone)
@@ -399,7 +418,7 @@ def test_a_job_whose_lease_is_lost_publishes_nothing(worker: Bench, style: Versi
 
     monkeypatch.setattr(worker.watch, "add", lose)
     job = worker.run(style.card, generate_body([8]))
-    assert job.phase == Phase.EXECUTING
+    assert (job.phase, job.attempts) == (Phase.QUEUED, 0), "it goes back, and its worker lives"
     assert worker.results.find(job.result_key) is None
 
 

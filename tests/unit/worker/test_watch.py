@@ -78,8 +78,10 @@ def test_a_message_that_has_come_twice_is_held_until_both_are_done_with(
     watch.take("a")
     watch.let_go("a")
     assert client.leases["a"] < later(watch, monkeypatch, LEASE) == client.leases["a"]
+    assert watch.holds("a")
     watch.let_go("a")
     watch.let_go("unknown")
+    assert not watch.holds("a")
 
 
 def test_a_job_whose_lease_has_gone_stops_and_one_that_waits_does_not_disturb_it(
