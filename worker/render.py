@@ -122,7 +122,7 @@ class Renderer:
     def _end(self, ways: list[Way]) -> None:
         """Write down how jobs have ended."""
         done = [(way.job.id, way.result, way.job.total, way.running.run) for way in ways if way.result is not None]
-        completed = iter(self._insist(partial(self.records.complete_many, done)))
+        completed = iter(self._insist(partial(self.records.complete_many, done), [job_id for job_id, *_ in done]))
         for way in (way for way in ways if way.result is not None):
             if not next(completed):
                 way.error = Cancelled("the job was taken from this worker, or forgotten, just before its end")
@@ -143,22 +143,22 @@ class Renderer:
         running, job = way.running, way.job
         with structlog.contextvars.bound_contextvars(request_id=job.request_id, caller=job.owner):
             if isinstance(error, Cancelled):
-                mine = not running.lost and self._insist(partial(self.records.abort, job.id, running.run))
+                mine = not running.lost and self._insist(partial(self.records.abort, job.id, running.run), [job.id])
                 _LOG.info("job stopped", job=job.id, lease_lost=running.lost, done=running.progress)
                 if not mine:  # another worker has it, or will, and this attempt of it killed nobody
-                    self._insist(partial(self.records.requeue, job.id, running.run))
+                    self._insist(partial(self.records.requeue, job.id, running.run), [job.id])
                 if not running.lost:
                     self._report(way, "cancelled")
             elif isinstance(error, Stopped):
-                self._insist(partial(self.records.requeue, job.id, running.run))
+                self._insist(partial(self.records.requeue, job.id, running.run), [job.id])
                 self._report(way, "given_back")
             else:
                 failure = failure_of(error, job.id)
-                self._insist(partial(self.records.fail, job.id, failure, running.run))
+                self._insist(partial(self.records.fail, job.id, failure, running.run), [job.id])
                 self._report(way, "failed", failure.message)
 
-    def _insist(self, write: Callable[[], Answer]) -> Answer:
-        """What ``write`` returns once Redis takes it, however long it is away: else the job would be begun once more for nothing.
+    def _insist(self, write: Callable[[], Answer], jobs: list[str]) -> Answer:
+        """What ``write`` returns once Redis takes it, however long it is away: else ``jobs`` would be made again for nothing.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class Renderer:
             except redis.RedisError as error:
                 if self.engine.stopping:
                     raise
-                _LOG.warning("the end of jobs waits for the job store", error=str(error))
+                _LOG.warning("the end of jobs waits for the job store", jobs=jobs, error=str(error))
                 time.sleep(RETRY_SECONDS)
 
     def _report(self, way: Way, outcome: str, failure: str = "") -> None:

@@ -392,9 +392,9 @@ def test_a_full_disk_under_the_queue_server_holds_jobs_up_and_loses_none(cluster
     assert (refused.status_code, "takes no writes" in refused.json()["detail"]) == (503, True)
     assert httpx.get(f"{address}/readyz").json()["checks"]["redis"] == "takes no writes"
     assert cluster.phase(port, film) not in ENDED
-    given_back = ("jobs go back to the queue", [film["id"]], "MISCONF")
+    waiting = ("the end of jobs waits for the job store", [film["id"]], "MISCONF")
     wait_until(
-        lambda: given_back in [(line["event"], line.get("jobs"), line.get("error", "")[:7]) for line in cluster.worker_lines()],
+        lambda: waiting in [(line["event"], line.get("jobs"), line.get("error", "")[:7]) for line in cluster.worker_lines()],
         60,
     )
     assert [worker.poll() for worker in cluster.workers] == [None, None], "they wait"
