@@ -168,10 +168,14 @@ def check_resumable(folder: Path, state: dict[str, Any], config: TrainConfig, di
     ------
     BadInput : the checkpoint in ``folder`` is of another network or data set.
     """
-    before, now = TrainConfig.from_json(state["config"]).to_json(), config.to_json()
-    for key in ("architecture", "network"):
-        if before[key] != now[key]:
-            raise BadInput(f"{folder} is of a run with {key} {before[key]}; it cannot go on with {now[key]}: use another folder")
+    before = TrainConfig.from_json(state["config"])
+    if before.architecture != config.architecture:
+        differences = [f"architecture {before.architecture} (now {config.architecture})"]
+    else:
+        differences = [words for words in changes(state, config, digest) if words.startswith("network.")]
+    if differences:
+        told = ", ".join(differences)
+        raise BadInput(f"{folder} is of a run with {told}; it cannot go on with another network: use another folder")
     if state["dataset"]["digest"] != digest:
         raise BadInput(
             f"{folder} is of a run on the archive {state['dataset']['digest']}; it cannot go on with {digest}: "

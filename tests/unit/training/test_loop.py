@@ -204,8 +204,10 @@ def test_a_run_of_another_network_is_not_resumed(tmp_path: Path, archives: dict[
     config = replace(tiny_config("stylegan2"), kimg=0.008)
     train(config, read(archives[16]), tmp_path)
     other = replace(config, kimg=0.016, network=replace(config.network, z_dim=4))
-    with pytest.raises(BadInput, match="it cannot go on with"):
+    with pytest.raises(BadInput, match=r"is of a run with network\.z_dim 8 \(now 4\); it cannot go on with another network: use"):
         train(other, read(archives[16]), tmp_path)
+    with pytest.raises(BadInput, match=r"is of a run with architecture stylegan2 \(now stylegan\); it cannot go on"):
+        train(tiny_config("stylegan"), read(archives[16]), tmp_path)
 
 
 def test_a_run_on_another_archive_is_not_resumed(tmp_path: Path, archives: dict[int, Path]) -> None:
