@@ -227,16 +227,18 @@ def _parsed(config: TrainConfig, overrides: list[str]) -> tuple[dict[str, Any], 
             value = text
         inner = key.removeprefix("network.")
         owner, values = (TrainConfig, own) if inner == key else (type(config.network), of_network)
-        _check_type(owner, inner, value)
+        _check_type(owner, key, value)
         values[inner] = value
     return own, of_network
 
 
 def _check_type(owner: type, key: str, value: object) -> None:
+    inner = key.removeprefix("network.")
     known = {f.name for f in fields(owner)} - set(FIXED)
-    if key not in known:
-        raise BadInput(f"setting {key!r} is unknown; there are {', '.join(sorted(known))}", field=key)
-    hint = typing.get_type_hints(owner)[key]
+    if inner not in known:
+        there = sorted(key.removesuffix(inner) + name for name in known)
+        raise BadInput(f"setting {key!r} is unknown; there are {', '.join(there)}", field=key)
+    hint = typing.get_type_hints(owner)[inner]
     wanted = set(typing.get_args(hint) or (hint,))
     allowed = wanted | ({int} if float in wanted else set())
     if type(value) not in allowed:
