@@ -50,7 +50,7 @@ def compare(stores: Sequence[Path], out: Path, options: CompareOptions, say: Say
 
     Raises
     ------
-    BadInput : there is no model, or none of a name.
+    BadInput : a store is no folder, or there is no model, or none of a name.
     """
     versions = newest(stores, options.names, say)
     for version in versions:
@@ -74,18 +74,22 @@ def newest(stores: Sequence[Path], names: Sequence[str], say: Say) -> list[Versi
 
     Raises
     ------
-    BadInput : there is none, or none of a name.
+    BadInput : a store is no folder, or there is no model, or none of a name.
     """
+    for store in stores:
+        if not store.is_dir():
+            raise BadInput(f"{store}: there is no such folder; a model store is needed, such as models/zoo")
     versions, problems = ModelStore(list(stores)).versions()
     for problem in problems:
         say(f"left out: {problem}")
     first: dict[str, Version] = {}
     for version in versions:
         first.setdefault(version.card.name, version)
+    if not first:
+        raise BadInput(f"{', '.join(map(str, stores))}: there is no model that can be read")
     unknown = [name for name in names if name not in first]
-    if unknown or not first:
-        there = ", ".join(first) or "none that can be read"
-        raise BadInput(f"model {', '.join(unknown) or 'of any name'} is not in {', '.join(map(str, stores))}; there are {there}")
+    if unknown:
+        raise BadInput(f"model {', '.join(unknown)} is not in {', '.join(map(str, stores))}; there are {', '.join(first)}")
     chosen = [first[name] for name in names] if names else list(first.values())
     return sorted(chosen, key=lambda version: (version.card.resolution, version.card.name))
 

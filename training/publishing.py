@@ -18,10 +18,15 @@ def publish(folder: Path, store: Path, *, allow_memorised: bool = False, unevalu
 
     Raises
     ------
-    BadInput : the model was never evaluated, or its images lie too near to training images, and nobody said to go on all the
-        same; its graphs are not what torch makes (`training.parity`); or that version exists.
+    BadInput : the folder holds no card; the model was never evaluated, or its images lie too near to training images, and nobody
+        said to go on all the same; its graphs are not what torch makes (`training.parity`); or that version exists.
     BadModel : the folder is not a whole version.
     """
+    if not (folder / "card.json").exists():
+        raise BadInput(
+            f"{folder} holds no exported model or scorer (card.json): run `python -m training export` on a run or on a folder of "
+            "`score` first, and publish the folder that it makes"
+        )
     if is_scorer(folder):
         scorer = read_exported_scorer(folder).card
         parity.check(scorer.parity, parity.SCORES, scorer.reference)

@@ -77,8 +77,14 @@ def test_names_choose_and_unknown_ones_are_named(store: Path, tmp_path: Path) ->
     assert [version.card.name for version in newest([store], ["tiny-z"], print)] == ["tiny-z"]
     with pytest.raises(BadInput, match=r"model other is not in .*; there are tiny-style, tiny-z"):
         newest([store], ["other"], print)
-    with pytest.raises(BadInput, match="there are none"):
-        newest([tmp_path / "empty"], [], print)
+
+
+def test_a_store_that_is_no_folder_or_empty_is_named(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"/nowhere: there is no such folder; a model store is needed"):
+        newest([store, tmp_path / "nowhere"], [], print)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match=r"/empty: there is no model that can be read"):
+        newest([tmp_path / "empty"], ["tiny-z"], print)
 
 
 def test_damaged_models_are_told_and_nothing_but_them_is_an_error(store: Path, tmp_path: Path) -> None:
@@ -90,7 +96,7 @@ def test_damaged_models_are_told_and_nothing_but_them_is_an_error(store: Path, t
     assert "tiny-style/1" in said[0]
     for name in ("tiny-style/0", "tiny-z/1"):
         (store / name / "card.json").write_text("{")
-    with pytest.raises(BadInput, match="there are none that can be read"):
+    with pytest.raises(BadInput, match="there is no model that can be read"):
         newest([store], [], said.append)
     assert len(said) == 4
 

@@ -34,3 +34,10 @@ def test_a_scorer_whose_graph_is_not_that_of_torch_is_not_published(tmp_path: Pa
     with pytest.raises(BadInput, match=r"s@1: .* up to 1\.00e-01, 1\.25% of the range 0 … 8"):
         publish(exported(scorer, 0.1), tmp_path / "store")
     assert publish(exported(scorer, 1e-5), tmp_path / "store").card.reference == "s@1"
+
+
+def test_a_folder_that_was_not_exported_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "score.json").write_text("{}")
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(BadInput, match=rf"{folder} holds no exported model or scorer .*: run `python -m training export`"):
+            publish(folder, tmp_path / "store")
