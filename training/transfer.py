@@ -1,7 +1,8 @@
 """``--transfer``: a run that starts from the weights of another run or of a published model, on as many bands as the data has.
 
 Layers that see or make bands are fitted (`fit_bands`); a StyleGAN2 grows to twice, four times … the size (`growing`);
-classes that differ are learnt anew; everything else must have the same shape.
+classes that differ are learnt anew, and may be there in only one of the two (`fit_classes`); everything else must have the same
+shape.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from training.growing import Weights
 from training.recover import recover
 
 CLASS_LAYERS = ("mapping.embed.", "embed.")
+MAPPING = "mapping.layers.0.weight"
+"""Its input is z and, in a network with classes, their embedding."""
+JUDGEMENT = ("out.weight", "out.bias")
+"""Of a discriminator that makes one number, or in a network with classes features to compare with theirs."""
 
 
 def transfer(source: Path, generator: Generator, ema: Generator, discriminator: Discriminator | None) -> list[str]:
@@ -50,7 +55,7 @@ def transfer(source: Path, generator: Generator, ema: Generator, discriminator: 
         if type(before) is not type(generator.config) and given.keys() != network.state_dict().keys():
             there, here = (name_of(config) for config in (before, generator.config))
             raise BadInput(f"{source} is of a {there} and this network is a {here}: weights go on in the same architecture only")
-        fitted = _fit(network, given, f"{source}: {name}", (before.bands, generator.config.bands))
+        fitted = _fit(network, given, f"{source}: {name}", before, generator.config)
         lines.append(f"  {name}: taken{larger}" + (f"; fitted: {', '.join(fitted)}" if fitted else ""))
     return lines
 
@@ -100,31 +105,53 @@ def _read_model(folder: Path) -> tuple[dict[str, Weights], NetworkConfig]:
 
 
 @torch.no_grad()
-def _fit(network: nn.Module, weights: Weights, what: str, bands: tuple[int, int]) -> list[str]:
+def _fit(network: nn.Module, weights: Weights, what: str, before: NetworkConfig, now: NetworkConfig) -> list[str]:
     """Copy ``weights`` into ``network``; returns the names of the tensors that were fitted or left fresh."""
     own = network.state_dict()
     strange = sorted(own.keys() ^ weights.keys())
     strange = [name for name in strange if not name.startswith(CLASS_LAYERS)]
     if strange:
         raise BadInput(f"{what} has other layers than this network: {', '.join(strange[:4])}{' …' if len(strange) > 4 else ''}")
+    afresh = CLASS_LAYERS + (JUDGEMENT if bool(before.classes) != bool(now.classes) else ())
     fitted = []
     for name, target in own.items():
         given = weights.get(name)
         if given is not None and given.shape == target.shape:
             target.copy_(given)
-        elif name.startswith(CLASS_LAYERS):
+        elif name.startswith(afresh):
             fitted.append(f"{name} (afresh)")
         else:
             assert given is not None
-            made = _with_bands(network, name, given, target, bands)
+            made = _with_classes(name, given, target, before, now)
+            if made is None:
+                made = _with_bands(network, name, given, target, (before.bands, now.bands))
             if made is None:
                 shapes = f"{name} is {tuple(given.shape)} there and {tuple(target.shape)} here"
                 raise BadInput(
-                    f"{what}: {shapes}; only bands may differ, and a StyleGAN2 may grow to twice, four times … its size"
+                    f"{what}: {shapes}; only bands and classes may differ, and a StyleGAN2 may grow to twice, four times … its "
+                    "size"
                 )
             target.copy_(made)
             fitted.append(name)
     return fitted
+
+
+def _with_classes(name: str, given: Tensor, target: Tensor, before: NetworkConfig, now: NetworkConfig) -> Tensor | None:
+    """``given`` fitted to ``target`` where it reads classes in only one of the networks; else None."""
+    if name != MAPPING or bool(before.classes) == bool(now.classes):
+        return None
+    if before.z_dim != now.z_dim or len(given) != len(target):
+        return None
+    return fit_classes(given, target, now.z_dim)
+
+
+def fit_classes(weight: Tensor, fresh: Tensor, z_dim: int) -> Tensor:
+    """``weight`` with as many columns as ``fresh``: those of z first, then ``fresh`` ones where classes are new.
+
+    The layer multiplies by 1/√columns itself; the columns of z are scaled for that, so that they respond to z as before.
+    """
+    kept = weight[:, :z_dim] * math.sqrt(fresh.shape[1] / weight.shape[1])
+    return torch.cat([kept.to(fresh), fresh[:, z_dim:]], dim=1)
 
 
 def _with_bands(network: nn.Module, name: str, given: Tensor, target: Tensor, bands: tuple[int, int]) -> Tensor | None:

@@ -164,7 +164,7 @@ def test_too_few_feature_maps_are_one_clear_error(run: Path) -> None:
 
 
 def test_other_widths_are_refused(run: Path) -> None:
-    with pytest.raises(BadInput, match="only bands may differ"):
+    with pytest.raises(BadInput, match="only bands and classes may differ"):
         _grown(run, replace(SMALL, resolution=32, channel_base=256))
 
 

@@ -172,10 +172,10 @@ def test_bands_of_a_plain_layer_keep_its_response_to_grey() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channel_max": 4}, "only bands may differ"),
+        ({"channel_max": 4}, "only bands and classes may differ"),
         ({"resolution": 8}, "other layers"),
-        ({"resolution": 24}, "only bands may differ"),
-        ({"classes": 0}, "only bands may differ"),
+        ({"resolution": 24}, "only bands and classes may differ"),
+        ({"classes": 0, "z_dim": 4}, "only bands and classes may differ"),
     ],
 )
 def test_other_sizes_are_refused(change: dict[str, int], message: str, run: Path) -> None:
@@ -194,6 +194,60 @@ def test_other_classes_are_learnt_anew(run: Path) -> None:
     generator, discriminator = build(replace(tiny_config("stylegan2").network, classes=3))
     lines = transfer(run, generator, generator, discriminator)
     assert "mapping.embed.weight (afresh)" in lines[1]
+
+
+@pytest.mark.parametrize("architecture", ["stylegan2", "stylegan"])
+@pytest.mark.parametrize(("there", "here"), [(6, 0), (0, 6)])
+def test_classes_that_only_one_of_two_networks_has_come_and_go(
+    architecture: str, there: int, here: int, tmp_path: Path, archives: dict[int, Path]
+) -> None:
+    archive = read(archives[16])
+    source = Trainer(tiny_config(architecture, there), archive, tmp_path / "source", 0, CPU)
+    source.save()
+    trainer = Trainer(tiny_config(architecture, here), archive, tmp_path / "run", 0, CPU)
+    assert trainer.discriminator is not None
+    fresh = {name: value.clone() for name, value in trainer.discriminator.state_dict().items()}
+    lines = transfer(tmp_path / "source", trainer.generator, trainer.ema, trainer.discriminator)
+    assert "mapping.layers.0.weight" in lines[1]
+    assert "out.weight (afresh), out.bias (afresh)" in lines[3]
+    for name, value in trainer.discriminator.state_dict().items():
+        kept = source.discriminator.state_dict().get(name)  # type: ignore[union-attr]
+        assert torch.equal(value, fresh[name] if name.startswith(("out.", "embed.")) else kept), name
+
+    before, now = (networks.generator.mapping.layers[0] for networks in (source, trainer))  # type: ignore[union-attr]
+    z = torch.randn(4, 8)
+    to_z = [torch.cat([z, torch.zeros(4, layer.weight.shape[1] - 8)], dim=1) for layer in (before, now)]
+    torch.testing.assert_close(now(to_z[1]), before(to_z[0]))
+    assert not here or now.weight[:, 8:].std() > 10, "as at the start of any run: 1 / lr_mul"
+
+    with torch.no_grad():
+        before.weight[:, 8:] = 0
+        now.weight[:, 8:] = 0
+    onehots = [torch.eye(classes)[:4] if classes else None for classes in (there, here)]
+    expected, images = source.generator.sample(z, onehots[0]), trainer.generator.sample(z, onehots[1])
+    torch.testing.assert_close(images, expected, atol=1e-5, rtol=1e-4)
+    assert all(value.isfinite() for value in trainer.one_step().values())
+
+
+def test_a_published_model_with_classes_starts_a_run_without_them() -> None:
+    folder = ModelStore().get("sdss-gz1-64@2").folder
+    published = recover(folder)
+    generator, discriminator = build(replace(published.config, classes=0))
+    lines = transfer(folder, generator, generator, discriminator)
+    assert "fitted: mapping.layers.0.weight" in lines[1]
+    expected = published.state_dict()
+    differing = {name for name, value in generator.state_dict().items() if not torch.equal(value, expected[name])}
+    assert differing == {"mapping.layers.0.weight"}
+
+
+def test_a_network_grows_and_loses_its_classes_at_once(tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = tiny_config("stylegan2")
+    config = replace(config, network=replace(config.network, channel_base=256))
+    Trainer(config, read(archives[16]), tmp_path, 0, CPU).save()
+    generator, discriminator = build(replace(config.network, classes=0, resolution=32))
+    lines = transfer(tmp_path, generator, generator, discriminator)
+    assert all("grown from 16 to 32 px; fitted: " in line for line in lines[1:])
+    assert generator.sample(torch.randn(2, 8), None).isfinite().all()
 
 
 def test_a_source_that_is_nothing_is_one_clear_error(tmp_path: Path) -> None:
