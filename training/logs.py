@@ -47,6 +47,7 @@ class Reporter:
         self.last_time = self.last_shown = now()
         self.speed = 0.0
         """Images a second when steps were last measured; 0 before that."""
+        self.begun = self.last_said = self.last_time
         if speaks:
             journal.rewind(run, images_seen / 1000)
         self.events = Events(run / "tensorboard", images_seen + 1) if speaks else None
@@ -112,13 +113,21 @@ class Reporter:
 
     def begin(self, what: str) -> None:
         """Tell that ``what`` begins, which takes a while."""
+        self.begun = self.last_said = self.now()
         if self.bar is None:
             self.say(f"{what} …")
         self.waiting(what)
 
     def waiting(self, what: str, done: int = 0, count: int = 0) -> None:
-        """Show on a terminal that ``what`` goes on between steps; speed and time left stay those of the last steps."""
+        """Show that ``what`` goes on between steps: on a terminal beside the speed and time left of the last steps, else a line.
+
+        Lines come every 20 seconds where ``count`` is known, from `begin` on.
+        """
         self._show(f"{what} {done}/{count}" if count else what)
+        if self.bar is None and 0 < done < count and self.now() - self.last_said >= TICK_SECONDS:
+            self.last_said = self.now()
+            passed = self.last_said - self.begun
+            self.say(f"{what}  {done:,}/{count:,}  {clock(passed)}  ETA {clock(passed * (count - done) / done)}")
 
     def say(self, what: str) -> None:
         """One line that begins with the present position; a bar stays below it."""

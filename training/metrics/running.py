@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,12 +40,19 @@ class RunningFid:
         """``{"fid1000": value, "kid1000": value}`` of ``generator``'s samples without truncation, for a count of 1,000.
 
         KID is that of one subset, which is as large as can be: unbiased, and a hundred times cheaper than a hundred.
+        ``progress`` hears how many images are done, and how many there are: the first time the training images too.
         """
+        before = len(self.chosen) if self.real is None else 0
+
+        def tell(done: int) -> None:
+            progress(done, before + self.count)
+
         if self.real is None:
             seen = self.archive.at(generator.config.resolution)
-            self.real = self._features(lambda start, stop: self._real(seen, start, stop), len(self.chosen), progress)
+            self.real = self._features(partial(self._real, seen), before, tell)
         rng = torch.Generator().manual_seed(0)
-        fake = self._features(lambda start, stop: self._samples(generator, stop - start, rng), self.count, progress)
+        samples = partial(self._samples, generator, rng)
+        fake = self._features(samples, self.count, lambda done: tell(before + done))
         return {
             f"fid{self.count}": frechet_distance(fake, self.real),
             f"kid{self.count}": kernel_distance(fake, self.real, subsets=1)[0],
@@ -55,8 +63,8 @@ class RunningFid:
         return self._seen(archive.batch(indices, np.zeros(len(indices), np.int64))[0])
 
     @torch.no_grad()
-    def _samples(self, generator: Generator, n: int, rng: torch.Generator) -> Pixels:
-        config = generator.config
+    def _samples(self, generator: Generator, rng: torch.Generator, start: int, stop: int) -> Pixels:
+        config, n = generator.config, stop - start
         draw = generator.draw(n, rng)
         onehot = None
         if config.classes:
@@ -66,13 +74,13 @@ class RunningFid:
         noise = draw["noise"].to(self.device) if "noise" in draw else None
         return self._seen(generator.sample(draw["z"].to(self.device), onehot, noise).cpu().numpy())
 
-    def _features(self, images: Callable[[int, int], Pixels], count: int, progress: Progress) -> NDArray[np.float32]:
+    def _features(self, images: Callable[[int, int], Pixels], count: int, tell: Callable[[int], None]) -> NDArray[np.float32]:
         found, step = [], BATCH * self.network.threads
         for start in range(0, count, step):
             stop = min(start + step, count)
             parts = [images(first, min(first + BATCH, stop)) for first in range(start, stop, BATCH)]
             found.append(self.network.features(np.concatenate(parts)))
-            progress(stop, count)
+            tell(stop)
         return np.concatenate(found)
 
     def _seen(self, images: NDArray[np.float32]) -> Pixels:

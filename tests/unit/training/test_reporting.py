@@ -98,6 +98,24 @@ def test_a_pipe_has_a_line_where_metrics_begin(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == "     8.0 / 16 kimg  metrics of 1000 images …\n"
 
 
+def test_a_pipe_has_a_line_every_twenty_seconds_while_metrics_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = [0.0]
+    with Reporter(tmp_path, 8000, 16000, now=lambda: seconds[0]) as reporter:
+        seconds[0] = 100.0
+        reporter.begin("metrics of 5000 images")
+        for done in range(500, 5500, 500):
+            seconds[0] += 8.0
+            reporter.waiting("metrics", done, 5000)
+        reporter.waiting("saving")
+    begin, *lines = capsys.readouterr().out.splitlines()
+    assert begin.endswith("metrics of 5000 images …")
+    assert lines == [
+        "     8.0 / 16 kimg  metrics  1,500/5,000  0:00:24  ETA 0:00:56",
+        "     8.0 / 16 kimg  metrics  3,000/5,000  0:00:48  ETA 0:00:32",
+        "     8.0 / 16 kimg  metrics  4,500/5,000  0:01:12  ETA 0:00:08",
+    ]
+
+
 def test_a_short_run_shows_how_long_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Reporter(tmp_path, 0, 300) as reporter:
         reporter.say("begins")

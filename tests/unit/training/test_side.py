@@ -73,7 +73,10 @@ def test_a_magnitude_is_that_of_the_larger_pixel(archive64: Archive) -> None:
 def test_the_fid_of_a_run_is_against_averages(archive64: Archive) -> None:
     generator, _ = build(tiny_config("stylegan2").network)
     fid = RunningFid(archive64, 10, CPU)
-    fid.measure(generator.eval(), lambda done, total: None)
+    told: list[tuple[int, int]] = []
+    for _ in range(2):
+        fid.measure(generator.eval(), lambda done, total: told.append((done, total)))
+    assert told == [(10, 20), (20, 20), (10, 10)], "training images are looked at once"
     whole = archive64.batch(fid.chosen, np.zeros(10, np.int64))[0]
     features = [
         fid.network.features(np.ascontiguousarray(pictures(images, fid.about).transpose(0, 3, 1, 2)))
