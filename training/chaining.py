@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,16 +57,17 @@ def stages(config: TrainConfig) -> dict[str, TrainConfig]:
     return {FIRST: first, SECOND: second}
 
 
-def train_chain(config: TrainConfig, data: Path, run: Path) -> None:
+def train_chain(config: TrainConfig, data: Path, run: Path) -> signal.Signals | None:
     """Train both stages in folders of ``run`` and join them; the same command again resumes.
 
-    The first stage sees the images averaged down by two; see `stages`.
+    The first stage sees the images averaged down by two; see `stages`. Returns the signal that told to stop, as `launch` does.
     """
     for stage, settings in stages(config).items():
-        launch(settings, data, run / stage)
-        if not checkpoints.finished(run / stage, settings.kimg):  # told to stop
-            return
+        told = launch(settings, data, run / stage)
+        if not checkpoints.finished(run / stage, settings.kimg):
+            return told
     join(run / FIRST, run / SECOND, run)
+    return None
 
 
 def join(first: Path, second: Path, run: Path) -> Path:

@@ -14,14 +14,16 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
+from multiprocessing import connection
 from pathlib import Path
 from types import FrameType
 
 import torch
 import torch.distributed as dist
-from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
+from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_processes
 
 from galaxies.errors import GalaxyError
+from training import checkpoints
 from training.aside import reason
 from training.config import TrainConfig
 from training.data import archive
@@ -33,50 +35,83 @@ TIMEOUT = timedelta(hours=2)
 INSIDE_TORCH = Path(torch.__file__).parent
 
 
-def launch(config: TrainConfig, data: Path, run: Path) -> None:
-    """Train in ``config.processes`` child processes until done or told to stop (signals are passed on).
+def launch(config: TrainConfig, data: Path, run: Path) -> signal.Signals | None:
+    """Train in ``config.processes`` child processes until done or told to stop.
+
+    Signals are passed on; the first one is returned, if any came. Under torchrun, which signals all processes itself, none is.
 
     Raises
     ------
-    GalaxyError : with the message of the process that failed.
+    GalaxyError : with the message of the process that failed, or that one was killed.
     """
     place = place_of_torchrun()
     if place is not None:
         with _told(), _joined(config, place, "env://"):
             train(config, archive.read(data), run, place)
-        return
+        return None
     set_malloc()
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # says which other processes it ends, line by line
     with tempfile.TemporaryDirectory() as folder:
         arguments = (config, data, run, Path(folder))
-        context = start_processes(_child, arguments, config.processes, join=False, start_method="spawn")  # type: ignore[no-untyped-call]
+        with _without_interrupts():
+            context = start_processes(_child, arguments, config.processes, join=False, start_method="spawn")  # type: ignore[no-untyped-call]
+        killed: signal.Signals | None = None
         with _signals_passed_on(context) as passed_on:
             try:
-                while not context.join():
-                    pass
-            except ProcessExitedException as error:
+                joined = False
+                while not joined:
+                    killed = killed or _killed(context)  # before join, which kills the others
+                    joined = context.join()
+            except ProcessException:
                 messages = sorted(Path(folder).glob("error-*"))
-                if not messages and error.signal_name in passed_on:
-                    return  # told to stop before it had begun: there is nothing to save
-                if not messages:
+                if messages:
+                    raise GalaxyError(messages[0].read_text()) from None
+                before_it_began = passed_on and killed == signal.SIGTERM
+                if killed and not before_it_began:
+                    raise GalaxyError(_of_killed(killed, run)) from None
+                if not before_it_began:
                     raise
-                raise GalaxyError(messages[0].read_text()) from None
+        return passed_on[0] if passed_on else None
+
+
+def _killed(context: ProcessContext) -> signal.Signals | None:
+    """Wait for a process to end; the signal that ended it, if one did."""
+    ended = [context.processes[context.sentinels[each]] for each in connection.wait(list(context.sentinels))]
+    for process in ended:
+        process.join()
+    return next((signal.Signals(-process.exitcode) for process in ended if process.exitcode < 0), None)
+
+
+def _of_killed(killed: signal.Signals, run: Path) -> str:
+    why = ", perhaps for lack of memory" if killed == signal.SIGKILL else ""
+    goes_on = "goes on from the last checkpoint" if checkpoints.list_checkpoints(run) else "begins again, as none was saved yet"
+    return f"a training process was killed ({killed.name}){why}; the same command {goes_on}"
 
 
 @contextlib.contextmanager
-def _signals_passed_on(context: ProcessContext) -> Iterator[list[str]]:
-    """The children get the signals of this process; gives the names of those that came."""
-    names: list[str] = []
+def _without_interrupts() -> Iterator[None]:
+    """Processes that start within hear of Ctrl-C only what is passed on to them, so that none breaks off while it imports."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _signals_passed_on(context: ProcessContext) -> Iterator[list[signal.Signals]]:
+    """The children get SIGTERM for every signal of this process; gives those that came."""
+    found: list[signal.Signals] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        names.append(signal.Signals(number).name)
+        found.append(signal.Signals(number))
         for pid in context.pids():  # type: ignore[no-untyped-call]
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+                os.kill(pid, signal.SIGTERM)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield names
+        yield found
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -119,6 +154,7 @@ def _joined(config: TrainConfig, place: Place, meeting: str) -> Iterator[None]:
 
 def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) -> None:
     """One process; an expected error crosses back as text."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # torch sends it where the parent is gone
     place = Place(rank, rank, config.processes)
     try:
         with _told(), _joined(config, place, f"file://{shared}/store"):

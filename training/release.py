@@ -7,6 +7,7 @@ it can be: it shows that the chain holds, not what the models can do. Scorers ju
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from models.versions import read_exported
 from training import checkpoints
 from training.presets import find
 
+TOLD_TO_STOP = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+"""Statuses with which commands of this program end that were told to stop."""
 SDSS_CREDITS = "SDSS (Sloan Foundation, NSF, DOE, NASA and others); Galaxy Zoo 1 (Lintott et al. 2008, 2011)"
 TINY = ("kimg=0.064", "batch=8", "precision=float32", "processes=1", "generator_from_kimg=0", "network.z_dim=8")
 TINY_NETWORKS = {
@@ -177,9 +180,10 @@ def release(options: Options, say: Callable[[str], None] = print) -> None:
             say(f"done before: {step}")
             continue
         say(str(step))
-        if subprocess.run([sys.executable, "-m", "training", *step.arguments], check=False).returncode:
+        status = subprocess.run([sys.executable, "-m", "training", *step.arguments], check=False).returncode
+        if status not in (0, *TOLD_TO_STOP):
             raise GalaxyError(f"release stopped at: {step}; mend it and give the same command again")
-        if not step.done():
+        if status or not step.done():
             raise GalaxyError(f"release stopped, because this was told to stop: {step}; the same command goes on")
 
 

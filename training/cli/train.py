@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,7 @@ def train(
         bool, typer.Option("--dry-run", help="only say what would be done: configuration, parameters, memory, time")
     ] = False,
 ) -> None:
-    """Train a preset on an archive; the same command again resumes. Ctrl-C and SIGTERM save first."""
+    """Train a preset on an archive; the same command again resumes. Ctrl-C and SIGTERM save first and end with 130 or 143."""
     from training.chaining import stages, train_chain
     from training.launch import launch
 
@@ -85,10 +86,11 @@ def train(
         text = json.dumps(config.to_json(), indent=1)
         write_text(run / "config.json", text + "\n")
         print(text)
-    if len(parts) > 1:
-        train_chain(config, data, run)
-    else:
-        launch(config, data, run)
+    told = train_chain(config, data, run) if len(parts) > 1 else launch(config, data, run)
+    if first and (line := _stopped(run, parts)):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if place is None:  # torchrun would take another status for a failure
+            raise typer.Exit(128 + (told or signal.SIGTERM))
 
 
 def chain(
@@ -102,6 +104,16 @@ def chain(
     if checkpoints.list_checkpoints(out):
         raise BadInput(f"{out} holds checkpoints already; choose another folder")
     print(f"joined in {join(first, second, out)}; export it with `python -m training export {out} …`")
+
+
+def _stopped(run: Path, parts: dict[str, TrainConfig]) -> str:
+    """How far the first of ``parts`` is that has not ended; empty where all have."""
+    for name, part in parts.items():
+        found = checkpoints.list_checkpoints(run / name)
+        seen = checkpoints.read_state(found[-1])["images_seen"] / 1000 if found else 0.0
+        if seen < part.kimg:
+            return f"{run / name} stopped at {seen:g} of {part.kimg:g} kimg; the same command goes on"
+    return ""
 
 
 def _dry_run(config: TrainConfig, parts: dict[str, TrainConfig], data: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -264,6 +265,27 @@ def test_an_error_in_a_child_process_is_one_message(
     assert "Terminating process" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_process_that_is_killed_is_one_message(processes: int, tmp_path: Path, archives: dict[int, Path]) -> None:
+    config = replace(tiny_config("stylegan2"), kimg=1000, snapshot_kimg=1000, processes=processes)
+
+    def kill_the_last() -> None:
+        while not (tmp_path / "tensorboard").exists():
+            time.sleep(0.1)
+        children = [process.pid for process in multiprocessing.active_children() if process.pid]
+        os.kill(max(children), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_the_last)
+    killer.start()
+    with pytest.raises(
+        GalaxyError, match=r"^a training process was killed \(SIGKILL\), perhaps for lack of memory; .* begins again"
+    ):
+        launch(config, archives[16], tmp_path)
+    killer.join()
+    assert multiprocessing.active_children() == []
+
+
 def test_what_torch_refuses_and_a_full_memory_are_one_line_and_our_errors_are_not() -> None:
     with pytest.raises(GalaxyError, match=r"torch refuses a setting of this run: dropout probability .* 2.0"), _told():
         torch.nn.Dropout(2.0)
@@ -285,6 +307,21 @@ def test_a_value_that_only_torch_refuses_is_one_message(tmp_path: Path, archives
     object.__setattr__(network, "dropout", 2.0)  # as if the configuration had not looked
     with pytest.raises(GalaxyError, match="torch refuses a setting of this run: dropout probability"):
         launch(replace(config, network=network, kimg=0.004), archives[64], tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_the_first_step_ends_without_a_traceback(tmp_path: Path, archives: dict[int, Path]) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "training", "train", str(run), "--data", str(archives[16]), "--set", "processes=2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (run / "config.json").exists():
+        time.sleep(0.1)
+    time.sleep(1)  # the children import torch, for several seconds
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert said.endswith("the same command goes on\n")
 
 
 @pytest.mark.slow

@@ -77,15 +77,16 @@ def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
         release(options(tmp_path, sdss=Path("nowhere")), lambda text: None)
 
 
-def test_a_training_that_was_told_to_stop_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [130, 143])
+def test_a_training_that_was_told_to_stop_is_not_exported(status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
     def run(command: list[str], check: bool) -> SimpleNamespace:
-        """All commands succeed at once; a training does as one that gets SIGTERM before its first step."""
+        """All commands succeed at once, but a training, which ends as one that is told to stop."""
         ran.append(command[3])
         if command[3] == "prepare":
             Path(command[command.index("--out") + 1]).mkdir(parents=True)
-        return SimpleNamespace(returncode=0)
+        return SimpleNamespace(returncode=status if command[3] == "train" else 0)
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(GalaxyError, match=r"told to stop: python -m training train .*sdss-gz1-64 .*; the same command goes on"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from galaxies.errors import BadInput
-from training import launch, loop
+from training import chaining, launch, loop
 from training.cli import app
 from training.config import TrainConfig
 from training.data.archive import read
@@ -54,6 +55,32 @@ def test_a_run_says_that_it_is_done_or_goes_on_with_other_settings(
     assert "goes on with other settings: it had kimg 0.008 (now 0.016), seed 0 (now 9)" in said
     assert [config.seed for config in launched] == [9]
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 9
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_was_told_to_stop_says_how_far_it_is_and_is_no_success(
+    told: signal.Signals, tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "launch", lambda config, data, run: told)
+    arguments = ["train", str(tmp_path / "run"), "--data", str(archives[64]), "--set", "kimg=7.5", "--set", "processes=1"]
+    ended = CliRunner().invoke(app, arguments)
+    assert ended.exit_code == 128 + told
+    assert ended.stderr.endswith("run stopped at 0 of 7.5 kimg; the same command goes on\n")
+    for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1")):
+        monkeypatch.setenv(name, value)
+    ended = CliRunner().invoke(app, arguments)
+    assert ended.exit_code == 0, "torchrun would call another status a failure"
+    assert ended.stderr.endswith("run stopped at 0 of 7.5 kimg; the same command goes on\n")
+
+
+def test_a_chain_that_was_told_to_stop_names_the_stage(
+    tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chaining, "launch", lambda config, data, run: signal.SIGTERM)
+    arguments = ["train", str(tmp_path / "run"), "--data", str(archives[64]), "--preset", CHAIN, "--set", "kimg=2"]
+    ended = CliRunner().invoke(app, arguments)
+    assert ended.exit_code == 143
+    assert ended.stderr.endswith("run/first-stage stopped at 0 of 4 kimg; the same command goes on\n")
 
 
 @pytest.mark.parametrize(
