@@ -17,6 +17,7 @@ from galaxies.errors import BadInput, GalaxyError
 from training import checkpoints
 from training.aside import write_text
 from training.augment import PRESETS as AUGMENTATIONS
+from training.claim import claimed
 from training.config import MEASURING, TrainConfig
 from training.data import archive
 from training.data.subset import write_class
@@ -44,7 +45,8 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
 
     Raises
     ------
-    BadInput : the archive lacks the class, an augmentation is unknown, or ``out`` holds an arm of other settings.
+    BadInput : the archive lacks the class, an augmentation is unknown, or ``out`` holds an arm of other settings, or another
+        process trains it.
     GalaxyError : an arm was told to stop.
     """
     unknown = [name for name in options.augment if name not in AUGMENTATIONS]
@@ -68,7 +70,8 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
         config = configuration(galaxies, name, options)
         say(f"augment {name}: {config.kimg:g} kimg on {galaxies.manifest['training_count']} images …")
         if not checkpoints.finished(out / name, config.kimg):
-            launch(config, out / "data", out / name)
+            with claimed(out / name):
+                launch(config, out / "data", out / name)
         if not checkpoints.finished(out / name, config.kimg):
             raise GalaxyError(f"augment {name} was told to stop; the same command goes on")
         arms[name] = measured(out / name, options.images)

@@ -11,6 +11,7 @@ from galaxies.errors import BadInput, GalaxyError
 from training import checkpoints
 from training.architectures import build, summary
 from training.aside import write_text
+from training.claim import claimed
 from training.config import MEASURING, TrainConfig
 from training.data import archive
 from training.journal import append, read_log
@@ -47,7 +48,8 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
 
     Raises
     ------
-    BadInput : a name in ``only`` is no variant, or ``out`` holds a variant of other settings or of another data set.
+    BadInput : a name in ``only`` is no variant, or ``out`` holds a variant of other settings or of another data set,
+        or another process trains it.
     GalaxyError : a variant was told to stop.
     """
     unknown = set(only) - VARIANTS.keys()
@@ -68,7 +70,8 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
         config, run = configs[name], runs[name]
         say(f"{name}: {config.kimg:g} kimg …")
         if not checkpoints.finished(run, config.kimg):
-            launch(config, data, run)
+            with claimed(run):
+                launch(config, data, run)
         if not checkpoints.finished(run, config.kimg):
             raise GalaxyError(f"{name} was told to stop; the same command goes on")
         finished = [name for name, config in configs.items() if checkpoints.finished(runs[name], config.kimg)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import typer
 from galaxies.errors import BadInput
 from training import checkpoints
 from training.aside import write_text
+from training.claim import claimed
 from training.cli.console import console
 from training.config import TrainConfig
 from training.data import archive
@@ -82,11 +84,12 @@ def train(
         if first and (changed := checkpoints.changes(state, config, digest)):
             line = f"{run} goes on with other settings: it had {', '.join(changed)}"
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if first:
-        text = json.dumps(config.to_json(), indent=1)
-        write_text(run / "config.json", text + "\n")
-        print(text)
-    told = train_chain(config, data, run) if len(parts) > 1 else launch(config, data, run)
+    with claimed(run) if first else nullcontext():
+        if first:
+            text = json.dumps(config.to_json(), indent=1)
+            write_text(run / "config.json", text + "\n")
+            print(text, flush=True)
+        told = train_chain(config, data, run) if len(parts) > 1 else launch(config, data, run)
     if first and (line := _stopped(run, parts)):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if place is None:  # torchrun would take another status for a failure

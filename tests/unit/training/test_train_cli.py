@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from galaxies.errors import BadInput
 from training import chaining, launch, loop
+from training.claim import claimed
 from training.cli import app
 from training.config import TrainConfig
 from training.data.archive import read
@@ -55,6 +56,12 @@ def test_a_run_says_that_it_is_done_or_goes_on_with_other_settings(
     assert "goes on with other settings: it had kimg 0.008 (now 0.016), seed 0 (now 9)" in said
     assert [config.seed for config in launched] == [9]
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 9
+
+
+def test_a_run_that_another_command_trains_is_refused_and_untouched(tmp_path: Path, archives: dict[int, Path]) -> None:
+    with claimed(tmp_path / "run"), pytest.raises(BadInput, match="run is being trained by another process"):
+        train(tmp_path / "run", archives[64])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
