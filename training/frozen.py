@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from galaxies.errors import BadInput
-from training.architectures import Discriminator, Generator
+from training.architectures import Discriminator, Generator, build
+from training.config import TrainConfig
+
+
+def check(config: TrainConfig) -> None:
+    """Look whether the networks of ``config`` have as many layers as it freezes, without making their weights.
+
+    Raises
+    ------
+    BadInput : they have fewer.
+    """
+    if config.freeze_generator or config.freeze_discriminator:
+        with torch.device("meta"):
+            generator, discriminator = build(config.network)
+        trainable(generator, config.freeze_generator, "freeze_generator")
+        trainable(discriminator, config.freeze_discriminator, "freeze_discriminator")
 
 
 def set_grad(parameters: list[nn.Parameter], value: bool) -> None:

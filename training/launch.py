@@ -22,7 +22,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_processes
 
-from galaxies.errors import GalaxyError
+from galaxies.errors import BadInput, GalaxyError
 from training import checkpoints
 from training.aside import reason
 from training.config import TrainConfig
@@ -32,6 +32,8 @@ from training.settings import Place, place_of_torchrun, set_malloc
 
 TIMEOUT = timedelta(hours=2)
 """How long processes wait for the one that saves or measures."""
+ERRORS = {"refused": BadInput, "error": GalaxyError}
+"""Files in which messages cross from a process, by the kind of its error."""
 INSIDE_TORCH = Path(torch.__file__).parent
 
 
@@ -42,7 +44,8 @@ def launch(config: TrainConfig, data: Path, run: Path) -> signal.Signals | None:
 
     Raises
     ------
-    GalaxyError : with the message of the process that failed, or that one was killed.
+    BadInput : with the message of the process that refused a setting, the data set or the weights to transfer.
+    GalaxyError : with that of the process that failed, or that one was killed.
     """
     place = place_of_torchrun()
     if place is not None:
@@ -63,9 +66,9 @@ def launch(config: TrainConfig, data: Path, run: Path) -> signal.Signals | None:
                     killed = killed or _killed(context)  # before join, which kills the others
                     joined = context.join()
             except ProcessException:
-                messages = sorted(Path(folder).glob("error-*"))
-                if messages:
-                    raise GalaxyError(messages[0].read_text()) from None
+                for kind, error in ERRORS.items():
+                    for message in sorted(Path(folder).glob(f"{kind}-*")):
+                        raise error(message.read_text()) from None
                 before_it_began = passed_on and killed == signal.SIGTERM
                 if killed and not before_it_began:
                     raise GalaxyError(_of_killed(killed, run)) from None
@@ -160,7 +163,8 @@ def _child(rank: int, config: TrainConfig, data: Path, run: Path, shared: Path) 
         with _told(), _joined(config, place, f"file://{shared}/store"):
             train(config, archive.read(data), run, place)
     except GalaxyError as error:
-        (shared / f"error-{rank}").write_text(error.message)
+        kind = "refused" if isinstance(error, BadInput) else "error"
+        (shared / f"{kind}-{rank}").write_text(error.message)
         sys.exit(1)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -55,6 +55,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a preset on an archive; the same command again resumes. Ctrl-C and SIGTERM save first and end with 130 or 143."""
+    from training import frozen
     from training.chaining import stages, train_chain
     from training.launch import launch
 
@@ -72,6 +73,8 @@ def train(
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     found = checkpoints.list_checkpoints(run)
     parts = {"": config} if config.architecture != "chain" or found else stages(config)
+    for part in parts.values():
+        frozen.check(part)
     if dry_run:
         _dry_run(config, parts, data)
         return

@@ -21,7 +21,7 @@ from torch._inductor import config as inductor
 
 from galaxies.errors import BadInput, GalaxyError
 from tests.unit.training.conftest import no_file_beyond, tiny_config
-from training import checkpoints
+from training import checkpoints, cli
 from training.architectures import ARCHITECTURES
 from training.architectures.dcgan import DCGANConfig
 from training.data.archive import read
@@ -307,6 +307,21 @@ def test_a_value_that_only_torch_refuses_is_one_message(tmp_path: Path, archives
     object.__setattr__(network, "dropout", 2.0)  # as if the configuration had not looked
     with pytest.raises(GalaxyError, match="torch refuses a setting of this run: dropout probability"):
         launch(replace(config, network=network, kimg=0.004), archives[64], tmp_path)
+
+
+@pytest.mark.slow
+def test_weights_that_do_not_fit_leave_nothing_of_a_new_run(
+    tmp_path: Path, archives: dict[int, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "source"
+    Trainer(tiny_config("stylegan2"), read(archives[16]), source, 0, CPU).save()
+    command = ["training", "train", str(tmp_path / "run"), "--data", str(archives[16]), "--transfer", str(source)]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "only bands and classes may differ" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 @pytest.mark.slow

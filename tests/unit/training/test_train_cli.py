@@ -123,6 +123,8 @@ def test_a_chain_that_was_told_to_stop_names_the_stage(
         (STYLE, "network.mapping_depth=0", "network.mapping_depth 0: a finite number, 1 or more, is allowed"),
         (STYLE, "network.style_mixing=7.0", "network.style_mixing 7.0: 0 … 1 is allowed"),
         (STYLE, "network.softening=-1", "network.softening -1: 0 … 1 is allowed"),
+        (STYLE, "freeze_discriminator=99", "freeze_discriminator 99: this network has 7 layers that can be frozen"),
+        (STYLE, "freeze_generator=10", "freeze_generator 10: this network has 9 layers that can be frozen"),
         (STYLE, "network.channel_max=0", "network.channel_max 0: 1 … 1000000 is allowed"),
         (STYLEGAN, "network.channel_max=0", "network.channel_max 0: 1 … 1000000 is allowed"),
         (STYLEGAN, "network.mapping_depth=0", "network.mapping_depth 0: a finite number, 1 or more, is allowed"),
