@@ -41,7 +41,8 @@ class Outcome:
 def process(item: Item, reading: Reading) -> Outcome:
     """Read, crop, mend, downsample and judge ``item``."""
     try:
-        return finish(item.name, _joined(item, reading), reading)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is treated as such
+            return finish(item.name, _joined(item, reading), reading)
     except BadInput as error:
         return Outcome(problem=error.message)
 
@@ -51,8 +52,8 @@ def finish(name: str, raw: Raw, reading: Reading) -> Outcome:
 
     Raises
     ------
-    BadInput : the image is too small, has pixels that are not finite and the policy is ``fail``, or is to be made grey and has
-        neither grey nor colour levels.
+    BadInput : the image is too small, has a band without a finite pixel, has pixels that are not finite and the policy is
+        ``fail``, or is to be made grey and has neither grey nor colour levels.
     """
     if reading.grey:
         raw = luminance(name, raw)
@@ -115,12 +116,15 @@ def _joined(item: Item, reading: Reading) -> Raw:
 def _mended(name: str, square: Pixels, finite: NDArray[np.bool_], reading: Reading) -> Pixels:
     if reading.nan == "fail":
         raise BadInput(
-            f"{name} has {int((~finite).sum())} pixels that are not finite; --nan zero or --nan median mends them, "
-            "--reject nonfinite drops such images"
+            f"{name} has {int((~finite).sum())} pixels that are not finite, or beyond float32; --nan zero or --nan median mends "
+            "them, --reject nonfinite drops such images"
         )
+    blank = [str(number) for number, good in enumerate(finite, 1) if not good.any()]
+    if blank:
+        raise BadInput(f"{name} has no finite pixel in band {', '.join(blank)} of {len(finite)}")
     mended = square.copy()
     for band, good in zip(mended, finite, strict=True):
-        band[~good] = np.median(band[good]) if reading.nan == "median" and good.any() else 0.0
+        band[~good] = np.median(band[good]) if reading.nan == "median" else 0.0
     return mended
 
 

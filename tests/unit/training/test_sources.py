@@ -226,12 +226,42 @@ def test_pixels_that_are_not_finite_follow_the_policy(tmp_path: Path, policy: st
     (tmp_path / "in").mkdir()
     np.save(tmp_path / "in" / "a.npy", holed)
     if value is None:
-        with pytest.raises(BadInput, match=r"a\.npy has 1 pixels that are not finite; --nan zero"):
+        with pytest.raises(BadInput, match=r"a\.npy has 1 pixels that are not finite, or beyond float32; --nan zero"):
             made(tmp_path / "in", nan=policy)
         return
     archive = made(tmp_path / "in", nan=policy)
     assert archive.images[0, 1, 0, 3] == pytest.approx(value)
     assert archive.manifest["nonfinite"] == {"policy": policy, "images": 1, "pixels": 1}
+
+
+@pytest.mark.parametrize("policy", ["zero", "median"])
+@pytest.mark.parametrize(("blank", "said"), [((1,), "band 2 of 3"), ((0, 1, 2), "band 1, 2, 3 of 3")])
+def test_a_band_without_a_finite_pixel_is_broken(tmp_path: Path, policy: str, blank: tuple[int, ...], said: str) -> None:
+    holed = CUBE.copy()
+    holed[list(blank)] = np.nan
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", holed)
+    np.save(tmp_path / "in" / "b.npy", CUBE)
+    with pytest.raises(BadInput, match=rf"^a\.npy has no finite pixel in {said}$"):
+        made(tmp_path / "in", nan=policy)
+    archive = made(tmp_path / "in", nan=policy, on_error="skip")
+    assert list(archive.files) == ["b.npy"]
+    assert archive.manifest["broken"] == [f"a.npy has no finite pixel in {said}"]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("name", ["a.npy", "a.fits"])
+def test_values_beyond_float32_are_named_as_such(tmp_path: Path, name: str) -> None:
+    wide = CUBE.astype(np.float64)
+    wide[0, 0, 0] = 1e300
+    (tmp_path / "in").mkdir()
+    if name.endswith("npy"):
+        np.save(tmp_path / "in" / name, wide)
+    else:
+        fits.PrimaryHDU(wide).writeto(tmp_path / "in" / name)
+    with pytest.raises(BadInput, match=rf"^{name} has 1 pixels that are not finite, or beyond float32; "):
+        made(tmp_path / "in")
+    assert made(tmp_path / "in", nan="median").manifest["nonfinite"]["pixels"] == 1
 
 
 def broken_files() -> dict[str, bytes]:
