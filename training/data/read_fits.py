@@ -42,8 +42,8 @@ def read_fits(part: Part, reading: Reading) -> Raw:
             return _whole(part, hdus, reading, "sha256:" + hashlib.sha256(data).hexdigest())
 
 
-def image_hdus(name: str, hdus: Any, wanted: tuple[str, ...] = ()) -> list[int]:
-    """Numbers of the HDUs that hold an image, or of those ``wanted`` by number or name.
+def image_hdus(name: str, hdus: Any, wanted: tuple[str, ...] = (), *, every: bool = False) -> list[int]:
+    """Numbers of the HDUs that hold an image, or of those ``wanted`` by number or name: the last of a name, or ``every`` one.
 
     Raises
     ------
@@ -54,14 +54,13 @@ def image_hdus(name: str, hdus: Any, wanted: tuple[str, ...] = ()) -> list[int]:
         raise BadInput(f"{name} holds no image")
     if not wanted:
         return images
-    names = {hdus[number].name.upper(): number for number in images if hdus[number].name}
     chosen = []
     for text in wanted:
-        number = int(text) if text.isdecimal() else names.get(text.upper(), -1)
-        if number not in images:
+        found = [i for i in images if (i == int(text) if text.isdecimal() else hdus[i].name.upper() == text.upper())]
+        if not found:
             known = ", ".join(f"{i} {hdus[i].name}".strip() for i in images)
             raise BadInput(f"{name} has no image extension {text}; it has {known}")
-        chosen.append(number)
+        chosen += found if every else found[-1:]
     return chosen
 
 

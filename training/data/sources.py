@@ -118,7 +118,7 @@ def _grouped(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str
         if options.layout == "objects" and part.kind == "fits":
             if part.member is not None:
                 raise BadInput(f"{name} lies in a zip; --layout objects reads files on disk: unpack it", field="layout")
-            items += _hdus(part, name)
+            items += _hdus(part, name, options.reading.hdu)
         else:
             items.append(Item(name, stem(name), (part,)))
     return items
@@ -151,7 +151,7 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
     """The rows of one array file, or the objects of one FITS file."""
     source, kind = options.source, kind_of(options.source.name)
     if kind == "fits" and options.layout == "objects":
-        return _hdus(Part(source, kind), source.name)
+        return _hdus(Part(source, kind), source.name, options.reading.hdu)
     if kind in ("fits", "picture"):
         assert kind is not None
         return [Item(source.name, stem(source.name), (Part(source, kind),))]
@@ -185,11 +185,11 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
     return items
 
 
-def _hdus(part: Part, name: str) -> list[Item]:
-    """Every HDU with an image; a file that is damaged is one broken object."""
+def _hdus(part: Part, name: str, wanted: tuple[str, ...]) -> list[Item]:
+    """Every HDU with an image, or that is ``wanted``; a file that is damaged is one broken object."""
     try:
         with named(name, "FITS"), fits.open(part.path, memmap=True) as hdus:
-            numbers = read_fits.image_hdus(name, hdus)
+            numbers = sorted(set(read_fits.image_hdus(name, hdus, wanted, every=True)))
     except BadInput as error:
         return [Item(name, stem(name), problem=error.message)]
     return [Item(f"{name}[{number}]", f"{stem(name)}[{number}]", (replace(part, index=number),)) for number in numbers]

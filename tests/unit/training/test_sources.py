@@ -128,6 +128,18 @@ def test_every_hdu_can_be_an_object(tmp_path: Path) -> None:
     assert archive.manifest["broken"] == ["stamps.fits[2] is 4 × 4; at least 16 × 16 is needed"]
 
 
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize(("hdu", "taken"), [(("sci",), [1, 3]), (("3", "SCI"), [1, 3]), (("3",), [3])])
+def test_only_the_hdus_that_are_asked_for_are_objects(tmp_path: Path, folder: bool, hdu: tuple[str, ...], taken: list[int]) -> None:
+    source = tmp_path / "in" if folder else tmp_path / "a.fits"
+    (tmp_path / "in").mkdir()
+    extensions(("SCI", "ERR", "SCI")).writeto(tmp_path / "in" / "a.fits" if folder else source)
+    with pytest.raises(BadInput, match=r"^a\.fits has no image extension WHT; it has 1 SCI, 2 ERR, 3 SCI$"):
+        made(source, layout="objects", hdu=("WHT",))
+    archive = made(source, layout="objects", hdu=hdu)
+    assert list(archive.files) == [f"a.fits[{number}]" for number in taken]
+
+
 def test_masks_are_not_taken_for_bands(tmp_path: Path) -> None:
     extensions(("SCI", "ERR", "DQ")).writeto(tmp_path / "a.fits")
     with pytest.raises(BadInput, match=r"look like errors or masks \(DQ, ERR\); choose with --hdu"):
