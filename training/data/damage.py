@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,7 +37,7 @@ def named(name: str, what: str = "", field: str | None = None) -> Iterator[None]
 
 
 def cause(error: Exception) -> str:
-    """What ``error`` says, in one line; its type where it says nothing."""
+    """What ``error`` says, in one line and without addresses of objects; its type where it says nothing."""
     said = error.strerror if isinstance(error, OSError) else str(error.args[0]) if error.args else ""
-    text = said or str(error)
+    text = re.sub(r"<\S+ object at 0x\w+>", "", said or str(error))
     return " ".join(text.split()) or type(error).__name__

@@ -69,15 +69,15 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
     _check_used(options)
     with named(str(source), field="source"):
         if source.is_dir():
-            parts = [Part(path, kind) for path in sorted(source.rglob("*")) if (kind := kind_of(path.name))]
-            items = _grouped(options, parts, [part.path.relative_to(source).as_posix() for part in parts])
+            paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*"))}
+            names = [name for name in paths if not _of_macos(name)]
+            items = _grouped(options, {name: Part(paths[name], kind) for name in names if (kind := kind_of(name))})
         elif source.is_file() and kind_of(source.name):
             items = _rows(options, scratch)
         elif source.is_file() and zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as container:
-                names = sorted(name for name in container.namelist() if kind_of(name))
-            parts = [Part(source, kind, name) for name in names if (kind := kind_of(name))]
-            items = _grouped(options, parts, names)
+                names = sorted(name for name in container.namelist() if not _of_macos(name))
+            items = _grouped(options, {name: Part(source, kind, name) for name in names if (kind := kind_of(name))})
         elif source.suffix.lower() == ".zip":
             raise BadInput(f"{source} is no whole zip file: it is cut off or damaged", field="source")
         else:
@@ -109,12 +109,18 @@ def _check_used(options: PrepareOptions) -> None:
             raise BadInput(f"{option} {key} and {other} {column} answer the same question: give one of them")
 
 
-def _grouped(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str]) -> list[Item]:
+def _of_macos(name: str) -> bool:
+    """Whether macOS has put a file beside those that people made: resource forks are named as pictures are."""
+    path = PurePosixPath(name)
+    return "__MACOSX" in path.parts or path.name.startswith("._")
+
+
+def _grouped(options: PrepareOptions, parts: dict[str, Part]) -> list[Item]:
     """A file an object, a HDU an object, or the files of one object joined by the pattern."""
     if options.pattern is not None:
-        return _by_pattern(options, parts, names)
+        return _by_pattern(options, parts)
     items = []
-    for part, name in zip(parts, names, strict=True):
+    for name, part in parts.items():
         if options.layout == "objects" and part.kind == "fits":
             if part.member is not None:
                 raise BadInput(f"{name} lies in a zip; --layout objects reads files on disk: unpack it", field="layout")
@@ -124,13 +130,13 @@ def _grouped(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str
     return items
 
 
-def _by_pattern(options: PrepareOptions, parts: Sequence[Part], names: Sequence[str]) -> list[Item]:
+def _by_pattern(options: PrepareOptions, parts: dict[str, Part]) -> list[Item]:
     assert options.pattern is not None
     if options.pattern.count("{id}") != 1 or options.pattern.count("{band}") != 1:
         raise BadInput(f"--pattern {options.pattern!r}: {{id}} and {{band}} are needed, once each", field="pattern")
     text = re.escape(options.pattern).replace(r"\{id\}", "(?P<id>.+)").replace(r"\{band\}", "(?P<band>[^/]+)")
     found: dict[str, dict[str, Part]] = defaultdict(dict)
-    for part, name in zip(parts, names, strict=True):
+    for name, part in parts.items():
         if match := re.fullmatch(text, name):
             found[match["id"]][match["band"]] = replace(part, band=match["band"])
     order = [band.name for band in options.reading.bands] or _all_bands(found)

@@ -114,6 +114,7 @@ def test_any_damage_is_an_outcome(tmp_path: Path, name: str) -> None:
         (OSError("broken data stream"), "broken data stream"),
         (TokenError("EOF in multi-line statement", (2, 0)), "EOF in multi-line statement"),
         (MemoryError("Unable to allocate 8 EiB"), "Unable to allocate 8 EiB"),
+        (ValueError("no image in <_io.BytesIO object at 0x7f01a2b3c4d0> found"), "no image in found"),
     ],
 )
 def test_whatever_is_raised_names_the_file_and_the_cause(error: Exception, text: str) -> None:

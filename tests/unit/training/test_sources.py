@@ -329,6 +329,16 @@ def test_every_broken_file_is_named_and_the_rest_goes_on(tmp_path: Path, zipped:
     assert "unpacks to more than 1 MiB" in bomb
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_what_macos_adds_to_files_is_passed_over(tmp_path: Path, zipped: bool) -> None:
+    folder = tmp_path / "in"
+    for name in ("set/a.npy", "set/._a.npy", "__MACOSX/set/._a.npy", "__MACOSX/set/b.npy"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(array_bytes(CUBE) if name == "set/a.npy" else b"\x00\x05\x16\x07")
+    source = Path(shutil.make_archive(str(tmp_path / "set"), "zip", folder)) if zipped else folder
+    assert list(made(source).files) == ["set/a.npy"]
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "in", "w", zipfile.ZIP_DEFLATED) as container:
         container.writestr("bomb.fits", bytes(64 * 2**20))
