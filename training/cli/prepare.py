@@ -181,7 +181,7 @@ def _run(options: PrepareOptions, simulation: Simulation | None) -> None:
     signal.signal(signal.SIGTERM, _stop)
     with progress() as tell:
         if simulation is None:
-            made = prepare_archive(options, partial(tell, "reading"))
+            made = prepare_archive(options, partial(tell, "reading"), _warn)
         else:
             made = simulate(options, simulation, partial(tell, "simulating"))
     _report(options.out, made.manifest)
@@ -189,16 +189,20 @@ def _run(options: PrepareOptions, simulation: Simulation | None) -> None:
 
 def _report(out: Path, manifest: dict[str, Any]) -> None:
     for message in manifest["broken"][:SHOWN_MESSAGES]:
-        console.print(f"skipped: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        _warn(f"skipped: {message}")
     left = len(manifest["broken"]) - SHOWN_MESSAGES
     if left > 0:
-        console.print(f"… and {left} more: all are in {out / 'inputs.csv'}", style="yellow", markup=False)
+        _warn(f"… and {left} more: all are in {out / 'inputs.csv'}")
     for reason, count in manifest["rejected"].items():
         print(f"rejected: {count} {reason}")
     if "pixels" in manifest["nonfinite"]:
         mended = manifest["nonfinite"]
         print(f"mended ({mended['policy']}): {mended['pixels']} pixels that were not finite, in {mended['images']} images")
     print(f"{out}: {manifest['training_count']} training and {manifest['held_out_count']} held-out images, {manifest['digest']}")
+
+
+def _warn(text: str) -> None:
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _bands(names: Text, unit: Text, zero_points: Text, wavelengths: Text) -> tuple[Band, ...]:

@@ -24,7 +24,7 @@ from training.data.options import PrepareOptions
 from training.data.pictures import save_pictures
 from training.data.pool import ordered
 from training.data.process import Outcome, process
-from training.data.sources import objects
+from training.data.sources import Say, objects
 from training.data.table import selected
 from training.data.write import ImageWriter, aside, publish, write_index, write_table
 
@@ -53,8 +53,10 @@ class _Kept:
     mended: Counter[str] = field(default_factory=Counter)
 
 
-def prepare(options: PrepareOptions, progress: Progress) -> Archive:
+def prepare(options: PrepareOptions, progress: Progress, say: Say = lambda text: None) -> Archive:
     """Select, read, downsample, judge, split, normalise and write. ``progress(done, total)`` is called for every object.
+
+    ``say`` is told in a line what the source holds beside what is read.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def prepare(options: PrepareOptions, progress: Progress) -> Archive:
     with aside(options.out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
-        items = selected(options, objects(options, scratch))
+        items = selected(options, objects(options, scratch, say))
         mirrored({item.label for item in items if item.label is not None and not item.problem}, options.mirror_pairs)
         return gather(options, like, items, partial(process, reading=options.reading), folder, progress)
 

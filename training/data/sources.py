@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -37,6 +37,8 @@ READERS: dict[PartKind, Reader] = {
 }
 ROWS = "rows.npy"
 
+Say = Callable[[str], None]
+
 
 def kind_of(name: str) -> PartKind | None:
     """The kind of file that a name tells, or None."""
@@ -55,12 +57,14 @@ def read_part(part: Part, reading: Reading) -> Raw:
         return reader.read(part, reading)
 
 
-def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
+def objects(options: PrepareOptions, scratch: Path, say: Say) -> list[Item]:
     """The objects of ``options.source`` in the order of their names; ``scratch`` may take an unpacked array.
+
+    Files that are left out, since their kind is not read or the pattern does not match, are counted in a line to ``say``.
 
     Raises
     ------
-    BadInput : the source is missing, of no known kind, damaged as a whole, or holds nothing that is read.
+    BadInput : the source is missing, of no known kind, damaged as a whole, or holds nothing that is read or that matches.
     Transient : the disk is too full to unpack an npz.
     """
     source = options.source
@@ -71,13 +75,16 @@ def objects(options: PrepareOptions, scratch: Path) -> list[Item]:
         if source.is_dir():
             paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*"))}
             names = [name for name in paths if not _of_macos(name)]
-            items = _grouped(options, {name: Part(paths[name], kind) for name in names if (kind := kind_of(name))})
+            parts = {name: Part(paths[name], kind) for name in names if (kind := kind_of(name))}
+            others = [name for name in names if name not in parts and paths[name].is_file()]
+            items = _grouped(options, parts, others, say)
         elif source.is_file() and kind_of(source.name):
             items = _rows(options, scratch)
         elif source.is_file() and zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as container:
                 names = sorted(name for name in container.namelist() if not _of_macos(name))
-            items = _grouped(options, {name: Part(source, kind, name) for name in names if (kind := kind_of(name))})
+            parts = {name: Part(source, kind, name) for name in names if (kind := kind_of(name))}
+            items = _grouped(options, parts, [name for name in names if name not in parts and not name.endswith("/")], say)
         elif source.suffix.lower() == ".zip":
             raise BadInput(f"{source} is no whole zip file: it is cut off or damaged", field="source")
         else:
@@ -115,10 +122,13 @@ def _of_macos(name: str) -> bool:
     return "__MACOSX" in path.parts or path.name.startswith("._")
 
 
-def _grouped(options: PrepareOptions, parts: dict[str, Part]) -> list[Item]:
-    """A file an object, a HDU an object, or the files of one object joined by the pattern."""
+def _grouped(options: PrepareOptions, parts: dict[str, Part], others: Sequence[str], say: Say) -> list[Item]:
+    """A file an object, a HDU an object, or the files of one object joined by the pattern; says what else there is."""
+    table = options.selection.csv and options.selection.csv.resolve()
+    if count := _count(name for name in others if (options.source / name).resolve() != table):
+        say(f"left out: {count}, which are not read")
     if options.pattern is not None:
-        return _by_pattern(options, parts)
+        return _by_pattern(options, parts, say)
     items = []
     for name, part in parts.items():
         if options.layout == "objects" and part.kind == "fits":
@@ -130,7 +140,14 @@ def _grouped(options: PrepareOptions, parts: dict[str, Part]) -> list[Item]:
     return items
 
 
-def _by_pattern(options: PrepareOptions, parts: dict[str, Part]) -> list[Item]:
+def _count(names: Iterable[str]) -> str:
+    """Files by their ending, such as ``2 .gif, 1 .webp``; hidden ones do not count."""
+    paths = [PurePosixPath(name) for name in names]
+    endings = Counter(path.suffix.lower() or "without an ending" for path in paths if not any(p[0] == "." for p in path.parts))
+    return ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
+
+
+def _by_pattern(options: PrepareOptions, parts: dict[str, Part], say: Say) -> list[Item]:
     assert options.pattern is not None
     if options.pattern.count("{id}") != 1 or options.pattern.count("{band}") != 1:
         raise BadInput(f"--pattern {options.pattern!r}: {{id}} and {{band}} are needed, once each", field="pattern")
@@ -139,6 +156,12 @@ def _by_pattern(options: PrepareOptions, parts: dict[str, Part]) -> list[Item]:
     for name, part in parts.items():
         if match := re.fullmatch(text, name):
             found[match["id"]][match["band"]] = replace(part, band=match["band"])
+    if parts and not found:
+        raise BadInput(
+            f"--pattern {options.pattern!r} matches no file of {options.source}, such as {next(iter(parts))}", field="pattern"
+        )
+    if count := _count(name for name in parts if not re.fullmatch(text, name)):
+        say(f"left out: {count}, which --pattern {options.pattern!r} does not match")
     order = [band.name for band in options.reading.bands] or _all_bands(found)
     return [_of_bands(name, bands, order) for name, bands in sorted(found.items())]
 

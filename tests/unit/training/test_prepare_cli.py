@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,26 @@ def test_an_error_before_anything_is_read_is_all_that_is_shown(tmp_path: Path) -
     done = CliRunner().invoke(app, ["prepare", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
     assert isinstance(done.exception, BadInput)
     assert done.output == ""
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_files_that_are_left_out_are_counted(tmp_path: Path, zipped: bool) -> None:
+    folder = tmp_path / "in"
+    (folder / "more.d").mkdir(parents=True)
+    for name in ("a.webp", "b.gif", "more.d/c.GIF", "notes", ".hidden.txt", "._a"):
+        (folder / name).touch()
+    for number, name in enumerate(("1_g.npy", "2_g.npy", "sky.npy")):
+        np.save(folder / name, np.random.default_rng(number).normal(size=(16, 16)))
+    (folder / "table.csv").write_text("file\n1\n2\n")
+    source = Path(shutil.make_archive(str(tmp_path / "set"), "zip", folder)) if zipped else folder
+    common = ["prepare", source, "--resolution", 16, "--jobs", 1, "--held-out", 0, "--csv", folder / "table.csv", "--pattern"]
+    done = CliRunner().invoke(app, list(map(str, [*common, "{id}_{band}.npy", "--out", tmp_path / "out"])))
+    assert done.exit_code == 0, done.output
+    table = "1 .csv, " if zipped else ""
+    assert f"left out: 2 .gif, 1 .webp, 1 without an ending, {table}which are not read" in done.output
+    assert "left out: 1 .npy, which --pattern '{id}_{band}.npy' does not match" in done.output
+    with pytest.raises(BadInput, match=r"--pattern '\{id\}-\{band\}\.npy' matches no file of .*, such as 1_g\.npy$"):
+        prepared(*common[1:], "{id}-{band}.npy", "--out", tmp_path / "other")
 
 
 def test_parts_of_arms_and_mergers_reach_the_catalogue_and_the_manifest(tmp_path: Path) -> None:

@@ -130,7 +130,9 @@ def test_every_hdu_can_be_an_object(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", [False, True])
 @pytest.mark.parametrize(("hdu", "taken"), [(("sci",), [1, 3]), (("3", "SCI"), [1, 3]), (("3",), [3])])
-def test_only_the_hdus_that_are_asked_for_are_objects(tmp_path: Path, folder: bool, hdu: tuple[str, ...], taken: list[int]) -> None:
+def test_only_the_hdus_that_are_asked_for_are_objects(
+    tmp_path: Path, folder: bool, hdu: tuple[str, ...], taken: list[int]
+) -> None:
     source = tmp_path / "in" if folder else tmp_path / "a.fits"
     (tmp_path / "in").mkdir()
     extensions(("SCI", "ERR", "SCI")).writeto(tmp_path / "in" / "a.fits" if folder else source)
