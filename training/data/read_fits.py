@@ -103,4 +103,4 @@ def _pixels(name: str, data: Any, reading: Reading) -> Pixels:
 @lru_cache(maxsize=4)
 def _opened(path: Path) -> Any:
     """A FITS file of many objects stays open: finding an HDU means reading all headers before it."""
-    return fits.open(path, memmap=path.suffix != ".gz")
+    return fits.open(path, memmap=path.suffix.lower() != ".gz")

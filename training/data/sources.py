@@ -188,7 +188,7 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
     if kind == "hdf5":
         part, shape = Part(source, kind), read_arrays.hdf5_set(source, reading.key, source.name).shape
     else:
-        path = source if source.suffix == ".npy" else _unpacked(source, reading, scratch)
+        path = source if source.suffix.lower() == ".npy" else _unpacked(source, reading, scratch)
         part, shape = Part(path, "array", title=source.name), read_arrays.mapped(path).shape
     if len(shape or ()) < 3:
         raise BadInput(
@@ -244,7 +244,7 @@ def _column(source: Path, key: str | None, length: int) -> Sequence[Any] | None:
     """One value an object from the same file."""
     if key is None:
         return None
-    if source.suffix == ".npz":
+    if source.suffix.lower() == ".npz":
         with np.load(source, allow_pickle=False) as data:
             values = data[key]
     elif kind_of(source.name) == "hdf5":

@@ -103,7 +103,7 @@ def _lines(selection: Selection) -> tuple[list[str], list[list[str]]]:
     try:
         assert selection.csv is not None
         with selection.csv.open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in csv.reader(stream, delimiter="\t" if selection.csv.suffix == ".tsv" else ",") if line]
+            lines = [line for line in csv.reader(stream, delimiter="\t" if selection.csv.suffix.lower() == ".tsv" else ",") if line]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{selection.csv} cannot be read as CSV: {error}", field="csv") from None
     if not lines:

@@ -178,6 +178,16 @@ def test_a_row_without_a_label_is_broken(tmp_path: Path, labels: list[Any]) -> N
     assert archive.manifest["broken"] == ["a.npz[1] has no label in 'kind'"]
 
 
+def test_endings_may_be_upper_case(tmp_path: Path) -> None:
+    stack = np.stack([CUBE, CUBE + 1])
+    np.save(tmp_path / "a.npy", stack)
+    np.savez(tmp_path / "a.npz", images=stack, kind=["b", "a"])
+    for name, change in (("a.npy", {}), ("a.npz", {"label_key": "kind"})):
+        source = (tmp_path / name).rename(tmp_path / name.upper())
+        assert np.array_equal(made(source, **change).images, stack)
+        shutil.rmtree(tmp_path / "out")
+
+
 def test_a_table_of_rows_keeps_what_it_does_not_say(tmp_path: Path) -> None:
     """Every row is an object of its own for the split, and has the label of its file."""
     count = 40

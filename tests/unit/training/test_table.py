@@ -62,6 +62,12 @@ def test_a_wrong_table_is_one_clear_error(tmp_path: Path, text: str, change: dic
         read_table(selection(tmp_path, text, **change))
 
 
+def test_tabs_separate_the_columns_of_a_tsv_in_either_case(tmp_path: Path) -> None:
+    for name in ("t.tsv", "T.TSV"):
+        (tmp_path / name).write_text("file\tkind\na.png\tround\n")
+        assert [row.file for row in read_table(Selection(csv=tmp_path / name))] == ["a.png"]
+
+
 def test_a_missing_table_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"absent\.csv cannot be read"):
         read_table(Selection(csv=tmp_path / "absent.csv"))
