@@ -66,36 +66,40 @@ def read_table(selection: Selection) -> list[Row]:
 
     Raises
     ------
-    BadInput : the table cannot be read, a column is missing, a value that is compared is no number, a file comes twice, or no
-        row is selected.
+    BadInput : the table cannot be read, a column is missing or comes twice, a file comes twice, or no row is selected.
     """
     names, lines = _lines(selection)
     file_at = _position(selection, selection.file_column, names)
     class_at = _optional(selection, selection.class_column, names)
     object_at = _optional(selection, selection.object_column, names)
-    keep = _condition(selection, names)
+    judge = _condition(selection, names)
     rename = dict(selection.rename)
     rows: list[Row] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, 2 if selection.header else 1):
         file = selection.file_pattern.replace("{}", line[file_at].strip()) if file_at < len(line) else ""
-        if len(line) < len(names):
+        if len(line) != len(names):
             rows.append(Row(number, file, None, problem=f"row {number} has {len(line)} columns, not {len(names)}"))
             continue
-        if not keep(number, line):
+        if (wrong := judge(line)) is None:
             continue
         label = None if class_at is None else rename.get(line[class_at].strip(), line[class_at].strip())
         object_id = None if object_at is None else line[object_at].strip()
         if label == "":
-            problem = f"row {number} ({file}) has no label in column {selection.class_column!r}"
-            rows.append(Row(number, file, object_id, problem=problem))
+            wrong = wrong or f"no label in column {selection.class_column!r}"
+        if object_id == "":
+            wrong = wrong or f"no object in column {selection.object_column!r}"
+        if wrong:
+            rows.append(Row(number, file, object_id or None, problem=f"row {number} ({file}) has {wrong}"))
             continue
         if file in seen:
             raise BadInput(f"{selection.csv} names {file} twice, in rows {seen[file]} and {number}", field="csv")
         seen[file] = number
         rows.append(Row(number, file, object_id, label))
+    if not lines:
+        raise BadInput(f"{selection.csv} has no rows below its header", field="csv")
     if not rows:
-        raise BadInput(f"no row of {selection.csv} is selected by {', '.join(selection.texts()) or 'anything'}", field="csv")
+        raise BadInput(f"no row of {selection.csv} is selected by {', '.join(selection.texts())}", field="csv")
     return rows
 
 
@@ -116,6 +120,9 @@ def _lines(selection: Selection) -> tuple[list[str], list[list[str]]]:
 def _position(selection: Selection, column: str, names: list[str]) -> int:
     """The number of a column. A header whose cell under a number is itself a number is taken for a forgotten --no-header."""
     if column in names and column:
+        if names.count(column) > 1:
+            places = " and ".join(str(at) for at, name in enumerate(names) if name == column)
+            raise BadInput(f"{selection.csv} has several columns {column!r}, {places}: name one by its number", field="csv")
         return names.index(column)
     if column.isdecimal() and int(column) < len(names):
         if selection.header and _is_number(names[int(column)]):
@@ -133,23 +140,24 @@ def _optional(selection: Selection, column: str | None, names: list[str]) -> int
     return None if column is None else _position(selection, column, names)
 
 
-def _condition(selection: Selection, names: list[str]) -> Callable[[int, list[str]], bool]:
-    """A row fulfils all of ``where``, ``minimum`` and ``maximum``."""
+def _condition(selection: Selection, names: list[str]) -> Callable[[list[str]], str | None]:
+    """None for a row that does not fulfil all of ``where``, ``minimum`` and ``maximum``, else what keeps it from being compared."""
     equal = [(_position(selection, column, names), value) for column, value in selection.where]
     bounds = [(_position(selection, column, names), column, value, 1.0) for column, value in selection.maximum]
     bounds += [(_position(selection, column, names), column, value, -1.0) for column, value in selection.minimum]
 
-    def keep(number: int, line: list[str]) -> bool:
+    def judge(line: list[str]) -> str | None:
         if not all(_same(line[at].strip(), value) for at, value in equal):
-            return False
+            return None
+        wrong = ""
         for at, column, value, sign in bounds:
             if not _is_number(line[at]):
-                raise BadInput(f"{selection.csv}: {line[at]!r} in column {column!r} of row {number} is not a number", field="csv")
-            if not float(line[at]) * sign <= value * sign:
-                return False
-        return True
+                wrong = wrong or f"{line[at]!r} in column {column!r}, which is not a number"
+            elif not float(line[at]) * sign <= value * sign:
+                return None
+        return wrong
 
-    return keep
+    return judge
 
 
 def _same(text: str, value: str) -> bool:

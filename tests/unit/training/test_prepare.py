@@ -222,6 +222,18 @@ def test_rows_that_cannot_be_used_are_counted_and_every_one_is_listed(tmp_path: 
         shutil.rmtree(tmp_path / "out")
 
 
+def test_a_cell_that_is_no_number_is_fatal_or_skipped_as_asked(tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / "in" / f"{number}.png", noisy(number))
+    (tmp_path / "t.csv").write_text("file,val\n0.png,n/a\n1.png,5\n")
+    options = selecting(simple(tmp_path), csv=tmp_path / "t.csv", minimum=(("val", 3.0),))
+    problem = "row 2 (0.png) has 'n/a' in column 'val', which is not a number"
+    with pytest.raises(BadInput, match=re.escape(f"1 of 2 rows of {tmp_path / 't.csv'} cannot be used: {problem} (--file-column")):
+        prepare(options, unread)
+    archive = prepare(replace(options, on_error="skip"), quiet)
+    assert (list(archive.files), archive.manifest["broken"]) == (["1.png"], [problem])
+
+
 def test_a_class_of_missing_files_is_no_class(tmp_path: Path) -> None:
     save(tmp_path / "in" / "0.png", noisy(0))
     (tmp_path / "t.csv").write_text("file,kind\n0.png,round\n9.png,flat\n")
