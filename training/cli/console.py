@@ -65,11 +65,11 @@ def _time(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def assignment(option: str, text: str) -> tuple[str, str]:
-    """``A=B`` in its two parts."""
+def assignment(option: str, text: str, form: str = "COLUMN=VALUE") -> tuple[str, str]:
+    """``A=B`` in its two parts; ``form`` is what messages call them."""
     key, sign, value = text.partition("=")
     if not key or not sign:
-        raise BadInput(f"{option} {text!r}: COLUMN=VALUE is needed")
+        raise BadInput(f"{option} {text!r}: {form} is needed")
     return key, value
 
 

@@ -68,7 +68,7 @@ def prepare(
     ] = "file",
     file_pattern: Annotated[str, typer.Option(help="path of a value, e.g. {}.tiff", rich_help_panel=TABLE)] = "{}",
     class_column: Annotated[Text, typer.Option(help="column with the class", rich_help_panel=TABLE)] = None,
-    rename_class: Annotated[Texts, typer.Option(help="VALUE=NAME of a class, e.g. 1=merger", rich_help_panel=TABLE)] = None,
+    rename_class: Annotated[Texts, typer.Option(help="OLD=NEW name of a class, e.g. 1=merger", rich_help_panel=TABLE)] = None,
     object_column: Annotated[
         Text, typer.Option(help="column that decides the train / held-out split", rich_help_panel=TABLE)
     ] = None,
@@ -148,7 +148,7 @@ def prepare(
         where=tuple(assignment("--where", text) for text in where or []),
         minimum=tuple(_bound("--min", text) for text in minimum or []),
         maximum=tuple(_bound("--max", text) for text in maximum or []),
-        rename=tuple(assignment("--rename-class", text) for text in rename_class or []),
+        rename=tuple(assignment("--rename-class", text, "OLD=NEW") for text in rename_class or []),
     )
     options = PrepareOptions(
         source=source or Path(simulate_ or ""),
@@ -212,11 +212,15 @@ def _bands(names: Text, unit: Text, zero_points: Text, wavelengths: Text) -> tup
         if unit or zero_points or wavelengths:
             raise BadInput("--unit, --zero-points and --wavelengths belong to --bands: name the bands too")
         return ()
+    if twice := sorted({word for word in words if words.count(word) > 1}):
+        raise BadInput(f"--bands {names} has {', '.join(twice)} twice: every band needs a name of its own")
     nothing: list[None] = [None] * len(words)
     units: Sequence[Text] = _words(unit) or nothing
     units = [units[0]] * len(words) if len(units) == 1 else units
     zeros: Sequence[float | None] = [number("--zero-points", text) for text in _words(zero_points)] or nothing
     waves: Sequence[float | None] = [number("--wavelengths", text) for text in _words(wavelengths)] or nothing
+    if any(wave is not None and wave <= 0 for wave in waves):
+        raise BadInput(f"--wavelengths {wavelengths}: numbers above 0, in µm, are needed")
     for option, values in (("--unit", units), ("--zero-points", zeros), ("--wavelengths", waves)):
         if len(values) != len(words):
             raise BadInput(f"{option} has {len(values)} values for {len(words)} bands ({', '.join(words)})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -48,6 +49,18 @@ class Selection:
     def given(self) -> list[str]:
         """The options of the table that were given, as the command line calls them."""
         return [option for name, option in OF_THE_TABLE.items() if getattr(self, name) != getattr(Selection, name)]
+
+    def check_renames(self, classes: Collection[str]) -> None:
+        """Whether every class that is to be renamed is one of ``classes``.
+
+        Raises
+        ------
+        BadInput : one is not.
+        """
+        known = ", ".join(sorted(filter(None, classes)))
+        for old, new in self.rename:
+            if old not in classes:
+                raise BadInput(f"--rename-class {old}={new}: no class is {old!r}; there are {known}", field="rename_class")
 
     def texts(self) -> list[str]:
         """The conditions as the manifest shows them."""

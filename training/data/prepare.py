@@ -52,6 +52,11 @@ class _Kept:
     rejected: Counter[str] = field(default_factory=Counter)
     mended: Counter[str] = field(default_factory=Counter)
 
+    def left_out(self) -> str:
+        """How many were rejected, by reason, and how many were broken."""
+        counts = {**self.rejected, "broken": len(self.broken)}
+        return ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+
 
 def prepare(options: PrepareOptions, progress: Progress, say: Say = lambda text: None) -> Archive:
     """Select, read, downsample, judge, split, normalise and write. ``progress(done, total)`` is called for every object.
@@ -87,8 +92,7 @@ def gather(
         progress(done, len(items))
     shutil.rmtree(folder / "scratch", ignore_errors=True)
     if not writer.count:
-        reasons = ", ".join(f"{count} {name}" for name, count in kept.rejected.items()) or f"{len(kept.broken)} broken"
-        raise BadInput(f"{options.source} leaves no image: {reasons}", field="source")
+        raise BadInput(f"{options.source} leaves no image: {kept.left_out()}", field="source")
     archive = _assembled(options, kept, writer)
     write_index(folder, archive)
     write_table(folder / "inputs.csv", INPUT_COLUMNS, kept.inputs)
@@ -171,7 +175,10 @@ def _assembled(options: PrepareOptions, kept: _Kept, writer: ImageWriter) -> Arc
     labels = np.array([-1 if label is None else names.index(label) for label in kept.labels], dtype=np.int64)
     held_out = np.array([is_held_out(item.object_id, options.held_out) for item in kept.items])
     if held_out.all():
-        raise BadInput(f"all {len(images)} images are held out of training; lower --held-out or add images", field="held_out")
+        others = f" ({left} were left out)" if (left := kept.left_out()) else ""
+        raise BadInput(
+            f"all {len(images)} images are held out of training{others}; lower --held-out or add images", field="held_out"
+        )
     scale = options.pixel_scale_arcsec or kept.facts.pixel_scale_arcsec
     bands = [with_zero_point(band, scale) for band in kept.facts.bands]
     noise = np.array(kept.noise)

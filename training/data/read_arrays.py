@@ -90,18 +90,18 @@ def _shortest(name: str, shape: tuple[int, ...]) -> int:
     return first
 
 
-def one_key(name: str, keys: list[str], wanted: str) -> str:
-    """``wanted``, or the only key there is.
+def one_key(name: str, keys: list[str], wanted: str, option: str = "--key") -> str:
+    """``wanted``, as ``option`` has it, or for the images (``--key``) the only key there is.
 
     Raises
     ------
-    BadInput : the file has several arrays and none of that name.
+    BadInput : the file has no array of that name.
     """
     if wanted in keys:
         return wanted
-    if len(keys) == 1:
+    if len(keys) == 1 and option == "--key":
         return keys[0]
-    raise BadInput(f"{name} has no array {wanted!r}; it has {', '.join(keys) or 'none'}: choose with --key")
+    raise BadInput(f"{name} has no array {wanted!r}; it has {', '.join(keys) or 'none'}: choose with {option}")
 
 
 @lru_cache(maxsize=4)
@@ -111,11 +111,11 @@ def mapped(path: Path) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=4)
-def hdf5_set(path: Path | io.BytesIO, key: str, name: str) -> Any:
-    """The data set ``key`` of an HDF5 file that stays open, or its only one; ``name`` is what messages call the file."""
+def hdf5_set(path: Path | io.BytesIO, key: str, name: str, option: str = "--key") -> Any:
+    """The data set ``key`` of an HDF5 file that stays open (see `one_key`); ``name`` is what messages call the file."""
     import h5py  # noqa: PLC0415 - a fifth of a second that only HDF5 needs
 
     file = h5py.File(path, "r")
     found: list[str] = []
     file.visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
-    return file[one_key(name, found, key)]
+    return file[one_key(name, found, key, option)]

@@ -197,11 +197,15 @@ def _rows(options: PrepareOptions, scratch: Path) -> list[Item]:
             field="source",
         )
     length = shape[0]
-    labels, ids = (_column(source, key, length) for key in (options.label_key, options.object_key))
+    labels = _column(source, "--label-key", options.label_key, length)
+    ids = _column(source, "--object-key", options.object_key, length)
+    words = None if labels is None else [_word(label) for label in labels]
+    if words is not None:
+        options.selection.check_renames(set(words))
     rename, items = dict(options.selection.rename), []
     for index in range(length):
         name = f"{source.name}[{index}]"
-        label = None if labels is None else rename.get(word := _word(labels[index]), word)
+        label = None if words is None else rename.get(words[index], words[index])
         items.append(
             Item(
                 name=name,
@@ -240,15 +244,15 @@ def _unpacked(source: Path, reading: Reading, scratch: Path) -> Path:
     return scratch / ROWS
 
 
-def _column(source: Path, key: str | None, length: int) -> Sequence[Any] | None:
+def _column(source: Path, option: str, key: str | None, length: int) -> Sequence[Any] | None:
     """One value an object from the same file."""
     if key is None:
         return None
     if source.suffix.lower() == ".npz":
         with np.load(source, allow_pickle=False) as data:
-            values = data[key]
+            values = data[read_arrays.one_key(source.name, data.files, key, option)]
     elif kind_of(source.name) == "hdf5":
-        values = np.asarray(read_arrays.hdf5_set(source, key, source.name)[()])
+        values = np.asarray(read_arrays.hdf5_set(source, key, source.name, option)[()])
     else:
         raise BadInput(f"{source.name} holds one array and no labels; use --csv", field="label_key")
     if values.shape != (length,):

@@ -66,13 +66,18 @@ def read_table(selection: Selection) -> list[Row]:
 
     Raises
     ------
-    BadInput : the table cannot be read, a column is missing or comes twice, a file comes twice, or no row is selected.
+    BadInput : the table cannot be read or has no rows, a column is missing or comes twice, no row has a class that is to be
+        renamed, a file comes twice, or no row is selected.
     """
     names, lines = _lines(selection)
     file_at = _position(selection, selection.file_column, names)
     class_at = _optional(selection, selection.class_column, names)
     object_at = _optional(selection, selection.object_column, names)
     judge = _condition(selection, names)
+    if not lines:
+        raise BadInput(f"{selection.csv} has no rows below its header", field="csv")
+    if class_at is not None:
+        selection.check_renames({line[class_at].strip() for line in lines if len(line) == len(names)})
     rename = dict(selection.rename)
     rows: list[Row] = []
     seen: dict[str, int] = {}
@@ -96,8 +101,6 @@ def read_table(selection: Selection) -> list[Row]:
             raise BadInput(f"{selection.csv} names {file} twice, in rows {seen[file]} and {number}", field="csv")
         seen[file] = number
         rows.append(Row(number, file, object_id, label))
-    if not lines:
-        raise BadInput(f"{selection.csv} has no rows below its header", field="csv")
     if not rows:
         raise BadInput(f"no row of {selection.csv} is selected by {', '.join(selection.texts())}", field="csv")
     return rows
@@ -106,8 +109,9 @@ def read_table(selection: Selection) -> list[Row]:
 def _lines(selection: Selection) -> tuple[list[str], list[list[str]]]:
     try:
         assert selection.csv is not None
+        delimiter = "\t" if selection.csv.suffix.lower() == ".tsv" else ","
         with selection.csv.open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in csv.reader(stream, delimiter="\t" if selection.csv.suffix.lower() == ".tsv" else ",") if line]
+            lines = [line for line in csv.reader(stream, delimiter=delimiter) if line]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{selection.csv} cannot be read as CSV: {error}", field="csv") from None
     if not lines:
@@ -141,7 +145,7 @@ def _optional(selection: Selection, column: str | None, names: list[str]) -> int
 
 
 def _condition(selection: Selection, names: list[str]) -> Callable[[list[str]], str | None]:
-    """None for a row that does not fulfil all of ``where``, ``minimum`` and ``maximum``, else what keeps it from being compared."""
+    """What a row is judged by: None where it is not within ``where``, ``minimum`` and ``maximum``, else what is wrong with it."""
     equal = [(_position(selection, column, names), value) for column, value in selection.where]
     bounds = [(_position(selection, column, names), column, value, 1.0) for column, value in selection.maximum]
     bounds += [(_position(selection, column, names), column, value, -1.0) for column, value in selection.minimum]

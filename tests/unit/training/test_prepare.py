@@ -228,7 +228,9 @@ def test_a_cell_that_is_no_number_is_fatal_or_skipped_as_asked(tmp_path: Path) -
     (tmp_path / "t.csv").write_text("file,val\n0.png,n/a\n1.png,5\n")
     options = selecting(simple(tmp_path), csv=tmp_path / "t.csv", minimum=(("val", 3.0),))
     problem = "row 2 (0.png) has 'n/a' in column 'val', which is not a number"
-    with pytest.raises(BadInput, match=re.escape(f"1 of 2 rows of {tmp_path / 't.csv'} cannot be used: {problem} (--file-column")):
+    with pytest.raises(
+        BadInput, match=re.escape(f"1 of 2 rows of {tmp_path / 't.csv'} cannot be used: {problem} (--file-column")
+    ):
         prepare(options, unread)
     archive = prepare(replace(options, on_error="skip"), quiet)
     assert (list(archive.files), archive.manifest["broken"]) == (["1.png"], [problem])
@@ -251,6 +253,21 @@ def test_images_of_other_bands_or_types_do_not_mix(tmp_path: Path) -> None:
     archive = prepare(replace(simple(tmp_path), on_error="skip"), quiet)
     assert [text.split()[0] for text in archive.manifest["broken"]] == ["b.png", "c.png"]
     assert "float32 pixels" in archive.manifest["broken"][1]
+
+
+def test_where_all_that_is_left_is_held_out_the_others_are_counted(tmp_path: Path) -> None:
+    for name in ("a", "twin"):
+        save(tmp_path / "in" / f"{name}.png", noisy(0))
+    for name in ("b", "c"):
+        (tmp_path / "in" / f"{name}.png").touch()
+    options = replace(simple(tmp_path), on_error="skip", held_out=1.0)
+    with pytest.raises(BadInput, match=r"^all 1 images are held out of training \(1 duplicate, 2 broken were left out\); lower"):
+        prepare(options, quiet)
+    for name in ("a", "twin"):
+        save(tmp_path / "in" / f"{name}.png", np.zeros((16, 16), np.uint8))
+    options = replace(options, reading=replace(options.reading, reject=(("empty", 5.0),)))
+    with pytest.raises(BadInput, match=r"leaves no image: 2 empty, 2 broken$"):
+        prepare(options, quiet)
 
 
 def test_sixteen_bits_keep_their_values(tmp_path: Path) -> None:

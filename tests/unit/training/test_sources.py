@@ -204,6 +204,20 @@ def test_labels_of_rows_are_renamed(tmp_path: Path) -> None:
     assert [archive.classes[label] for label in archive.labels] == ["disturbed", "1", "round"]
 
 
+def test_a_class_to_rename_or_a_key_that_is_not_there_is_answered_with_what_there_is(tmp_path: Path) -> None:
+    stack, ids = np.stack([CUBE, CUBE + 1]), [1, 2]
+    np.savez(tmp_path / "a.npz", images=stack, ids=ids)
+    np.savez(tmp_path / "one.npz", images=stack)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["ids"] = stack, ids
+    with pytest.raises(BadInput, match=r"^--rename-class 3=b: no class is '3'; there are 1, 2$"):
+        made(tmp_path / "a.npz", label_key="ids", selection=Selection(rename=(("3", "b"),)))
+    for name, there in (("a.npz", "images, ids"), ("a.h5", "ids, images"), ("one.npz", "images")):
+        for option, change in (("--label-key", {"label_key": "nope"}), ("--object-key", {"object_key": "nope"})):
+            with pytest.raises(BadInput, match=f"^{name} has no array 'nope'; it has {there}: choose with {option}$"):
+                made(tmp_path / name, **change)
+
+
 def test_two_answers_to_one_question_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.stack([CUBE, CUBE + 1]), kind=["a", ""])
     (tmp_path / "t.csv").write_text("file,kind\na.npz[0],b\na.npz[1],a\n")

@@ -78,6 +78,11 @@ def test_a_name_that_several_columns_have_is_wrong_only_where_it_is_used(tmp_pat
         (TEXT, {"where": (("flag", "2"),)}, "no row of .* is selected by flag = 2"),
         (TEXT + "a.png,flat,0,1\n", {}, "names a.png twice, in rows 2 and 5"),
         ("5,7,9\n", {"file_column": "1"}, "looks like data; say --no-header"),
+        (
+            TEXT,
+            {"class_column": "kind", "where": (("kind", "flat"),), "rename": (("round", "r"), ("zz", "b"))},
+            "--rename-class zz=b: no class is 'zz'; there are flat, round$",
+        ),
         ("", {}, "has no rows"),
         ("file,kind\n", {}, "has no rows below its header"),
         ("0,1,2\n", {"header": False}, r"no column 'file'; it has 0 to 2 \(--no-header\)"),
