@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import uuid
 from pathlib import Path
@@ -18,6 +19,7 @@ def publish(source: Path, root: Path) -> Version:
     ------
     BadModel : the source is not a whole version.
     BadInput : that version exists already.
+    OSError : it cannot be written; the error names its folder, and nothing is left.
     """
     return read_version(_publish(source, root, ModelCard))
 
@@ -37,6 +39,7 @@ def _publish(source: Path, root: Path, kind: type[AnyCard]) -> Path:
     if target.exists():
         raise published
     aside = target.with_name(f".{card.version}.{uuid.uuid4().hex}")
+    new = [folder for folder in target.parents if not folder.exists()]
     try:
         for name in card.files:
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +52,12 @@ def _publish(source: Path, root: Path, kind: type[AnyCard]) -> Path:
             aside.rename(target)
         except OSError:  # another publication of the same version was first
             raise (published if target.exists() else BadModel(f"{target} cannot be written")) from None
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another publication has come to need them
+            for folder in new:
+                folder.rmdir()
+        if isinstance(error, OSError):  # of a full disk, copying names the file that it reads
+            error.filename, error.filename2 = str(target), None
         raise
     return target

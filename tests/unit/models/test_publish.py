@@ -9,6 +9,7 @@ from galaxies.errors import BadInput, BadModel
 from models.publish import publish
 from models.store import ModelStore
 from models.versions import verify
+from tests.full_disk import no_file_beyond
 from tests.tiny_models import publish_style, publish_z
 
 
@@ -39,6 +40,20 @@ def test_of_publications_at_once_one_wins_and_nothing_half_stays(tmp_path: Path)
     assert sorted(outcomes) == ["late"] * 3 + ["won"]
     verify(ModelStore([tmp_path / "store"]).get("tiny-style@1"))
     assert [p.name for p in (tmp_path / "store" / "tiny-style").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_full_disk_names_the_store_and_leaves_it_as_it_was(tmp_path: Path, known: bool) -> None:
+    source = publish_z(tmp_path / "source").folder
+    store = tmp_path / "disk" / "store"
+    if known:
+        publish_style(store)
+    before = sorted(tmp_path.rglob("*"))
+    with no_file_beyond(1000), pytest.raises(OSError, match="File too large") as failed:
+        publish(source, store)
+    assert failed.value.filename == str(store / "tiny-z" / "1")
+    assert failed.value.filename2 is None
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_source_with_a_damaged_file_is_not_published(tmp_path: Path) -> None:

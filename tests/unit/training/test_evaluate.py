@@ -12,8 +12,9 @@ import pytest
 
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput
+from tests.full_disk import no_file_beyond
 from tests.tiny_models import publish_tiny_scorer
-from tests.unit.training.conftest import no_file_beyond, tiny_config
+from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.cli import main
 from training.data.archive import read

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.training.conftest import no_file_beyond, tiny_config
+from tests.full_disk import no_file_beyond
+from tests.unit.training.conftest import tiny_config
 from training import cli, journal
 from training.aside import folder_aside, write_text
 from training.data.archive import read

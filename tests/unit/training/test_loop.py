@@ -20,7 +20,8 @@ from torch._dynamo.utils import counters
 from torch._inductor import config as inductor
 
 from galaxies.errors import BadInput, GalaxyError
-from tests.unit.training.conftest import no_file_beyond, tiny_config
+from tests.full_disk import no_file_beyond
+from tests.unit.training.conftest import tiny_config
 from training import checkpoints, cli
 from training.architectures import ARCHITECTURES
 from training.architectures.dcgan import DCGANConfig

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from galaxies.errors import BadInput
-from tests.unit.training.conftest import no_file_beyond, tiny_config
+from tests.full_disk import no_file_beyond
+from tests.unit.training.conftest import tiny_config
 from training import checkpoints
 from training.architectures import Generator
 from training.checkpoints import DivergedError
