@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import os
 import shutil
@@ -52,6 +53,8 @@ def write_picture(path: Path, picture: Image.Image) -> None:
 def folder_aside(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` that becomes ``out`` at the end, or goes where something fails.
 
+    What killed runs have left is removed first.
+
     Raises
     ------
     BadInput : ``out`` exists.
@@ -60,6 +63,7 @@ def folder_aside(out: Path) -> Iterator[Path]:
         raise BadInput(f"{out} exists already; choose another folder or remove it", field="out")
     folder = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
+    sweep(out)
     folder.mkdir(parents=True)
     try:
         with named(out):
@@ -68,6 +72,24 @@ def folder_aside(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def sweep(out: Path) -> None:
+    """Remove the folders that runs which were killed have left beside ``out``: ``.NAME.PID`` of no process that runs."""
+    for left in out.parent.glob(f".{glob.escape(out.name)}.*"):
+        number = left.name.rpartition(".")[2]
+        if number.isdecimal() and not _runs(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextlib.contextmanager

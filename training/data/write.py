@@ -17,6 +17,7 @@ import numpy as np
 
 from galaxies.errors import BadInput, Transient
 from galaxies.zipped import LargeEntry
+from training.aside import sweep
 from training.data.archive import FORMAT, IMAGES, INDEX, MANIFEST, Archive, digest_of, read, sha256
 from training.data.damage import DISK_FULL
 from training.data.items import Pixels
@@ -127,28 +128,10 @@ def _made(out: Path) -> Path:
         if out.exists() or out.name == "..":
             raise _exists(out)
         folder = out.with_name(f".{out.name}.{os.getpid()}")
-        _sweep(out)
+        sweep(out)
         folder.mkdir(parents=True)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise _full(out, error) from None
         raise BadInput(f"{out} cannot be made: {error.strerror}; choose another folder", field="out") from None
     return folder
-
-
-def _sweep(out: Path) -> None:
-    """Remove what runs that were killed have left beside ``out``."""
-    for left in out.parent.glob(f".{out.name}.*"):
-        number = left.name.rpartition(".")[2]
-        if number.isdecimal() and not _runs(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

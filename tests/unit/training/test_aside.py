@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from training.aside import file_aside, write_text
+from training.aside import file_aside, folder_aside, write_text
 
 
 def test_what_fails_on_the_way_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
@@ -19,3 +20,16 @@ def test_what_fails_on_the_way_leaves_what_was_there_and_nothing_else(tmp_path: 
     write_text(path, "second")
     assert path.read_text() == "second"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["model", "model[1]"])
+def test_a_folder_sweeps_away_what_killed_runs_left_beside_it(tmp_path: Path, name: str) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    kept = {f".{name}.1", f".{name}.x", f".other.{ended.pid}", name}
+    for left in (*kept - {name}, f".{name}.{ended.pid}"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "graph.onnx").touch()
+    with folder_aside(tmp_path / name) as folder:
+        (folder / "card.json").touch()
+    assert {path.name for path in tmp_path.iterdir()} == kept
