@@ -43,9 +43,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
-    """``path`` holds the picture in the format of its suffix, else PNG; encoded first, since Pillow hides why writing fails."""
+    """``path`` holds the picture in the format of its suffix; encoded first, since Pillow hides why writing fails.
+
+    Raises
+    ------
+    BadInput : the suffix is none of a picture.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None or kind not in Image.SAVE:
+        raise BadInput(f"{path} is no name of a picture: one that ends in .png or .jpg is needed", field="out")
     buffer = io.BytesIO()
-    picture.save(buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"))
+    picture.save(buffer, kind)
     write_bytes(path, buffer.getvalue())
 
 

@@ -57,8 +57,10 @@ def write_fields(archive: Archive, out: Path, options: FieldOptions, progress: C
 
     Raises
     ------
-    BadInput : ``out`` exists.
+    BadInput : ``out`` exists or is no name of a zip.
     """
+    if out.suffix.lower() != ".zip":
+        raise BadInput(f"{out} is no name of a zip: one that ends in .zip is needed", field="out")
     if out.exists():
         raise BadInput(f"{out} exists already; choose another file or remove it", field="out")
     with file_aside(out) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as container:

@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from training.aside import file_aside, folder_aside, write_text
+from galaxies.errors import BadInput
+from training.aside import file_aside, folder_aside, write_picture, write_text
 
 
 def test_what_fails_on_the_way_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
@@ -20,6 +22,20 @@ def test_what_fails_on_the_way_leaves_what_was_there_and_nothing_else(tmp_path: 
     write_text(path, "second")
     assert path.read_text() == "second"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.zip"])
+def test_a_picture_of_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match=f"{name} is no name of a picture: one that ends in .png or .jpg is needed"):
+        write_picture(tmp_path / "new" / name, Image.new("L", (2, 2)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_has_the_format_of_its_name(tmp_path: Path) -> None:
+    for name, kind in (("a.png", "PNG"), ("a.JPG", "JPEG")):
+        write_picture(tmp_path / name, Image.new("L", (2, 2)))
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == kind
 
 
 @pytest.mark.parametrize("name", ["model", "model[1]"])

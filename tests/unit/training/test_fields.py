@@ -67,6 +67,13 @@ def test_fields_become_an_archive(archive64: Archive, tmp_path: Path) -> None:
         write_fields(archive64, fields, SMALL, lambda done, total: None)
 
 
+def test_a_name_that_is_no_zip_is_refused(archive64: Archive, tmp_path: Path) -> None:
+    for name in ("f.txt", "f"):
+        with pytest.raises(BadInput, match=f"{name} is no name of a zip: one that ends in .zip is needed"):
+            write_fields(archive64, tmp_path / name, SMALL, lambda done, total: None)
+    assert not list(tmp_path.iterdir())
+
+
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(BadInput, match="do not fit"):
         FieldOptions(side=32)
