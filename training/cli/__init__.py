@@ -20,6 +20,7 @@ from training.cli.release import release
 from training.cli.score import score
 from training.cli.study import study
 from training.cli.train import chain, presets, train
+from training.cli.usage import wrong_use
 
 COMMANDS = (prepare, fields, augmentations, presets, train, chain, study, ada, score, export, evaluate, publish, compare, release)
 
@@ -34,10 +35,16 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command; an expected error, or a file that cannot be read or written, is one line on stderr and exit code 1."""
+    """Run a command; what is wrong is one line on stderr.
+
+    Exit code 1 is an expected error, or a file that cannot be read or written; 2 a command line that is not understood.
+    """
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as error:
+        message, status = wrong_use(error), error.exit_code
     except (GalaxyError, OSError) as error:
-        message = error.message if isinstance(error, GalaxyError) else reason(error)
+        message, status = error.message if isinstance(error, GalaxyError) else reason(error), 1
+    if message:
         console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+    sys.exit(status)

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from tests.unit.training.conftest import DATA
-from training.cli import app
+from training.cli import app, main
 from training.presets import find, resolve
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +75,41 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: st
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prepare", "--out", "x", "--resolution", "3"], "--resolution 3: a number from 4 to 4096 is needed"),
+        (["prepare", "--out", "x", "--held-out", "nan"], "--held-out nan: a number from 0 to 0.9 is needed"),
+        (["prepare", "--out", "x", "--jobs", "0"], "--jobs 0: a number of 1 or more is needed"),
+        (["augmentations", "set", "--image", "x"], "--image x: a whole number of 0 or more is needed"),
+        (["publish", "x", "--stor", "y"], "No such option: --stor (Possible options: --store)"),
+        (["prepare", "set"], "Missing option '--out'."),
+        (["make"], "No such command 'make'."),
+    ],
+)
+def test_a_command_line_that_is_not_understood_is_one_line(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["training", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+@pytest.mark.parametrize(("arguments", "status"), [([], 2), (["--help"], 0), (["prepare", "--help"], 0)])
+def test_help_is_no_error(
+    arguments: list[str], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["training", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code or 0) == status
+    said = capsys.readouterr()
+    assert "Usage:" in said.out + said.err
+    assert "error" not in said.err
 
 
 def documented() -> list[list[str]]:

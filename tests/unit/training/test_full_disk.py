@@ -91,7 +91,7 @@ def test_an_export_on_a_full_disk_leaves_nothing_and_names_it(tmp_path: Path, ar
 
 
 def test_an_error_without_a_file_says_what_it_can(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def full() -> None:
+    def full(**options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(cli, "app", full)
