@@ -1,12 +1,13 @@
 """Where and how job records lie in Redis.
 
-``<prefix>job:<id>`` is a hash: ``record`` (what never changes, JSON), ``phase``, ``done``, ``attempts``, ``started``, ``ended``,
-``result``, ``failure``, ``cancel``, ``handed`` (a second order was answered with it), ``place`` in the line, and of the run that
-holds it: ``run`` (its number) and ``tag`` (its message). ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the
-QUEUED ones, ``<prefix>users:<result key>`` the jobs that share one result by expiry; `jobstore.scripts` tells of ``<prefix>open``
-and ``<prefix>load``. Every change of phase is one Lua script, so two workers, or a worker and a cancelling client, never
-disagree; each is announced on ``<prefix>changes`` as ``<id> <phase>``. ``<prefix>dead`` is a stream of jobs that stopped every
-worker that began them.
+``<prefix>job:<id>`` is a hash: ``record`` (what never changes, JSON), ``phase``, ``done``, ``attempts``, ``started``,
+``ended``, ``result``, ``failure``, ``cancel``, ``handed`` (a second order was answered with it), ``place`` in the line, of the
+run that holds it: ``run`` (its number) and ``tag`` (its message), and of those whose worker was thought dead: ``doubted``
+(since when the last one is), ``refunds`` (how many did not count) and ``refunded`` (the last of them). ``<prefix>jobs:<owner>``
+orders ids by creation, ``<prefix>waiting`` the QUEUED ones, ``<prefix>users:<result key>`` the jobs that share one result by
+expiry; `jobstore.scripts` tells of ``<prefix>open`` and ``<prefix>load``. Every change of phase is one Lua script, so two
+workers, or a worker and a cancelling client, never disagree; each is announced on ``<prefix>changes`` as ``<id> <phase>``.
+``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
 """
 
 from __future__ import annotations

@@ -47,9 +47,9 @@ QUEUES: dict[Priority, str] = {"interactive": "galaxies", "bulk": "galaxies.bulk
 
 MAX_ATTEMPTS = 3
 MAX_REFUNDS = 10
-"""So often an attempt that another one followed does not count, as its worker says that it lives."""
+"""So many attempts whose lease was lost do not count, as their workers say that they live."""
 DOUBT_SECONDS = 5
-"""So long the worker of the last attempt has to say that it lives."""
+"""So long at least the worker of the last attempt has to say that it lives."""
 UNACKED_INDEX = "unacked_index"
 """kombu's sorted set: delivery tag → when the message was taken, in POSIX seconds. A contract test holds kombu to it."""
 LOOKED_AT = 1000
@@ -164,9 +164,13 @@ class JobRecords:
         """EXECUTING → ABORTED, when the worker has seen the cancellation."""
         return self._end(job_id, [Phase.EXECUTING], Phase.ABORTED, run)
 
-    def requeue(self, job_id: str, run: int | None = None) -> bool:
-        """EXECUTING → QUEUED, when a worker gives its job back; that attempt does not count, also where another has followed."""
-        return bool(self._requeue(keys=keys_of(job_id), args=[CHANGES, job_id, run_text(run), MAX_REFUNDS]))
+    def requeue(self, job_id: str, run: int | None = None, *, lost: bool = False) -> bool:
+        """EXECUTING → QUEUED, when a worker gives its job back; that attempt does not count, also where another has followed.
+
+        ``lost``: its lease was lost, or the job taken; only `MAX_REFUNDS` of such attempts do not count.
+        """
+        args: list[Any] = [CHANGES, job_id, run_text(run), MAX_REFUNDS, "lost" if lost else ""]
+        return bool(self._requeue(keys=keys_of(job_id), args=args))
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job: at once where it waits, within one batch where it runs, nothing where it has ended."""

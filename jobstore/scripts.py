@@ -122,11 +122,13 @@ if held[1] ~= 'QUEUED' or held[2] then return nil end
 )
 
 # KEYS job, waiting, open, load; ARGV channel, id, run or '', allowed phases, new phase (an end), then field, value …
+# A run that asks again, as it never got the answer, gets the same one.
 TRANSITION = (
     COUNT
     + """
 local held = redis.call('HMGET', KEYS[1], 'phase', 'run')
 if not held[1] then return nil end
+if ARGV[3] ~= '' and held[1] == ARGV[5] and held[2] == ARGV[3] then return 'changed' end
 if not string.find(ARGV[4], held[1], 1, true) then return held[1] end
 if ARGV[3] ~= '' and held[2] ~= ARGV[3] then return 'lost' end
 redis.call('HSET', KEYS[1], 'phase', ARGV[5], unpack(ARGV, 6))
@@ -170,6 +172,7 @@ end
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HINCRBY', KEYS[1], 'run', 1)
 redis.call('HSET', KEYS[1], 'phase', 'EXECUTING', 'done', 0, 'started', ARGV[3], 'tag', ARGV[6])
+redis.call('HDEL', KEYS[1], 'doubted')
 count(KEYS[3], KEYS[4], ARGV[2], phase, 'EXECUTING')
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' EXECUTING')
 return redis.call('HGETALL', KEYS[1])
@@ -180,7 +183,7 @@ return redis.call('HGETALL', KEYS[1])
 # result that is gone waits after all.
 REVIVE = """
 if redis.call('HGET', KEYS[1], 'phase') ~= 'COMPLETED' then return 0 end
-redis.call('HDEL', KEYS[1], 'result', 'started', 'ended')
+redis.call('HDEL', KEYS[1], 'result', 'started', 'ended', 'doubted', 'refunds', 'refunded')
 redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0, 'attempts', 0)
 redis.call('ZADD', KEYS[2], ARGV[6], ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
@@ -194,8 +197,9 @@ return 1
 PROGRESS = (
     ALWAYS
     + """
-local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'done', 'run')
+local held = redis.call('HMGET', KEYS[1], 'phase', 'cancel', 'done', 'run', 'doubted')
 if held[1] ~= 'EXECUTING' or held[2] or (ARGV[3] ~= '' and held[4] ~= ARGV[3]) then return 1 end
+if held[5] then redis.call('HDEL', KEYS[1], 'doubted') end
 if held[3] ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'done', ARGV[4])
   redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' EXECUTING')
@@ -204,24 +208,27 @@ return 0
 """
 )
 
-# KEYS job, waiting, open, load; ARGV channel, id, run or '', most refunds. The job's message goes to the head of the queue, so
-# does the job. Where another run has begun meanwhile, only the attempt is given back, and not for ever: a job that makes each of
-# its workers lose it is to end.
+# KEYS job, waiting, open, load; ARGV channel, id, run or '', most refunds, whether the lease was lost. The job's message goes to
+# the head of the queue, so does the job. Where another run has begun meanwhile, only the attempt is given back. Attempts whose
+# lease was lost are not given back for ever, and each once: a job that makes every worker lose it is to end.
 REQUEUE = (
     COUNT
     + """
-local held = redis.call('HMGET', KEYS[1], 'phase', 'run', 'place', 'refunds')
+local held = redis.call('HMGET', KEYS[1], 'phase', 'run', 'place', 'refunds', 'refunded')
 if held[1] ~= 'EXECUTING' then return 0 end
-if ARGV[3] ~= '' and held[2] ~= ARGV[3] then
-  if tonumber(held[4] or '0') < tonumber(ARGV[4]) then
+local followed, run = ARGV[3] ~= '' and held[2] ~= ARGV[3], tonumber(ARGV[3]) or 0
+if followed or ARGV[5] ~= '' then
+  if tonumber(held[4] or '0') < tonumber(ARGV[4]) and run > tonumber(held[5] or '0') then
     redis.call('HINCRBY', KEYS[1], 'attempts', -1)
     redis.call('HINCRBY', KEYS[1], 'refunds', 1)
+    redis.call('HSET', KEYS[1], 'refunded', run)
   end
-  return 0
+else
+  redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 end
+if followed then return 0 end
 redis.call('HSET', KEYS[1], 'phase', 'QUEUED', 'done', 0)
 redis.call('HDEL', KEYS[1], 'doubted')
-redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 redis.call('ZADD', KEYS[2], held[3], ARGV[2])
 count(KEYS[3], KEYS[4], ARGV[2], 'EXECUTING', 'QUEUED')
 redis.call('PUBLISH', ARGV[1], ARGV[2] .. ' QUEUED')

@@ -3,8 +3,8 @@
 kombu makes a Redis client for every message that is sent or acknowledged, which was a tenth of a worker's processor time; here a
 channel keeps one. And a channel holds at most ``bulk_slots`` bulk messages at a time, so that slots stay free for interactive
 jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. And when a connection
-breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what ``keeps`` names stays taken. All
-touch kombu's internals; ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
+breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what is `Kept` stays taken. All touch
+kombu's internals; ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
 """
 
 from __future__ import annotations
@@ -23,26 +23,49 @@ FULL_SECONDS = 0.1
 """How long one look for messages lasts while no bulk message may be taken: so soon a slot that comes free is used."""
 
 
+class Kept:
+    """Messages that stay with this process when a channel closes, until their jobs have ended: those whose tag it ``holds``."""
+
+    def __init__(self, holds: Callable[[str], bool] = lambda tag: False) -> None:
+        self._holds = holds
+        self._messages: dict[str, Any] = {}
+
+    def take_from(self, delivered: dict[str, Any]) -> None:
+        """Move what is held out of the messages of a channel."""
+        for tag in [tag for tag in delivered if self._holds(tag)]:
+            self._messages[tag] = delivered.pop(tag)
+
+    def messages(self) -> list[Any]:
+        """Those that are held still."""
+        for tag in [tag for tag in self._messages if not self._holds(tag)]:
+            del self._messages[tag]
+        return list(self._messages.values())
+
+
 class QoS(redis.QoS):
-    """kombu's list of what a channel has taken."""
+    """kombu's list of what a channel has taken, which counts what earlier channels have left."""
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Put back what is not kept; a kept message is acknowledged when its jobs have ended."""
-        for tag in [tag for tag in self._delivered if self.channel.keeps(tag)]:
-            del self._delivered[tag]
+        """Put back what is not kept."""
+        self.channel.kept.take_from(self._delivered)
         super().restore_unacked(client)  # type: ignore[no-untyped-call]
+
+    def can_consume(self) -> bool:
+        """Whether one more message may be taken."""
+        taken = len(self._delivered) - len(self._dirty) + len(self.channel.kept.messages())
+        return not self.prefetch_count or taken < self.prefetch_count
 
 
 class Channel(redis.Channel):
     """kombu's channel with one client for everything but the wait for messages, and ``bulk_slots`` (None: any number).
 
-    ``keeps`` says of a delivery tag whether the message stays taken when the channel closes.
+    ``kept`` is what stays taken when it closes.
     """
 
     QoS = QoS
-    from_transport_options = (*redis.Channel.from_transport_options, "bulk_slots", "keeps")  # type: ignore[assignment]
+    from_transport_options = (*redis.Channel.from_transport_options, "bulk_slots", "kept")  # type: ignore[assignment]
     bulk_slots: int | None = None
-    keeps: Callable[[str], bool] = staticmethod(lambda tag: False)
+    kept = Kept()
     _shared: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
@@ -59,8 +82,8 @@ class Channel(redis.Channel):
 
     def _bulk_held(self) -> int:
         """Bulk messages that were taken and not acknowledged. Only the thread that takes messages adds to them."""
-        held, done = self.qos._delivered, self.qos._dirty
-        return sum(message.delivery_info["routing_key"] == QUEUES["bulk"] for tag, message in held.items() if tag not in done)
+        mine = [message for tag, message in self.qos._delivered.items() if tag not in self.qos._dirty]
+        return sum(message.delivery_info["routing_key"] == QUEUES["bulk"] for message in [*mine, *self.kept.messages()])
 
 
 class Transport(redis.Transport):

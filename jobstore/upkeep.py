@@ -101,8 +101,8 @@ class Upkeep:
         """Jobs that wait since a while, and those that run."""
         found = set(self.waiting_since(time.time() - SETTLED_SECONDS))
         if self._client.hlen(OPEN) > self._client.zcard(WAITING):
-            cursor = 0
-            while len(found) < 2 * MOST_JOBS:
+            cursor, most = 0, len(found) + MOST_JOBS
+            while len(found) < most:
                 cursor, entries = self._client.hscan(OPEN, cursor, count=_CHUNK)
                 scores = self._client.zmscore(WAITING, list(entries)) if entries else []
                 found.update(job_id for job_id, score in zip(entries, scores, strict=True) if score is None)

@@ -85,7 +85,7 @@ class FakeRecords:
     def abort(self, job_id: str, run: int | None = None) -> bool:
         return self._change(job_id, phase=Phase.ABORTED)
 
-    def requeue(self, job_id: str, run: int | None = None) -> bool:
+    def requeue(self, job_id: str, run: int | None = None, *, lost: bool = False) -> bool:
         return self._change(job_id, phase=Phase.QUEUED, done=0, attempts=self.jobs[job_id].attempts - 1)
 
     def _change(self, job_id: str, **fields: Any) -> bool:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
 
 import numpy as np
 import redis
@@ -27,6 +25,7 @@ from models.versions import Version
 from telemetry.traces import Attributes, NoTraces, Traces
 from worker.engine import Engine
 from worker.failures import failure_of
+from worker.insist import Answer, insist
 from worker.loaded import MAP_ROWS, LoadedModel, LoadedModels
 from worker.metrics import Metrics
 from worker.points import Mapping, points_of
@@ -37,11 +36,8 @@ from worker.tickets import Array, Cancelled, Stopped, Ticket, Work
 from worker.watch import Running, Watch
 from worker.way import Way
 
-RETRY_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
 """How long jobs wait in this worker for one that has it for itself, before they go to another."""
-
-Answer = TypeVar("Answer")
 
 _LOG = structlog.get_logger(__name__)
 
@@ -146,7 +142,7 @@ class Renderer:
                 mine = not running.lost and self._insist(partial(self.records.abort, job.id, running.run), [job.id])
                 _LOG.info("job stopped", job=job.id, lease_lost=running.lost, done=running.progress)
                 if not mine:  # another worker has it, or will, and this attempt of it killed nobody
-                    self._insist(partial(self.records.requeue, job.id, running.run), [job.id])
+                    self._insist(partial(self.records.requeue, job.id, running.run, lost=True), [job.id])
                 if not running.lost:
                     self._report(way, "cancelled")
             elif isinstance(error, Stopped):
@@ -158,20 +154,7 @@ class Renderer:
                 self._report(way, "failed", failure.message)
 
     def _insist(self, write: Callable[[], Answer], jobs: list[str]) -> Answer:
-        """What ``write`` returns once Redis takes it, however long it is away: else ``jobs`` would be made again for nothing.
-
-        Raises
-        ------
-        redis.RedisError : it is away, and this worker stops.
-        """
-        while True:
-            try:
-                return write()
-            except redis.RedisError as error:
-                if self.engine.stopping:
-                    raise
-                _LOG.warning("the end of jobs waits for the job store", jobs=jobs, error=str(error))
-                time.sleep(RETRY_SECONDS)
+        return insist(write, jobs, lambda: self.engine.stopping)
 
     def _report(self, way: Way, outcome: str, failure: str = "") -> None:
         """Count a job that this worker is done with, and trace it."""

@@ -13,11 +13,11 @@ from celery import Celery
 from celery.exceptions import Reject
 
 from jobstore.records import TASK
-from jobstore.transport import celery_on
+from jobstore.transport import Kept, celery_on
+from worker.insist import RETRY_SECONDS
 from worker.room import Occupied
 from worker.tickets import Stopped
 
-RETRY_SECONDS = 1.0
 SPARE_CONNECTIONS = 8
 TIMERS = ("kombu.asynchronous.timer", "kombu.asynchronous.hub")
 """Loggers that tell with a traceback, again and again, that Redis takes no writes; the line says it."""
@@ -34,7 +34,8 @@ def _not_given_back(record: logging.LogRecord) -> bool:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    record.exc_info = None
+    if record.exc_info and isinstance(record.exc_info[1], redis.RedisError):
+        record.exc_info = None
     return True
 
 
@@ -43,18 +44,18 @@ def celery_app(
     visibility_timeout: int,
     concurrency: int = 1,
     bulk_slots: int | None = None,
-    keeps: Callable[[str], bool] = lambda tag: False,
+    holds: Callable[[str], bool] = lambda tag: False,
 ) -> Celery:
     """The Celery application of workers, which hold up to ``concurrency`` messages, of them ``bulk_slots`` bulk ones.
 
-    Where a connection breaks, the messages whose tag it ``keeps`` stay with it. A message is acknowledged when its job has ended.
+    Where a connection breaks, the messages whose tag it ``holds`` stay with it. A message is acknowledged when its job has ended.
     A worker that dies keeps its leases for ``visibility_timeout`` seconds; then any other worker, which looks every few seconds,
     puts its messages back into the queue.
     """
     transport = {
         "visibility_timeout": visibility_timeout,
         "bulk_slots": bulk_slots,
-        "keeps": keeps,
+        "kept": Kept(holds),
         # Every running job may acknowledge at the same moment.
         "max_connections": concurrency + SPARE_CONNECTIONS,
         "unacked_restore_interval": max(1, min(5, visibility_timeout // 4)),
@@ -76,6 +77,8 @@ def celery_app(
         broker_connection_max_retries=None,
         # A server that takes no writes, as its disk is full, is waited for like one that is away.
         broker_channel_error_retry=True,
+        # After a broken connection it would count what is kept once more.
+        worker_enable_prefetch_count_reduction=False,
         # Every one of these costs messages, and nothing here listens to them.
         worker_send_task_events=False,
         worker_enable_remote_control=False,

@@ -128,8 +128,9 @@ class Watch:
         self._taken.difference_update([taken for taken in list(self._taken) if taken.delivery_tag == delivery_tag][:1])
 
     def holds(self, delivery_tag: str) -> bool:
-        """Whether the message has come and is not done with."""
-        return any(taken.delivery_tag == delivery_tag for taken in list(self._taken))
+        """Whether the message has come and is not done with; of a worker that stops, whether its jobs run."""
+        among = self._running if self._draining else self._taken
+        return any(each.delivery_tag == delivery_tag for each in among.copy())
 
     def remove(self, *running: Running) -> None:
         """The jobs have ended."""

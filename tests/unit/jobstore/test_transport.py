@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Consumer
 
 from jobstore.records import QUEUES, TASK
-from jobstore.transport import Channel, celery_on
+from jobstore.transport import Channel, Kept, celery_on
 
 BULK, INTERACTIVE = QUEUES["bulk"], QUEUES["interactive"]
 SLOTS = 2
@@ -117,18 +117,34 @@ def test_a_channel_whose_pool_was_renewed_has_a_new_client(taker: Taker) -> None
 
 
 def test_what_a_worker_keeps_stays_taken_when_its_channel_closes_and_the_rest_goes_back(empty_valkey: str) -> None:
-    kept: set[str] = set()
-    with celery_on("test", empty_valkey, keeps=kept.__contains__) as app, redis.Redis.from_url(empty_valkey) as client:
+    held: set[str] = set()
+    with celery_on("test", empty_valkey, kept=Kept(held.__contains__)) as app, redis.Redis.from_url(empty_valkey) as client:
         taker = Taker(app)
         send(app, INTERACTIVE, 3)
         taker.take()
         first = taker.messages[0]
-        kept.add(first.delivery_tag)
+        held.add(first.delivery_tag)
         taker.connection.collect()
         assert client.llen(INTERACTIVE) == 2
         assert client.zrange("unacked_index", 0, -1) == client.hkeys("unacked") == [first.delivery_tag.encode()]
         first.ack()
         assert client.zcard("unacked_index") == client.hlen("unacked") == 0
+
+
+def test_what_is_kept_takes_its_places_on_the_next_channel_until_it_is_done_with(empty_valkey: str) -> None:
+    held: set[str] = set()
+    with celery_on("test", empty_valkey, kept=Kept(held.__contains__), bulk_slots=SLOTS) as app:
+        before, after = Taker(app), Taker(app)
+        send(app, BULK, 5)
+        before.take()
+        held.update(message.delivery_tag for message in before.messages)
+        before.connection.collect()
+        send(app, INTERACTIVE, 5)
+        after.channel.basic_qos(0, SLOTS + 2, False)
+        assert after.take() == [INTERACTIVE] * 2
+        held.clear()
+        assert sorted(after.take()) == [INTERACTIVE] * 4
+        after.connection.release()
 
 
 def test_encrypted_addresses_are_checked_and_plain_ones_are_not_encrypted() -> None:

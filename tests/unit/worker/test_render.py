@@ -389,7 +389,7 @@ def test_the_end_of_a_job_waits_for_the_record_store(worker: Bench, style: Versi
             raise redis.ConnectionError("gone")
         return complete(jobs)
 
-    monkeypatch.setattr("worker.render.RETRY_SECONDS", 0)
+    monkeypatch.setattr("worker.insist.RETRY_SECONDS", 0)
     monkeypatch.setattr(worker.records, "complete_many", away)
     job = worker.run(style.card, generate_body([6]))
     assert (job.phase, job.attempts, len(calls)) == (Phase.COMPLETED, 1, 4)
