@@ -66,7 +66,7 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
         (["augmentations", "nowhere"], "error: nowhere is not a data set archive"),
         (["train", "run", "--data", "nowhere"], "error: nowhere is not a data set archive"),
         (["export", "nowhere", "--out", "x", "--name", "n"], "error: nowhere holds no checkpoint; train first"),
-        (["publish", "nowhere"], "error: nowhere/card.json cannot be read: there is no such file"),
+        (["publish", "nowhere"], "error: nowhere holds no exported model or scorer (card.json)"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
