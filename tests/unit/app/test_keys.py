@@ -96,6 +96,7 @@ def test_a_damaged_file_is_told_and_the_keys_before_it_stay(store: KeyFile) -> N
     assert store.find(token) is None
 
 
+@pytest.mark.slow
 def test_the_program_makes_lists_and_revokes(store: KeyFile) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "galsynth", "keys", *arguments, "--file", str(store.path)]

@@ -50,6 +50,7 @@ def test_the_network_is_refused_unless_told_in_so_many_words(host: str) -> None:
     check_exposure(Settings(host=host, allow_public_without_keys=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "name", "value", "words"),
     [

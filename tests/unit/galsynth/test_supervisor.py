@@ -149,6 +149,7 @@ def test_what_does_not_stop_in_time_is_killed_and_the_rest_stops_well(stage: Sta
     assert stage.lines()[-1] == "queue stopped"
 
 
+@pytest.mark.slow
 def test_a_second_signal_kills_at_once(stage: Stage) -> None:
     stage.plan = replace(stage.plan, workers=(stage.program("worker-1", STUBBORN),))
     stage.plan = replace(

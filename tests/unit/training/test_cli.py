@@ -59,6 +59,7 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
     assert again.stderr.strip() == "error: small@1 is published already and never changes; choose another version"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -145,6 +146,7 @@ def test_the_commands_from_simulated_to_real_galaxies_are_a_chain() -> None:
         made |= {others[0]} if name == "train" else {value for option, value in pairwise(others) if option == "--out"}
 
 
+@pytest.mark.slow
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     done = training("--help", cwd=tmp_path)
     for command in ("prepare", "train", "export", "evaluate", "publish", "presets", "augmentations"):

@@ -111,6 +111,7 @@ def test_colours_and_magnitudes_follow_wavelength() -> None:
     assert found["colour green - red"][0] == pytest.approx(-2.5 * math.log10(2), abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_colour_magnitude_share_is_that_of_the_box() -> None:
     images = np.stack([galaxy(radius=r) * f for r, f in zip(np.linspace(2, 4, 8), np.linspace(1, 2, 8), strict=True)])
     display, real = style_card(), measured(images)

@@ -289,6 +289,7 @@ def test_the_same_picture_twice_is_kept_once_and_named(tmp_path: Path) -> None:
     assert "b.png,b,,rejected,duplicate of a.png" in (tmp_path / "out" / "inputs.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
     program = (
         "import resource, sys; from pathlib import Path; from galaxies.errors import Transient\n"
@@ -306,6 +307,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 9000
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_nothing(tmp_path: Path) -> None:
     command = [
         sys.executable,

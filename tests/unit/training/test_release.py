@@ -72,6 +72,7 @@ def test_data_that_are_not_given_leave_their_models_out(tmp_path: Path) -> None:
         list(steps(options(tmp_path)))
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(GalaxyError, match="release stopped at: python -m training prepare nowhere"):
         release(options(tmp_path, sdss=Path("nowhere")), lambda text: None)

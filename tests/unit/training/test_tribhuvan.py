@@ -78,6 +78,7 @@ def test_t1_trains_and_exports_at_28_px_in_grey(grey: Path, tmp_path: Path) -> N
     assert card.parity["max_abs_difference"] < 1e-4
 
 
+@pytest.mark.slow
 def test_whoever_trains_a_preset_at_another_size_is_told(grey: Path, archives: dict[int, Path], tmp_path: Path) -> None:
     arguments = ["train", str(tmp_path / "run"), "--dry-run", "--preset", "tribhuvan-t1"]
     arguments += [word for setting in ("network.width=1", "batch=2", "r1_interval=1") for word in ("--set", setting)]

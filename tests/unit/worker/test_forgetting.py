@@ -70,6 +70,7 @@ def test_the_images_of_completed_jobs_are_freed(
     assert_freed(images, together)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [1, 2])
 @pytest.mark.parametrize("error", [BadInput("wrong"), ZeroDivisionError("a fault of ours")])
 @pytest.mark.parametrize("where", ["worker.render.encode", "models.generator.OnnxGenerator.synthesize"])

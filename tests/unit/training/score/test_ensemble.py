@@ -124,6 +124,7 @@ def begin(folder: Path, architecture: str, archive: Archive) -> None:
         Trainer(tiny_config(architecture), archive, folder / architecture, 0, torch.device("cpu")).save()
 
 
+@pytest.mark.slow
 def test_scorers_start_from_a_trained_critic_and_read_grey_images(archives: dict[int, Path], tmp_path: Path) -> None:
     config = replace(tiny_config("wgan"), kimg=0.008)
     launch(config, archives[64], tmp_path)
