@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -20,6 +18,7 @@ from galsynth.cli.outcome import status_of
 from galsynth.cli.service import STDOUT, deliver
 from galsynth.cli.streams import standard_streams, writing
 from galsynth.client.blocking import Client, Job
+from tests.full_disk import no_file_beyond
 from tests.unit.galsynth.client.test_protocol import JOB
 
 CONTENT = os.urandom(100_000)
@@ -38,17 +37,6 @@ def job() -> Job:
     return Client("http://s", transport=httpx.MockTransport(answer)).job(JOB["id"])
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """A disk that is full soon: no file of this process grows beyond ``size`` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize(
     ("number", "status"),
     [
@@ -63,7 +51,7 @@ def test_only_a_wrong_path_is_the_callers_fault(number: str, status: int) -> Non
 
 
 def test_a_disk_that_fills_is_exit_status_1_and_leaves_no_file(job: Job, tmp_path: Path) -> None:
-    with pytest.raises(GalaxyError, match=r"galaxy\.png cannot be written: File too large") as caught, files_of_at_most(10_000):
+    with pytest.raises(GalaxyError, match=r"galaxy\.png cannot be written: File too large") as caught, no_file_beyond(10_000):
         deliver(job, tmp_path / "galaxy.png", as_json=False)
     assert status_of(caught.value) == 1
     assert list(tmp_path.iterdir()) == []
@@ -71,7 +59,7 @@ def test_a_disk_that_fills_is_exit_status_1_and_leaves_no_file(job: Job, tmp_pat
 
 def test_a_folder_for_temporary_files_that_fills_is_named(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(GalaxyError, match=f"^{tmp_path} cannot be written: File too large"), files_of_at_most(10_000):
+    with pytest.raises(GalaxyError, match=f"^{tmp_path} cannot be written: File too large"), no_file_beyond(10_000):
         deliver(job, STDOUT, as_json=False)
 
 
