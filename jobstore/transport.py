@@ -1,15 +1,18 @@
-"""How Celery's messages travel through Redis: what API and workers must agree on, and three changes to kombu's channel.
+"""How Celery's messages travel through Redis: what API and workers must agree on, and four changes to kombu's channel.
 
 kombu makes a Redis client for every message that is sent or acknowledged, which was a tenth of a worker's processor time; here a
 channel keeps one. And a channel holds at most ``bulk_slots`` bulk messages at a time, so that slots stay free for interactive
 jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. And when a connection
-breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what is `Kept` stays taken. All touch
-kombu's internals; ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
+breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what is `Kept` stays taken. And every
+delivery of a message has a tag of its own, where kombu's stays with the message: who has lost its lease and acknowledges late, or
+renews, does not touch the lease of whoever has the message now. All touch kombu's internals;
+``tests/unit/jobstore/test_transport.py`` holds kombu to them.
 """
 
 from __future__ import annotations
 
 import ssl
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +46,12 @@ class Kept:
 
 
 class QoS(redis.QoS):
-    """kombu's list of what a channel has taken, which counts what earlier channels have left."""
+    """kombu's list of what a channel has taken, with a tag for each delivery; it counts what earlier channels have left."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note what was taken. ``delivery_tag`` is the message's from its delivery before, or from its sender."""
+        message.delivery_tag = message.properties["delivery_tag"] = uuid.uuid4().hex
+        super().append(message, message.delivery_tag)  # type: ignore[no-untyped-call]
 
     def restore_unacked(self, client: Any = None) -> None:
         """Put back what is not kept."""

@@ -147,6 +147,26 @@ def test_what_is_kept_takes_its_places_on_the_next_channel_until_it_is_done_with
         after.connection.release()
 
 
+@pytest.mark.parametrize("late", ["ack", "requeue"])
+def test_who_has_lost_a_message_does_not_touch_the_lease_of_its_next_delivery(
+    app: Celery, taker: Taker, empty_valkey: str, late: str
+) -> None:
+    before = Taker(app)
+    send(app, INTERACTIVE, 1)
+    before.take()
+    (old,) = before.messages
+    before.connection.collect()  # puts the message back
+    assert taker.take() == [INTERACTIVE]
+    (new,) = taker.messages
+    assert new.delivery_tag == new.properties["delivery_tag"] != old.delivery_tag
+    with redis.Redis.from_url(empty_valkey) as client:
+        getattr(old, late)()
+        assert client.zrange("unacked_index", 0, -1) == client.hkeys("unacked") == [new.delivery_tag.encode()]
+        assert client.llen(INTERACTIVE) == 0
+        new.ack()
+        assert client.zcard("unacked_index") == client.hlen("unacked") == 0
+
+
 def test_encrypted_addresses_are_checked_and_plain_ones_are_not_encrypted() -> None:
     def ssl_of(url: str) -> Any:
         return celery_on("test", url).connection_for_write().ssl
