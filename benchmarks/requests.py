@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def heavy(options: Options) -> dict[str, Any]:
 
 
 def _compared(version: Version, store: Path, options: Options) -> dict[str, Any]:
+    """Each server's load over the bare loops before and after it, as the machine's speed changes in the minutes of a run."""
     bare = [images_per_second(version, options.seconds)]
     found: dict[str, Any] = {}
     settings = {} if store == BUNDLED else {"GALSYNTH_MODELS_DIRS": str(store), "GALSYNTH_DEFAULT_MODEL": version.card.name}
@@ -63,14 +65,14 @@ def _compared(version: Version, store: Path, options: Options) -> dict[str, Any]
         with running_peer(name, options.peers, store) as target:
             found[name], _ = _served(target, options, None)
         bare.append(images_per_second(version, options.seconds))
-    peer = statistics.mean(bare)
-    for loads in found.values():
+    around = [statistics.mean(pair) for pair in pairwise(bare)]
+    for loads, peer in zip(found.values(), around, strict=True):
         for load in loads.values():
             load["over_bare"] = load["per_second"] / peer
     return {
         "bare_images_per_second": bare,
         "by_clients": found,
-        "over_bare_of_64_in_one_request": MANY / statistics.median(many) / peer,
+        "over_bare_of_64_in_one_request": MANY / statistics.median(many) / around[0],
     }
 
 
