@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,22 +62,27 @@ class Service:
 
 @contextlib.contextmanager
 def running_service(workers: int, **environ: str) -> Iterator[Service]:
-    """Start with ``environ`` as further settings, wait for readiness, and stop at the end."""
+    """Start with ``environ`` as further settings, wait for readiness, and stop at the end.
+
+    Its folder goes when this process ends: for minutes after thousands of files were removed, ext4 without a journal makes new
+    ones slowly, and the next service would pay for the one before.
+    """
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--port", str(port), "--workers", str(workers), "--data", f"{folder}/data"]
-        command = [sys.executable, "-m", "galsynth", "up", *options]
-        log = Path(folder) / "log"
-        with log.open("wb") as stream:
-            begun = time.perf_counter()
-            child = subprocess.Popen(command, env=dict(os.environ) | environ, stdout=stream, stderr=stream)
-            try:
-                url = f"http://127.0.0.1:{port}"
-                _await_ready(url, child, log)
-                yield Service(url, psutil.Process(child.pid), time.perf_counter() - begun, log)
-            finally:
-                child.terminate()
-                child.wait(60)
+    folder = Path(tempfile.mkdtemp(prefix="galsynth-benchmark-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    options = ["--port", str(port), "--workers", str(workers), "--data", str(folder / "data")]
+    command = [sys.executable, "-m", "galsynth", "up", *options]
+    log = folder / "log"
+    with log.open("wb") as stream:
+        begun = time.perf_counter()
+        child = subprocess.Popen(command, env=dict(os.environ) | environ, stdout=stream, stderr=stream)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _await_ready(url, child, log)
+            yield Service(url, psutil.Process(child.pid), time.perf_counter() - begun, log)
+        finally:
+            child.terminate()
+            child.wait(60)
 
 
 def _await_ready(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
