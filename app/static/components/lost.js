@@ -14,7 +14,7 @@ function Lost({ title, children }) {
 export function NoSuchView() {
   const { state } = usePage();
   return html`<${Lost} title=${`There is no view “${state.view}”`}><p>This page has these:</p>
-    <p class="row centred">${PLACES.map(([view, title]) => html`<${Link} key=${view} class="button" to=${{ view }}>${title}<//>`)}</p><//>`;
+    <p class="row">${PLACES.map(([view, title]) => html`<${Link} key=${view} class="button" to=${{ view }}>${title}<//>`)}</p><//>`;
 }
 
 /** The address names no galaxy, where the view shows one. */
@@ -32,7 +32,7 @@ export function NoSuchModel() {
   if (models.length === 0)
     return html`<${Lost} title="This service has no model yet"><p>Whoever runs it has to publish one.</p><//>`;
   return html`<${Lost} title=${`There is no model “${state.model}” here`}><p>This service has these:</p>
-    <p class="row centred">${models.map(({ name, version }) => html`<${Link} key=${`${name}@${version}`} class="button"
+    <p class="row">${models.map(({ name, version }) => html`<${Link} key=${`${name}@${version}`} class="button"
       to=${{ model: `${name}@${version}`, class: "", layers: [] }}>${name}@${version}<//>`)}</p><//>`;
 }
 
@@ -42,7 +42,7 @@ export function NoSuchClass() {
   const { classes } = card;
   return html`<${Lost} title=${`There is no class “${state.class}” in ${setting.model}`}>
     <p>${classes.length ? "This model has these:" : "This model was trained without classes."}</p>
-    <p class="row centred"><${Link} class="button" to=${{ class: "" }}>${classes.length ? "All" : "All its galaxies"}<//>
+    <p class="row"><${Link} class="button" to=${{ class: "" }}>${classes.length ? "All" : "All its galaxies"}<//>
       ${classes.map((/** @type {any} */ one) => html`<${Link} key=${one.name} class="button"
         to=${{ class: one.name }}>${classLabel(one.name)}<//>`)}</p><//>`;
 }
