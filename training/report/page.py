@@ -181,7 +181,7 @@ def _score(found: dict[str, Any]) -> str:
     return (
         f'<p class="soft">Judged by {escape(found["scorer"])}. {escape(found["meaning"])} The floor is one half of the '
         f"real images against the other.</p>{key}"
-        f'<div class="wide"><figure><b>Score</b>{charts.histogram("score", found)}</figure></div>'
+        f'<div class="grid"><figure><b>Score</b>{charts.histogram("score", found)}</figure></div>'
         f"{_table(heading, rows, numbers=(1, 2, 3))}"
     )
 
