@@ -62,7 +62,7 @@ class Housekeeper:
         twice, self._lost = lost & self._lost, lost
         for job in self._services.records.get_many(sorted(twice)):
             if not job.phase.ended:
-                self._services.queue.send([job.id], job.priority)
+                self._services.queue.send([job.id], job.priority, again=True)
         self._lost -= twice
         return len(twice)
 

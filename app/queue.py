@@ -36,15 +36,16 @@ class RenderQueue:
         self._celery = celery_on("galsynth-api", redis_url, socket_connect_timeout=2, socket_timeout=5)
         self._celery.conf.broker_pool_limit = 40
 
-    def send(self, job_ids: Sequence[str], priority: Priority = "interactive") -> None:
-        """Put jobs into the queue as one message: one worker takes them all.
+    def send(self, job_ids: Sequence[str], priority: Priority = "interactive", again: bool = False) -> None:
+        """Put jobs into the queue as one message: one worker takes them all. ``again``: they had one before.
 
         Raises
         ------
         Transient : the queue cannot be reached; the jobs are not in it.
         """
         try:
-            self._celery.send_task(TASK, job_ids, queue=QUEUES[priority], ignore_result=True, retry=False)
+            more = {"again": True} if again else {}
+            self._celery.send_task(TASK, job_ids, more, queue=QUEUES[priority], ignore_result=True, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             raise Transient(f"the queue cannot be reached ({type(error).__name__}); nothing was accepted: try again") from None
 

@@ -92,8 +92,8 @@ def celery_app(
 def add_render_task(
     app: Celery, render: Callable[[Sequence[str], str | None, bool], None], done: Callable[[str], None] = lambda tag: None
 ) -> Any:
-    """Register ``galaxies.render`` with job ids as its args; ``render`` gets them, the delivery tag, and whether they come again.
-    ``done`` hears of the tag in the end.
+    """Register ``galaxies.render`` with job ids as its args; ``render`` gets them, the delivery tag, and whether they come again:
+    the same message, or another one that housekeeping has sent. ``done`` hears of the tag in the end.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
     Celery warns with a traceback of every message that it gives back; here one line of ours says it. Of timers that fail while
@@ -104,9 +104,9 @@ def add_render_task(
         logging.getLogger(name).addFilter(_without_traceback)
 
     @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]
-    def galaxies_render(self: Any, *job_ids: str) -> None:
+    def galaxies_render(self: Any, *job_ids: str, again: bool = False) -> None:
         tag = (self.request.properties or {}).get("delivery_tag")
-        again = bool((self.request.delivery_info or {}).get("redelivered"))
+        again = again or bool((self.request.delivery_info or {}).get("redelivered"))
         try:
             for group in [[job_id] for job_id in job_ids] if again else [job_ids]:
                 render(group, tag, again)

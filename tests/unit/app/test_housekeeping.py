@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -68,6 +70,9 @@ def test_a_job_without_a_message_is_sent_again_when_it_was_missed_twice(house: H
     assert house.keeper.send_again() == 0, "it may be on its way"
     assert house.keeper.send_again() == 1
     assert [house.worker.client.llen(name) for name in LISTS] == ([1, 0] if priority == "interactive" else [0, 1])
+    (text,) = (house.worker.client.lindex(name, 0) for name in LISTS if house.worker.client.llen(name))
+    arguments, more, _ = json.loads(base64.b64decode(json.loads(text)["body"]))
+    assert (arguments, more) == ([job["id"]], {"again": True})
     assert [house.keeper.send_again() for _ in range(3)] == [0, 0, 0]
     house.worker.paused = False
     wait_until(lambda: house.phase(job) == "COMPLETED")

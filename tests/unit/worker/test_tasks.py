@@ -47,6 +47,19 @@ def test_other_errors_come_through() -> None:
         task("some job")
 
 
+@pytest.mark.parametrize(("delivery", "sent", "again"), [(False, {}, False), (True, {}, True), (False, {"again": True}, True)])
+def test_jobs_come_again_in_the_same_message_or_in_one_of_housekeepings(
+    delivery: bool, sent: dict[str, bool], again: bool
+) -> None:
+    groups: list[tuple[list[str], bool]] = []
+    task = tasks.add_render_task(
+        tasks.celery_app("redis://127.0.0.1:1/0", 30), lambda ids, tag, again: groups.append((list(ids), again))
+    )
+    task.push_request(delivery_info={"redelivered": delivery})
+    task.run("a", "b", **sent)
+    assert groups == ([(["a"], True), (["b"], True)] if again else [(["a", "b"], False)])
+
+
 @pytest.mark.parametrize("error", [None, Stopped(), Cancelled()])
 def test_a_message_is_done_with_however_its_jobs_end(error: Exception | None) -> None:
     done: list[str] = []
