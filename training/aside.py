@@ -72,7 +72,8 @@ def folder_aside(out: Path) -> Iterator[Path]:
     folder = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     sweep(out)
-    folder.mkdir(parents=True)
+    with named(out, instead_of=folder):
+        folder.mkdir(parents=True)
     try:
         with named(out):
             yield folder

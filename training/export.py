@@ -42,6 +42,8 @@ REGISTRATION = "torch.onnx._internal.exporter._registration"
 """The logger that warns of torchvision's operators, which no network here has."""
 W_MEAN_SAMPLES = 50_000
 PARITY_BATCHES = (1, 7, 64)
+PARITY_PIXELS = 64 * 256 * 256
+"""A batch has no more pixels: of 64 images at 1024 px activations alone took over 16 GB."""
 DATASET = ("name", "credits", "training_count", "classes", "bands", "pixel_scale_arcsec")
 """What a card says of the data set, from a checkpoint's copy of its manifest."""
 COARSE_DOUBLINGS, MIDDLE_DOUBLINGS = 1, 3
@@ -59,7 +61,7 @@ class ExportOptions:
     description: str
     licence: str
     truncation: float | None = None
-    """Default ψ; None takes the preset's."""
+    """Default ψ; None takes the preset's, and 1 for models without w, where ψ scales z."""
     half: bool = False
     """Weights stored as float16 (`training.half`)."""
     discriminator: bool = False
@@ -118,7 +120,7 @@ def _export_into(folder: Path, checkpoint: Path, options: ExportOptions, say: Sa
                 store_half(folder / name)
     files = {name: describe(folder / name, role) for name, role in (roles | brought).items()}
     card = _card(config, state, options, files)
-    say(f"measuring parity on {sum(PARITY_BATCHES)} seeds …")
+    say(f"measuring parity on {sum(parity_batches(card.resolution))} seeds …")
     measured = parity(Version(card, folder), generator, "float16" if options.half else "float32")
     card = card.model_copy(update={"parity": measured})
     card = card.model_copy(update={"digest": card.compute_digest()})
@@ -204,7 +206,7 @@ def mean_w(generator: StyleGenerator, counts: list[int]) -> Tensor:
 
 
 def parity(version: Version, generator: Generator, weights: str = "float32") -> dict[str, Any]:
-    """Absolute ONNX - torch difference of images (range -1 … 1), in batches of 1, 7 and 64 images, each of seeds of its own.
+    """Absolute ONNX - torch difference of images (range -1 … 1), in `parity_batches`, each of seeds of its own.
 
     Raises
     ------
@@ -217,10 +219,16 @@ def parity(version: Version, generator: Generator, weights: str = "float32") -> 
     return found
 
 
+def parity_batches(resolution: int) -> list[int]:
+    """Sizes of the batches that parity is measured in: `PARITY_BATCHES`, smaller above 256 px."""
+    most = max(1, PARITY_PIXELS // resolution**2)
+    return sorted({min(size, most) for size in PARITY_BATCHES})
+
+
 @torch.no_grad()
 def _images(served: OnnxGenerator, generator: Generator) -> Iterator[tuple[Values, Values]]:
     config = generator.config
-    for batch in PARITY_BATCHES:
+    for batch in parity_batches(config.resolution):
         draw = generator.draw(batch, torch.Generator().manual_seed(batch))
         onehot = (
             torch.nn.functional.one_hot(torch.arange(batch) % config.classes, config.classes).float() if config.classes else None
@@ -236,7 +244,6 @@ def _images(served: OnnxGenerator, generator: Generator) -> Iterator[tuple[Value
 def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, files: dict[str, CardFile]) -> ModelCard:
     network, dataset = config.network, state["dataset"]
     about = describe_data(dataset)
-    style = isinstance(network, StyleConfig)
     return ModelCard(
         name=options.name,
         version=options.version,
@@ -259,7 +266,7 @@ def _card(config: TrainConfig, state: dict[str, Any], options: ExportOptions, fi
         noise_size=network.noise_size if isinstance(network, StyleConfig) else 0,
         layers=layer_groups(network) if isinstance(network, StyleConfig) else {},
         classes=[GalaxyClass(**c) for c in dataset["classes"]] if network.classes else [],
-        truncation=_truncation(config, options) if style else 1.0,
+        truncation=_truncation(config, options),
         training={
             "dataset": dataset["name"],
             "dataset_digest": dataset["digest"],
@@ -284,6 +291,8 @@ def _portable(config: dict[str, Any]) -> dict[str, Any]:
 def _truncation(config: TrainConfig, options: ExportOptions) -> float:
     if options.truncation is not None:
         return options.truncation
+    if not isinstance(config.network, StyleConfig):
+        return 1.0
     return PRESETS[config.preset].truncation if config.preset in PRESETS else TRUNCATION
 
 

@@ -17,7 +17,7 @@ from galaxies.errors import BadInput
 IMAGES = (-1.0, 1.0)
 SCORES = (LOWEST_SCORE, BEST_SCORE)
 LIMITS = {"float32": 1e-3, "float16": 5e-2}
-"""Greatest difference that is allowed, as a share of the range of values (of the value itself where it lies far beyond), by the
+"""Greatest difference that is allowed, as a share of the range of values (of the value where that is greater), by the
 type in which weights are stored. `sdss-gz1-64` has 3e-6 and 2e-3."""
 
 Values = NDArray[np.float32]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -35,10 +37,11 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command; what is wrong is one line on stderr.
+    """Run a command; what is wrong is one line on stderr. SIGTERM ends as Ctrl-C does, so that nothing half-written is left.
 
     Exit code 1 is an expected error, or a file that cannot be read or written; 2 a command line that is not understood.
     """
+    signal.signal(signal.SIGTERM, _stop)
     try:
         sys.exit(app(standalone_mode=False))
     except typer.TyperException as error:
@@ -48,3 +51,7 @@ def main() -> None:
     if message:
         console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(status)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -26,7 +26,11 @@ def export(
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "CC BY 4.0",
     truncation: Annotated[
         float | None,
-        typer.Option(min=-2, max=2, help="default ψ of the model; default that of its preset: 0.75 of row N1, else 0.7"),
+        typer.Option(
+            min=-2,
+            max=2,
+            help="default ψ of the model; default that of its preset: 0.75 of row N1, else 0.7; 1 without w, where it scales z",
+        ),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="store weights as float16; arithmetic stays float32")] = False,
     discriminator: Annotated[
@@ -39,13 +43,14 @@ def export(
     from training.score.export import export_scorer, is_score_folder
 
     options = ExportOptions(name, version, title or name, description, licence, truncation, half, discriminator)
-    if discriminator and is_score_folder(run):
-        raise BadInput(f"--discriminator is for a model's checkpoint, and {run} is a scorer", field="discriminator")
+    for option, given in (("--discriminator", discriminator), ("--truncation", truncation is not None)):
+        if given and is_score_folder(run):
+            raise BadInput(f"{option} is for a model's checkpoint, and {run} is a scorer", field=option.lstrip("-"))
     card = export_scorer(run, out, options) if is_score_folder(run) else export_model(checkpoints.newest(run), out, options)
     worst, share, (low, high) = (card.parity[key] for key in ("max_abs_difference", "max_share", "range"))
     print(
-        f"{out}: {card.reference}, greatest ONNX-torch difference {worst:.2e}, {share:.1e} of the range {low:g} … {high:g} "
-        "or of a value that lies far beyond"
+        f"{out}: {card.reference}, greatest ONNX-torch difference {worst:.2e}; at most {share:.1e} of the range "
+        f"{low:g} … {high:g}, or of a value where that is greater"
     )
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, cast
 
 import typer
@@ -178,7 +175,6 @@ def prepare(
 
 
 def _run(options: PrepareOptions, simulation: Simulation | None) -> None:
-    signal.signal(signal.SIGTERM, _stop)
     with progress() as tell:
         if simulation is None:
             made = prepare_archive(options, partial(tell, "reading"), _warn)
@@ -237,8 +233,3 @@ def _words(text: Text) -> tuple[str, ...]:
 def _bound(option: str, text: str) -> tuple[str, float]:
     column, value = assignment(option, text)
     return column, number(option, value)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends as Ctrl-C does, so that nothing half-written is left."""
-    sys.exit(128 + number)

@@ -16,6 +16,8 @@ PRESETS: dict[str, Preset] = {
     **eth.PRESETS,
     **tribhuvan.PRESETS,
 }
+SCORER = "eth-e3"
+"""Not a generator: ``python -m training score`` trains it."""
 
 
 def find(name: str) -> Preset:
@@ -25,6 +27,8 @@ def find(name: str) -> Preset:
     ------
     BadInput : there is none of this name.
     """
+    if name == SCORER:
+        raise BadInput(f"preset {name!r} is a scorer, which `python -m training score` trains", field="preset")
     if name not in PRESETS:
         raise BadInput(f"preset {name!r} is unknown; there are {', '.join(PRESETS)}", field="preset")
     return PRESETS[name]

@@ -3,7 +3,8 @@
 The chain is Illustris JPG → SDSS JPG → Illustris FITS → SDSS FITS. Each step is a run on its own archive that starts from the
 one before: ``train RUN --data ARCHIVE --preset stylegan-c2-sdss-jpg --transfer RUN_BEFORE``. The thesis freezes the first 0 … 5
 layers of the generator; the presets freeze none for simulated and 3 for real data, and ``--set freeze_generator=5`` varies it.
-Its lengths are not printed. A step begins fully grown.
+Its lengths are not printed. A step begins fully grown. The thesis brings each channel of a FITS file to its own minimum and
+maximum: ``prepare --normalisation minmax`` does, where the default is an asinh.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ Printed: networks, Adam (1e-4, β 0.5 and 0.9) and the Wasserstein loss with sev
 of StyleGAN2 at 1024 px for E2; that a convolutional VAE and a DCGAN were tried for E4. Not printed and chosen here: batch sizes,
 lengths, five critic steps and the gradient penalty (Gulrajani et al. 2017), its drift term of 0.001 (Karras et al. 2018; loss
 ``wgan-gp`` in E1 as everywhere here), everything else of E2 after Karras et al. (2020), and the sizes of E4: the VAE
-decodes with the generator of E1, the DCGAN is E1's networks with batch normalisation in the generator and the logistic loss.
+decodes with the generator of E1, the DCGAN is E1's networks with batch normalisation in the generator and the logistic loss. That
+weights were averaged is not printed either; here they are, over 1 kimg (E2: 10), and training is in bfloat16.
 
 The report's augmentation is kept as symmetries of the square (rotations by 90° and flips); shifts and crops with black around
-them are in the data: `training fields` puts objects everywhere, also across the border, on an almost black sky. E2's 19 million
+them are in the data: `training fields` puts objects everywhere, also across the border, on an almost black sky. E2's 17.6 million
 parameters are 30 % of the 59.4 million of the published StyleGAN2 (channel base 32,768, at most 512): base 16,384, at most 256.
 E2 is pretrained on a larger sky set and then fine-tuned: two runs of the preset, each on its own archive, the second one with
 ``--transfer`` of the first (commands in docs/training.md).

@@ -2,6 +2,7 @@
 
 Epochs are of their 61,578 images. Not printed and chosen here: the discriminator's rate (the generator's), 300 epochs for the
 DCGANs, 0.5 for the dropout before the last convolution of F2. Their weights were not averaged; ours are, over 2 kimg.
+They downsampled by the nearest pixel: ``prepare --resample nearest`` does, its default averages, and so does the input of F3.
 """
 
 from __future__ import annotations

@@ -9,12 +9,9 @@ import torch
 
 from training.architectures import summary, wgan
 from training.architectures.summary import Layer
-from training.presets import PRESETS
+from training.presets import PRESETS, SCORER
 from training.presets.eth import SKY, WORK
 from training.score.networks import PlainCNN, Scorer
-
-SCORER = "eth-e3"
-"""Not a generator: ``python -m training score`` trains it."""
 
 
 @dataclass(frozen=True)

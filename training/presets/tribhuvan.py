@@ -2,7 +2,8 @@
 
 Printed: batch 32, 20 epochs, Adam 1e-3 with β1 = 0.5, binary cross-entropy with a real label of 0.9 (T1); batch 128, 200 epochs,
 a rate of 2e-3 that decays exponentially from step 40,000 (T2). Not printed and chosen here: the set's size, so epochs are counted
-on the 61,578 images of Galaxy Zoo 2; how fast T2's rate decays, here by half every 10,000 steps; β1 of T2, that of T1.
+on the 61,578 images of Galaxy Zoo 2; how fast T2's rate decays, here by half every 10,000 steps; β1 of T2, that of T1; the
+average of the weights, over 2 kimg.
 
 ``tribhuvan-t2-cpu`` is a quarter as wide, at a tenth of the rates and without dropout, since with it or at the printed rates it
 collapsed to one galaxy in short runs. Its discriminator has no batch norm after the first layer, which hides brightness and

@@ -22,7 +22,7 @@ variety. Training: images seen over wall time, on the device named. Serving: ONN
 """
 COLUMNS = (
     "model", "system", "side", "data", "FID", "KID × 1000", "precision", "recall", "galaxies", "physical KS", "joint energy",
-    "score", "parameters", "thousand images", "training images/s", "serving images/s",
+    "score", "trained parameters", "thousand images", "training images/s", "serving images/s",
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_images_become_a_published_model(tmp_path: Path) -> None:
         done = training(*step, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         said = said + done.stdout
-    assert re.search(r"model: small@1, greatest ONNX-torch difference \S+, \S+ of the range -1 … 1 or ", said)
+    assert re.search(r"model: small@1, greatest ONNX-torch difference \S+; at most \S+ of the range -1 … 1, or ", said)
     assert "published small@1 (sha256:" in done.stdout
     refused = training("publish", "model", "--store", "zoo", cwd=tmp_path)
     assert refused.returncode == 1

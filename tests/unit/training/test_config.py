@@ -35,6 +35,7 @@ def test_overrides_reach_run_and_network() -> None:
     ("preset", "override", "message"),
     [
         ("stylegan9", "kimg=1", "preset 'stylegan9' is unknown; there are stylegan2-64-cpu"),
+        ("eth-e3", "kimg=1", "preset 'eth-e3' is a scorer, which `python -m training score` trains"),
         ("dcgan-f1", "kimgs=1", "setting 'kimgs' is unknown; there are .*kimg"),
         ("dcgan-f1", "batch=1.5", "batch=1.5: a value of type int is needed"),
         ("dcgan-f1", "batch=true", "batch=True: a value of type int is needed"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +22,11 @@ from models.publish import publish
 from models.store import ModelStore
 from models.versions import read_version
 from tests.unit.training.conftest import tiny_config
+from tests.worker_fakes import wait_until
 from training import checkpoints
 from training.architectures import ARCHITECTURES
 from training.data.archive import read
-from training.export import ExportOptions, export, layer_groups, to_onnx
+from training.export import ExportOptions, export, layer_groups, parity_batches, to_onnx
 from training.loop import train
 
 pytestmark = pytest.mark.slow  # the ONNX exporter takes seconds
@@ -62,6 +66,37 @@ def test_exported_model_is_published_and_serves_what_torch_makes(exported: Path,
         images = generator.generate(z)
     assert images.shape == (3, 3, card.resolution, card.resolution)
     assert np.ptp(images, axis=0).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("side", "batches"), [(64, [1, 7, 64]), (256, [1, 7, 64]), (512, [1, 7, 16]), (1000, [1, 4]), (4096, [1])]
+)
+def test_large_images_are_compared_in_small_batches(side: int, batches: list[int]) -> None:
+    assert parity_batches(side) == batches
+
+
+@pytest.fixture(scope="module")
+def without_w(tmp_path_factory: pytest.TempPathFactory, archives: dict[int, Path]) -> Path:
+    run = tmp_path_factory.mktemp("dcgan") / "run"
+    train(replace(tiny_config("dcgan"), kimg=0.008), read(archives[64]), run)
+    return run
+
+
+def test_a_model_without_w_takes_the_truncation_that_is_asked_for(without_w: Path, tmp_path: Path) -> None:
+    options = replace(OPTIONS, truncation=0.5)
+    assert export(checkpoints.newest(without_w), tmp_path / "out", options, lambda text: None).truncation == 0.5
+
+
+def test_an_export_that_is_told_to_stop_leaves_nothing(without_w: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "export", str(without_w), "--out", str(tmp_path / "out"), "--name", "tiny"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: list(tmp_path.glob(".out.*")), 60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_graphs_say_nothing_of_the_machine_that_exported_them(exported: Path) -> None:
