@@ -1,19 +1,22 @@
-"""How Celery's messages travel through Redis: what API and workers must agree on, and four changes to kombu's channel.
+"""How Celery's messages travel through Redis: what API and workers must agree on, and five changes to kombu's channel.
 
 kombu makes a Redis client for every message that is sent or acknowledged, which was a tenth of a worker's processor time; here a
 channel keeps one. And a channel holds at most ``bulk_slots`` bulk messages at a time, so that slots stay free for interactive
 jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. And when a connection
 breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what is `Kept` stays taken. And every
 delivery of a message has a tag of its own, where kombu's stays with the message: who has lost its lease and acknowledges late, or
-renews, does not touch the lease of whoever has the message now. All touch kombu's internals;
+renews, does not touch the lease of whoever has the message now. And who stops listening puts
+back at once what its last wait for messages brings; kombu does so when it ends, with its last job. All touch kombu's internals;
 ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import uuid
 from collections.abc import Callable
+from queue import Empty
 from typing import Any
 
 from celery import Celery
@@ -82,6 +85,12 @@ class Channel(redis.Channel):
         if self._shared is None or self._shared.connection_pool is not self.pool:
             self._shared = super()._create_client()  # type: ignore[no-untyped-call]
         return self._shared
+
+    def _basic_cancel(self, consumer_tag: str) -> None:
+        super()._basic_cancel(consumer_tag)  # type: ignore[no-untyped-call]
+        if self._in_poll and not self.active_queues:
+            with contextlib.suppress(Empty):
+                self._brpop_read()  # type: ignore[no-untyped-call]
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         full = self.bulk_slots is not None and self._bulk_held() >= self.bulk_slots

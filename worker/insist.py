@@ -24,11 +24,14 @@ def insist(write: Callable[[], Answer], jobs: list[str], stopping: Callable[[], 
     ------
     redis.RedisError : it is away, and this worker is ``stopping``.
     """
+    said = False
     while True:
         try:
             return write()
         except redis.RedisError as error:
             if stopping():
                 raise
-            _LOG.warning("the end of jobs waits for the job store", jobs=jobs, error=str(error))
+            if not said:
+                said = True
+                _LOG.warning("the end of jobs waits for the job store", jobs=jobs, error=str(error))
             time.sleep(RETRY_SECONDS)

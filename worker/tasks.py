@@ -19,8 +19,8 @@ from worker.room import Occupied
 from worker.tickets import Stopped
 
 SPARE_CONNECTIONS = 8
-TIMERS = ("kombu.asynchronous.timer", "kombu.asynchronous.hub")
-"""Loggers that tell with a traceback, again and again, that Redis takes no writes; the line says it."""
+TALKATIVE = ("kombu.asynchronous.timer", "kombu.asynchronous.hub", "celery.worker.request")
+"""Loggers that tell with a traceback, again and again, that Redis is away or takes no writes; the line says it."""
 
 _LOG = structlog.get_logger(__name__)
 
@@ -75,6 +75,7 @@ def celery_app(
         visibility_timeout=visibility_timeout,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        worker_consumer="worker.consumer:Consumer",
         # A server that takes no writes, as its disk is full, is waited for like one that is away.
         broker_channel_error_retry=True,
         # After a broken connection it would count what is kept once more.
@@ -96,11 +97,11 @@ def add_render_task(
     the same message, or another one that housekeeping has sent. ``done`` hears of the tag in the end.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
-    Celery warns with a traceback of every message that it gives back; here one line of ours says it. Of timers that fail while
-    Redis takes no writes the line is enough.
+    Celery warns with a traceback of every message that it gives back; here one line of ours says it. Of what fails for Redis'
+    sake the line is enough.
     """
     logging.getLogger("celery.app.trace").addFilter(_not_given_back)
-    for name in TIMERS:
+    for name in TALKATIVE:
         logging.getLogger(name).addFilter(_without_traceback)
 
     @app.task(name=TASK, bind=True, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator,unused-ignore]

@@ -156,12 +156,18 @@ class Watch:
             return self._throughput.pixels_per_second
 
     def _loop(self) -> None:
+        away = ""
         while not self._ended.wait(PERIOD_SECONDS):
             try:
                 self._look()
+                if away:
+                    _LOG.info("job store answers again")
+                away = ""
             except redis.RedisError as error:
-                full = isinstance(error, redis.ResponseError)
-                _LOG.warning("job store takes no writes" if full else "job store out of reach", error=str(error))
+                why = "job store takes no writes" if isinstance(error, redis.ResponseError) else "job store out of reach"
+                if why != away:
+                    away = why
+                    _LOG.warning(why, error=str(error))
                 self._ended.wait(BEACON_PERIOD_SECONDS)
             except Exception:
                 _LOG.exception("watch")
