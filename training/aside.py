@@ -7,7 +7,8 @@ import glob
 import io
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -81,6 +82,36 @@ def folder_aside(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def check_folder(path: Path, wanted: str = "a folder") -> None:
+    """Refuse a ``path`` that is there and is no folder.
+
+    Raises
+    ------
+    BadInput : it is a file; ``wanted`` is what is needed.
+    """
+    if os.path.lexists(path) and not path.is_dir():
+        raise BadInput(f"{path} is a file; {wanted} is needed", field="out")
+
+
+def check_writable(out: Path, files: Iterable[Path]) -> None:
+    """Refuse, before any work, an ``out`` whose ``files`` cannot be written; their folders need not be there. Nothing is left.
+
+    Raises
+    ------
+    BadInput : one of them is a folder, or a file where its folder should be, or its folder cannot be written to.
+    """
+    for path in files:
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder; a file of that name is to be written", field="out")
+        folder = next(folder for folder in path.parents if os.path.lexists(folder))
+        check_folder(folder, "a folder" if folder == out else f"a folder for {out}")
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise BadInput(f"{out} cannot be written: {error.strerror}; choose another place", field="out") from None
 
 
 def sweep(out: Path) -> None:

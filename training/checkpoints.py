@@ -170,12 +170,11 @@ def check_resumable(folder: Path, state: dict[str, Any], config: TrainConfig, di
     """
     before = TrainConfig.from_json(state["config"])
     if before.architecture != config.architecture:
-        differences = [f"architecture {before.architecture} (now {config.architecture})"]
+        told = [f"architecture {before.architecture} (now {config.architecture})"]
     else:
-        differences = [words for words in changes(state, config, digest) if words.startswith("network.")]
-    if differences:
-        told = ", ".join(differences)
-        raise BadInput(f"{folder} is of a run with {told}; it cannot go on with another network: use another folder")
+        told = [words for words in changes(state, config, digest) if words.startswith("network.")]
+    if told:
+        raise BadInput(f"{folder} is of a run with {', '.join(told)}; it cannot go on with another network: use another folder")
     if state["dataset"]["digest"] != digest:
         raise BadInput(
             f"{folder} is of a run on the archive {state['dataset']['digest']}; it cannot go on with {digest}: "
@@ -195,17 +194,24 @@ def check_same_run(run: Path, config: TrainConfig, digest: str, *, but: Collecti
     found = list_checkpoints(run)
     if not found:
         return
-    differences = changes(read_state(found[-1]), config, digest, but=but)
-    if differences:
-        raise BadInput(
-            f"{run} was begun with {', '.join(differences)}: give the same again or choose another folder", field="out"
-        )
+    told = changes(read_state(found[-1]), config, digest, but=but)
+    if told:
+        raise BadInput(begun_otherwise(run, told), field="out")
+
+
+def begun_otherwise(folder: Path, told: list[str]) -> str:
+    """What is wrong with going on in ``folder``, where ``told`` are its `differences`."""
+    return f"{folder} was begun with {', '.join(told)}: give the same again or choose another folder"
 
 
 def changes(state: dict[str, Any], config: TrainConfig, digest: str, *, but: Collection[str] = ()) -> list[str]:
     """Words for each setting, not in ``but``, and data set that the checkpoint of ``state`` had otherwise."""
     before = _settings(TrainConfig.from_json(state["config"]), state["dataset"]["digest"])
-    now = _settings(config, digest)
+    return differences(before, _settings(config, digest), but=but)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], *, but: Collection[str] = ()) -> list[str]:
+    """Words for each key, not in ``but``, that has one value in ``before`` and another one in ``now``."""
     return [
         f"{key} {before.get(key)} (now {now.get(key)})"
         for key in before | now

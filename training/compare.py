@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from galaxies.cards import ModelCard
-from galaxies.errors import BadInput, GalaxyError
-from models.generator import OnnxGenerator, choose_device
+from galaxies.errors import BadInput, BadModel, GalaxyError
+from models.generator import Device, OnnxGenerator, choose_device
 from models.store import ModelStore
 from models.versions import Version
-from training.aside import write_text
+from training.aside import check_writable, write_text
 from training.config import TrainConfig
 from training.estimate import parameters as trained_parameters
 from training.evaluate import card_metrics
@@ -45,32 +45,49 @@ class CompareOptions:
     threads: int = 1
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A version that can be read and runs: what its card and report say, and what serves it."""
+
+    row: dict[str, Any]
+    generator: OnnxGenerator
+
+
 def compare(stores: Sequence[Path], out: Path, options: CompareOptions, say: Say) -> dict[str, Any]:
-    """Write the table of the newest version of every model in ``stores`` and return it; what cannot be read is said.
+    """Write the table of the newest version of every model in ``stores`` and return it; what cannot be read is said and left out.
 
     Raises
     ------
-    BadInput : a store is no folder, or there is no model, or none of a name.
+    BadInput : a store is no folder, or there is no model that can be read, or none of a name, or ``out`` cannot be written.
     """
-    versions = newest(stores, options.names, say)
-    for version in versions:
-        say(f"reading {version.card.reference}: {NO_REPORT if version.card.file('report_json') is None else 'with its report'}")
-    speeds = serving(versions, options, say)
-    rows = [row(version) | {"serving_images_per_second": speeds[version.card.reference]} for version in versions]
+    if not out.name:
+        raise BadInput(f"--out {out}: the path of a table is needed, such as docs/systems", field="out")
+    files = {kind: out.with_suffix(f".{kind}") for kind in ("json", "svg", "md")}
+    check_writable(out, files.values())
+    device = choose_device("cpu", options.threads)
+    tried = [_first(versions, device, options.batch, say) for versions in models(stores, options.names, say)]
+    entries = [entry for entry in tried if entry]
+    if not entries:
+        raise BadInput(_nothing(stores))
+    entries.sort(key=lambda entry: (entry.row["resolution"], entry.row["model"]))
+    rows = [
+        entry.row | {"serving_images_per_second": speed}
+        for entry, speed in zip(entries, serving(entries, options, say), strict=True)
+    ]
     found = {
         "machine": {"cores": os.cpu_count(), "processor": platform.machine()},
         "serving": {"batch": options.batch, "threads": options.threads, "rounds": options.rounds, "seconds": options.seconds},
         "floors": floors(rows),
         "rows": rows,
     }
-    write_text(out.with_suffix(".json"), json.dumps(found, indent=1, allow_nan=False) + "\n")
-    write_text(out.with_suffix(".svg"), figure(rows))
-    write_text(out.with_suffix(".md"), markdown(found, out.with_suffix(".svg").name))
+    write_text(files["json"], json.dumps(found, indent=1, allow_nan=False) + "\n")
+    write_text(files["svg"], figure(rows))
+    write_text(files["md"], markdown(found, files["svg"].name))
     return found
 
 
-def newest(stores: Sequence[Path], names: Sequence[str], say: Say) -> list[Version]:
-    """The newest readable version of every model, or of those that ``names`` name; by side, then name.
+def models(stores: Sequence[Path], names: Sequence[str], say: Say) -> list[list[Version]]:
+    """The versions of every model, or of those that ``names`` name, whose card can be read: the newest first.
 
     Raises
     ------
@@ -82,20 +99,55 @@ def newest(stores: Sequence[Path], names: Sequence[str], say: Say) -> list[Versi
     versions, problems = ModelStore(list(stores)).versions()
     for problem in problems:
         say(f"left out: {problem}")
-    first: dict[str, Version] = {}
+    found: dict[str, list[Version]] = {}
     for version in versions:
-        first.setdefault(version.card.name, version)
-    if not first:
-        raise BadInput(f"{', '.join(map(str, stores))}: there is no model that can be read")
-    unknown = [name for name in names if name not in first]
+        found.setdefault(version.card.name, []).append(version)
+    if not found:
+        raise BadInput(_nothing(stores))
+    unknown = [name for name in names if name not in found]
     if unknown:
-        raise BadInput(f"model {', '.join(unknown)} is not in {', '.join(map(str, stores))}; there are {', '.join(first)}")
-    chosen = [first[name] for name in names] if names else list(first.values())
-    return sorted(chosen, key=lambda version: (version.card.resolution, version.card.name))
+        raise BadInput(f"model {', '.join(unknown)} is not in {', '.join(map(str, stores))}; there are {', '.join(found)}")
+    return [found[name] for name in names] if names else list(found.values())
+
+
+def _nothing(stores: Sequence[Path]) -> str:
+    return f"{', '.join(map(str, stores))}: there is no model that can be read"
+
+
+def _first(versions: Sequence[Version], device: Device, batch: int, say: Say) -> Entry | None:
+    """The first of ``versions`` that can be read and makes a ``batch``; those before it are said."""
+    for version in versions:
+        say(f"reading {version.card.reference}: {NO_REPORT if version.card.file('report_json') is None else 'with its report'}")
+        try:
+            return Entry(row(version), _running(version, device, batch))
+        except (BadInput, BadModel) as error:
+            say(f"left out: {error.message}")
+    return None
+
+
+def _running(version: Version, device: Device, batch: int) -> OnnxGenerator:
+    """What serves ``version``, after its first ``batch``, which is slower than the others.
+
+    Raises
+    ------
+    BadModel : it does not run.
+    """
+    generator = OnnxGenerator(version, device)
+    try:
+        generate(generator, range(batch))
+    except Exception as error:  # onnxruntime raises many types of its own
+        reason = str(error).partition("\n")[0]
+        raise BadModel(f"model {version.card.reference} does not run in batches of {batch}: {reason}") from None
+    return generator
 
 
 def row(version: Version) -> dict[str, Any]:
-    """What the card and the report of one model say; None where they say nothing."""
+    """What the card and the report of one model say; None where they say nothing.
+
+    Raises
+    ------
+    BadInput : the report cannot be read.
+    """
     card, training = version.card, version.card.training
     metrics, reported = figures(version)
     seen, seconds = training.get("images_seen"), training.get("seconds")
@@ -133,8 +185,11 @@ def figures(version: Version) -> tuple[dict[str, Any], bool]:
         return version.card.metrics, False
     try:
         return version.card.metrics | card_metrics(json.loads((version.folder / name).read_text())), True
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"the report of {version.card.reference}, {version.folder / name}, cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        why = str(error)
+    except (LookupError, TypeError, AttributeError):
+        why = "it is no report of ours"
+    raise BadInput(f"the report of {version.card.reference}, {version.folder / name}, cannot be read: {why}")
 
 
 def parameters(card: ModelCard) -> dict[str, int] | None:
@@ -145,18 +200,14 @@ def parameters(card: ModelCard) -> dict[str, int] | None:
         return None
 
 
-def serving(versions: Sequence[Version], options: CompareOptions, say: Say) -> dict[str, float]:
-    """Median images a second of every model through the class that serves, latents to pixels; all take turns in each round."""
-    device = choose_device("cpu", options.threads)
-    loaded = {version.card.reference: OnnxGenerator(version, device) for version in versions}
-    speeds: dict[str, list[float]] = {name: [] for name in loaded}
-    for generator in loaded.values():
-        generate(generator, range(options.batch))  # the first one is slower
+def serving(entries: Sequence[Entry], options: CompareOptions, say: Say) -> list[float]:
+    """Median images a second of every entry through the class that serves, latents to pixels; all take turns in each round."""
+    speeds: list[list[float]] = [[] for _ in entries]
     for turn in range(options.rounds):
         say(f"timing, round {turn + 1} of {options.rounds} …")
-        for name, generator in loaded.items():
-            speeds[name].append(_images_per_second(generator, options))
-    return {name: round(statistics.median(values), 2) for name, values in speeds.items()}
+        for entry, own in zip(entries, speeds, strict=True):
+            own.append(_images_per_second(entry.generator, options))
+    return [round(statistics.median(own), 2) for own in speeds]
 
 
 def _images_per_second(generator: OnnxGenerator, options: CompareOptions) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from galaxies.errors import BadInput, GalaxyError
 from training import checkpoints
 from training.architectures import build, summary
-from training.aside import write_text
+from training.aside import check_writable, write_text
 from training.claim import claimed
 from training.config import MEASURING, TrainConfig
 from training.data import archive
@@ -49,12 +49,13 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
     Raises
     ------
     BadInput : a name in ``only`` is no variant, or ``out`` holds a variant of other settings or of another data set,
-        or another process trains it.
+        or another process trains it, or nothing can be written there.
     GalaxyError : a variant was told to stop.
     """
     unknown = set(only) - VARIANTS.keys()
     if unknown:
         raise BadInput(f"variant {', '.join(sorted(unknown))} is unknown; there are {', '.join(VARIANTS)}", field="only")
+    check_writable(out, [out / f"study.{kind}" for kind in ("json", "md", "svg")])
     source = archive.read(data)
     chosen = only or distinct(source, settings)
     runs = {name: out / name.replace(" ", "-") for name in VARIANTS}

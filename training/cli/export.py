@@ -40,7 +40,8 @@ def export(
     """A checkpoint's EMA generator, or a score folder's ensemble, to ONNX with a card; measures the ONNX-torch difference."""
     from training.export import ExportOptions
     from training.export import export as export_model
-    from training.score.export import export_scorer, is_score_folder
+    from training.score.export import export_scorer
+    from training.score.folder import is_score_folder
 
     options = ExportOptions(name, version, title or name, description, licence, truncation, half, discriminator)
     for option, given in (("--discriminator", discriminator), ("--truncation", truncation is not None)):

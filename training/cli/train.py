@@ -14,7 +14,7 @@ import typer
 
 from galaxies.errors import BadInput
 from training import checkpoints
-from training.aside import write_text
+from training.aside import check_folder, write_text
 from training.claim import claimed
 from training.cli.console import console
 from training.config import TrainConfig
@@ -66,8 +66,7 @@ def train(
     overrides += [f"processes={place.world}"] if place else []
     source = archive.read(data)
     config = resolve_for(source, preset, overrides)
-    if run.exists() and not run.is_dir():
-        raise BadInput(f"{run} is a file; the folder of a run is needed")
+    check_folder(run, "the folder of a run")
     first = place is None or place.rank == 0
     if first and (line := replaced(config, source)):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -15,23 +15,25 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from galaxies.errors import BadInput
 from training import checkpoints
 from training.architectures.wgan import Discriminator, WGANConfig
-from training.aside import write_bytes, write_text
+from training.aside import check_writable, write_bytes, write_text
 from training.config import TrainConfig
 from training.data.archive import Archive
 from training.device import find_device
 from training.score import table, wavelets
 from training.score.fit import Phase, fit, predict
+from training.score.folder import CONFIG, MEMBERS, TABLE, claim, load_member
 from training.score.networks import HEAD_WIDTH, PlainCNN, Scorer
 from training.score.regression import Examples, Parts, examples
 from training.transfer import fit_bands
 
 HEAD_RATE, JOINT_RATE, PLAIN_RATE = 2e-3, 3e-4, 1e-3
+REPORT = "score.md"
 VALIDATION = 10
 """One object in ten is kept for validation, other ones by every member."""
 
@@ -65,12 +67,13 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
     Raises
     ------
     BadInput : the side does not fit the archives or the critic, the critic is none of ours, the device is not there, or ``out``
-        holds members of other options. Nothing is written or computed then.
+        holds members of other options, a damaged file, or cannot be written. Nothing is written or computed then.
     """
+    check_writable(out, [out / name for name in (CONFIG, TABLE, REPORT)])
     find_device(options.device)
     network = read_critic(options.critic, options.side)[0] if options.critic else sizes(options.side)
     parts = [Parts(galaxies, unknown, options.side, held_out) for held_out in (False, True)]
-    _claim(out, options, galaxies, unknown)
+    claim(out, _plain(options), [archive.manifest["digest"] for archive in (galaxies, unknown) if archive])
     training, held_out_set = (
         examples(part, count, options.seed, lambda done, total, what=what: tell(what, done, total))  # type: ignore[misc]
         for part, count, what in zip(parts, (options.count, options.held_out), ("training set", "held-out set"), strict=True)
@@ -85,8 +88,8 @@ def score(galaxies: Archive, unknown: Archive | None, out: Path, options: ScoreO
         "network": {key: getattr(network, key) for key in ("critic_width", "blocks")},
         "examples": {"training": len(training), "held_out": len(held_out_set)},
     }
-    write_text(out / "score.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
-    write_text(out / "score.md", table.markdown(report))
+    write_text(out / TABLE, json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_text(out / REPORT, table.markdown(report))
     return report
 
 
@@ -123,13 +126,18 @@ def split(training: Examples, k: int, seed: int) -> tuple[Examples, Examples]:
 def member(
     name: str, k: int, parts: tuple[Examples, Examples], out: Path, options: ScoreOptions, tick: Callable[..., None]
 ) -> nn.Module:
-    """Member ``k`` of the networks ``name``: from its file where it is finished, else trained and kept there."""
-    path = out / "members" / f"{name}-{k}.safetensors"
+    """Member ``k`` of the networks ``name``: from its file where it is finished, else trained and kept there.
+
+    Raises
+    ------
+    BadInput : its file is damaged.
+    """
+    path = out / MEMBERS / f"{name}-{k}.safetensors"
     torch.manual_seed(options.seed * 1000 + k)
     network, phases = BUILD[name](options)
     network.to(options.device)
     if path.is_file():
-        network.load_state_dict(load_file(path))
+        load_member(network, path)
         tick(sum(phase.epochs for phase in phases))
         return network.eval()
     curve = fit(network, phases, parts, options.batch, options.seed * 1000 + k, tick)
@@ -197,12 +205,3 @@ BUILD: dict[str, Callable[[ScoreOptions], tuple[nn.Module, list[Phase]]]] = {"sc
 
 def _plain(options: ScoreOptions) -> dict[str, Any]:
     return asdict(options) | {"critic": str(options.critic) if options.critic else None}
-
-
-def _claim(out: Path, options: ScoreOptions, galaxies: Archive, unknown: Archive | None) -> None:
-    """Write what ``out`` is made of, or compare it with what it was begun with."""
-    config = {"options": _plain(options), "archives": [archive.manifest["digest"] for archive in (galaxies, unknown) if archive]}
-    path = out / "config.json"
-    if path.is_file() and json.loads(path.read_text()) != config:
-        raise BadInput(f"{out} was begun with other options or data (see config.json there); choose another folder", field="out")
-    write_text(path, json.dumps(config, indent=1) + "\n")

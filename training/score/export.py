@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,18 +18,18 @@ from galaxies.errors import BadInput
 from galaxies.seen import as_seen
 from models.scorer import OnnxScorer
 from models.versions import ScorerVersion, describe
-from training import checkpoints
 from training.aside import folder_aside
 from training.data.describe import describe as describe_data
 from training.export import ExportOptions, to_onnx
 from training.half import store_half
 from training.parity import SCORES, Values, check, compared
 from training.score.ensemble import sizes
+from training.score.folder import MEMBERS, ONCE_MORE, TABLE, load_member, table_of
 from training.score.networks import HEAD_WIDTH, Scorer
 from training.score.regression import MEANING
 
 PARITY_BATCHES = (1, 7, 16)
-TABLE, GRAPH = "score.json", "scorer.onnx"
+GRAPH = "scorer.onnx"
 
 
 class Ensemble(nn.Module):
@@ -45,19 +44,14 @@ class Ensemble(nn.Module):
         return torch.stack([member(images) for member in self.members], dim=1)
 
 
-def is_score_folder(folder: Path) -> bool:
-    """Whether ``folder`` was made by ``score``, and is finished."""
-    return (folder / TABLE).is_file() and (folder / "members").is_dir()
-
-
 def export_scorer(folder: Path, out: Path, options: ExportOptions, say: Callable[[str], None] = print) -> ScorerCard:
     """Write the new folder ``out`` (aside first, then renamed) and return its card.
 
     Raises
     ------
-    BadInput : the folder was not made by this version of ``score``, a member is missing, or ``out`` exists.
+    BadInput : the folder was not made by this version of ``score``, is not finished or damaged, or ``out`` exists.
     """
-    found = json.loads((folder / TABLE).read_text())
+    found = table_of(folder)
     ensemble = read_ensemble(folder, found)
     with folder_aside(out) as made:
         say("exporting the ensemble …")
@@ -82,19 +76,17 @@ def read_ensemble(folder: Path, found: dict[str, Any]) -> Ensemble:
 
     Raises
     ------
-    BadInput : the table names no network, or a member is missing.
+    BadInput : a member is missing or damaged.
     """
     options = found["options"]
-    if "network" not in found or "dataset" not in found:
-        raise BadInput(f"{folder / TABLE} says nothing of its networks and data: run the same `score` command once more")
     config = replace(sizes(options["side"]), **found["network"])
     members = []
     for k in range(options["members"]):
-        path = folder / "members" / f"scorer-{k}.safetensors"
+        path = folder / MEMBERS / f"scorer-{k}.safetensors"
         if not path.is_file():
-            raise BadInput(f"{path} is missing: run the same `score` command once more")
+            raise BadInput(f"{path} is missing: {ONCE_MORE}")
         member = Scorer(config, options.get("head_width", HEAD_WIDTH))
-        checkpoints.load_into(member, checkpoints.read_tensors(path), folder)
+        load_member(member, path)
         members.append(member)
     ensemble = Ensemble(members)
     return ensemble.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from galaxies.errors import BadInput
-from training.aside import file_aside, folder_aside, write_picture, write_text
+from training.aside import check_writable, file_aside, folder_aside, write_picture, write_text
 
 
 def test_what_fails_on_the_way_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
@@ -49,3 +49,11 @@ def test_a_folder_sweeps_away_what_killed_runs_left_beside_it(tmp_path: Path, na
     with folder_aside(tmp_path / name) as folder:
         (folder / "card.json").touch()
     assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_looking_whether_files_can_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("before")
+    for out in (tmp_path, tmp_path / "new" / "deep"):
+        check_writable(out, [out / "there", out / "other"])
+    assert list(tmp_path.iterdir()) == [tmp_path / "there"]
+    assert (tmp_path / "there").read_text() == "before"

@@ -112,3 +112,21 @@ def test_a_folder_of_other_settings_or_data_is_refused(archives: dict[int, Path]
         study(archives[16], tmp_path, SETTINGS, ["base"], 10, lambda text: None)
     assert (tmp_path / "study.md").read_text() == table
     assert bench.trained == ["base"]
+
+
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("file", r"^\S*file is a file; a folder is needed$"),
+        ("file/new", r"^\S*file is a file; a folder for \S*file/new is needed$"),
+        ("/proc/new", r"^/proc/new cannot be written: No such file or directory; choose another place$"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_said(
+    out: str, told: str, archives: dict[int, Path], tmp_path: Path, bench: Bench
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=told):
+        study(archives[64], tmp_path / out, SETTINGS, ["base"], 10, pytest.fail)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    assert not bench.trained

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from galaxies.errors import BadInput
 from tests.unit.training.conftest import tiny_config
@@ -62,8 +63,73 @@ def test_finished_members_are_not_trained_again(archive64: Archive, tmp_path: Pa
     run(archive64, tmp_path)
     assert (members / "scorer-0.safetensors").stat().st_mtime_ns == kept
     assert (tmp_path / "score.json").read_text() == whole
-    with pytest.raises(BadInput, match="begun with other options"):
-        run(archive64, tmp_path, replace(TINY, seed=5))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"seed": 5, "side": 64},
+            r"out was begun with side 32 \(now 64\), seed 4 \(now 5\): give the same again or choose another",
+        ),
+        ({}, r"out was begun with unknown None \(now sha256:[0-9a-f]+\): give"),
+    ],
+)
+def test_other_options_or_data_are_named_with_both_values(
+    archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr(ensemble, "predictions", nothing)
+    run(archive64, tmp_path / "out")
+    before = (tmp_path / "out" / "config.json").read_text()
+    with pytest.raises(BadInput, match=told):
+        score(archive64, None if options else archive64, tmp_path / "out", replace(TINY, **options), lambda *_: None)
+    assert (tmp_path / "out" / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", r"config\.json cannot be read: Expecting .*; choose another folder, or remove this one"),
+        ("[]", r"config\.json does not say its options, archives: it is damaged or of another version; choose another folder"),
+    ],
+)
+def test_a_damaged_configuration_is_named(archive64: Archive, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(BadInput, match=told):
+        run(archive64, tmp_path)
+    assert (tmp_path / "config.json").read_text() == text
+
+
+def test_a_damaged_member_is_named_before_anything_is_computed_and_trained_anew_once_it_is_removed(
+    archive64: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(archive64, tmp_path)
+    whole = (tmp_path / "score.json").read_text()
+    path = tmp_path / "members" / "scorer-1.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with monkeypatch.context() as within:
+        within.setattr(ensemble, "examples", lambda *_: pytest.fail("something was computed"))
+        with pytest.raises(
+            BadInput, match=r"scorer-1\.safetensors cannot be read: .*; remove it and run the same `score` command"
+        ):
+            run(archive64, tmp_path)
+    path.unlink()
+    run(archive64, tmp_path)
+    assert (tmp_path / "score.json").read_text() == whole
+
+
+def test_a_member_of_another_network_is_named(archive64: Archive, tmp_path: Path) -> None:
+    (tmp_path / "members").mkdir()
+    save_file({"x": torch.zeros(1)}, tmp_path / "members" / "plain-0.safetensors")
+    with pytest.raises(BadInput, match=r"plain-0\.safetensors does not fit this network: .*: it is trained anew"):
+        run(archive64, tmp_path)
+
+
+def test_a_file_is_no_folder(archive64: Archive, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("mine")
+    with pytest.raises(BadInput, match=r"a\.csv is a file; a folder is needed$"):
+        run(archive64, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == "mine"
 
 
 def nothing(training: Examples, held_out: Examples, *_: object) -> dict[str, np.ndarray]:

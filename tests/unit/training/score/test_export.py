@@ -23,8 +23,9 @@ from training.export import ExportOptions
 from training.publishing import publish
 from training.score import wavelets
 from training.score.ensemble import scorer, sizes
-from training.score.export import export_scorer, is_score_folder, read_ensemble
+from training.score.export import export_scorer, read_ensemble
 from training.score.fit import predict
+from training.score.folder import is_score_folder
 from training.score.networks import Scorer
 
 pytestmark = pytest.mark.slow  # the exporter takes seconds
