@@ -167,6 +167,18 @@ def test_who_has_lost_a_message_does_not_touch_the_lease_of_its_next_delivery(
         assert client.zcard("unacked_index") == client.hlen("unacked") == 0
 
 
+def test_who_stops_listening_puts_back_what_its_last_wait_brings(app: Celery, taker: Taker, empty_valkey: str) -> None:
+    taker.take()
+    assert taker.channel._in_poll, "it waits for a message"
+    send(app, INTERACTIVE, 1)
+    for tag in list(taker.channel._consumers):
+        taker.channel.basic_cancel(tag)
+    with redis.Redis.from_url(empty_valkey) as client:
+        assert client.llen(INTERACTIVE) == 1
+        assert client.zcard("unacked_index") == 0
+    assert taker.messages == []
+
+
 def test_encrypted_addresses_are_checked_and_plain_ones_are_not_encrypted() -> None:
     def ssl_of(url: str) -> Any:
         return celery_on("test", url).connection_for_write().ssl
