@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi.sse import format_sse_event
+from redis.exceptions import RedisError
 
 from app.documents import job_document
 from app.services import Services
@@ -70,34 +72,46 @@ def history(job: Job, document: dict[str, Any]) -> list[Event]:
     return events
 
 
-async def stream(services: Services, job: Job, last: Key | None) -> AsyncIterator[bytes]:
-    """The events of ``job`` after ``last`` as bytes, until it has ended, is forgotten, or the service stops."""
-    told, place = last, None
-    with services.changes.watch(job.id) as changed:
-        quiet = 0.0
+async def stream(services: Services, job_id: str, last: Key | None) -> AsyncIterator[bytes]:
+    """The events of a job after ``last`` as bytes, until it has ended, is forgotten, or the service stops.
+
+    While Redis is away, which `app.waiting` logs, the stream waits for it: a client that came again would be answered 503, and
+    after that a browser does not come any more.
+    """
+    told, place, spoken = last, None, time.monotonic()
+    with services.changes.watch(job_id) as changed:
         while True:
-            document = await run_sync(describe, services, job)
-            events = [event for event in history(job, document) if told is None or (event.key or told) > told]
-            if not events and job.phase is Phase.QUEUED and document["queue_position"] != place:
-                waiting = {name: document[name] for name in ("queue_position", "eta_seconds")}
-                events = [Event("progress", {**document["progress"], **waiting})]
-            place = document["queue_position"]
+            events, over = list[Event](), False
+            try:
+                seen = await run_sync(_look, services, job_id)
+            except RedisError:
+                pass  # the heart beats on
+            else:
+                if seen is None:
+                    yield Event("end", {"phase": None, "detail": "the job was deleted, or has expired"}).encode()
+                    return
+                job, document = seen
+                events = [event for event in history(job, document) if told is None or (event.key or told) > told]
+                if not events and job.phase is Phase.QUEUED and document["queue_position"] != place:
+                    waiting = {name: document[name] for name in ("queue_position", "eta_seconds")}
+                    events = [Event("progress", {**document["progress"], **waiting})]
+                place, over = document["queue_position"], job.phase.ended
             for event in events:
                 yield event.encode()
-                told = event.key or told
-            if job.phase.ended or services.changes.closing:
+                told, spoken = event.key or told, time.monotonic()
+            if over or services.changes.closing:
                 return
-            quiet = 0.0 if events else quiet + LOOK_SECONDS
-            if quiet >= HEARTBEAT_SECONDS:
-                quiet = 0.0
+            if time.monotonic() - spoken >= HEARTBEAT_SECONDS:
+                spoken = time.monotonic()
                 yield format_sse_event(comment="still here")
             await asyncio.sleep(LEAST_GAP_SECONDS if events else 0)
             await changed.next(LOOK_SECONDS)
-            found = await run_sync(services.records.get, job.id)
-            if found is None:
-                yield Event("end", {"phase": None, "detail": "the job was deleted, or has expired"}).encode()
-                return
-            job = found
+
+
+def _look(services: Services, job_id: str) -> tuple[Job, dict[str, Any]] | None:
+    """The job as it is now, and as the contract shows it; None where it is forgotten."""
+    job = services.records.get(job_id)
+    return None if job is None else (job, describe(services, job))
 
 
 def describe(services: Services, job: Job) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import uuid
 import structlog
 from redis.exceptions import RedisError
 
+from app.outages import Outage
 from app.readiness import check_readiness
 from app.services import Services
 from galaxies.errors import GalaxyError
@@ -104,10 +105,12 @@ class Housekeeper:
             log.info(what, number=number)
 
     def _loop(self) -> None:
+        put_off = Outage(log, "housekeeping put off", "housekeeping goes on")
         while not self._ended.wait(self._settings.housekeeping_seconds):
             try:
                 self.look()
+                put_off.went_well()
             except (RedisError, GalaxyError, OSError) as error:
-                log.warning("housekeeping put off", reason=str(error))
+                put_off.failed(error)
             except Exception:
                 log.exception("housekeeping")

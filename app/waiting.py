@@ -16,6 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.outages import Outage
 from galaxies.jobs import Phase
 from jobstore.layout import CHANGES, PREFIX
 
@@ -133,19 +134,18 @@ class Changes:
                 watched.wake()
 
     async def _listen(self) -> None:
-        lost = ""
+        lost = Outage(log, "announcements lost", "announcements heard again")
         while not self.closing:
             try:
                 async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(CHANGES)
-                    self._listening, lost = True, ""
+                    self._listening = True
+                    lost.went_well()
                     self._look_now.set()
                     async for message in subscription.listen():
                         self._hear(message["data"])
             except (RedisError, OSError, UnicodeDecodeError) as error:
-                if str(error) != lost:  # once, however long Redis is away
-                    lost = str(error)
-                    log.warning("announcements lost", reason=lost)
+                lost.failed(error)
             finally:
                 self._listening = False
                 self._latest.clear()

@@ -16,6 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.events import describe
+from app.outages import Outage
 from app.outbound import check_url, post
 from app.services import Services
 from app.signing import signed
@@ -61,13 +62,16 @@ class Deliverer:
     def _loop(self) -> None:
         """As many calls at a time as there are threads: a slow receiver holds one of them, not the calls beside it."""
         going: set[Future[None]] = set()
+        put_off = Outage(log, "webhooks put off", "webhooks go on")
         while not self._ended.is_set():
             going = {call for call in going if not call.done()}
             free = AT_ONCE - len(going)
             try:
                 due = self._due.claim(free, LEASE_SECONDS) if free else []
+                if free:
+                    put_off.went_well()
             except RedisError as error:
-                log.warning("webhooks put off", reason=str(error))
+                put_off.failed(error)
                 due = []
             going |= {self._pool.submit(self._deliver, job_id) for job_id in due}
             if len(due) < free:  # nothing more is due
@@ -86,6 +90,8 @@ class Deliverer:
                 return
             with structlog.contextvars.bound_contextvars(job=job_id, request_id=job.request_id):
                 self._try(job)
+        except RedisError as error:  # it comes again when its lease is over
+            log.warning("webhook put off", job=job_id, reason=str(error))
         except Exception:
             log.exception("webhook", job=job_id)
 

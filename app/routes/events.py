@@ -61,4 +61,4 @@ async def get_events(
         raise Problem(503, f"{services.settings.max_streams} streams are open already; ask for the job with ?wait=30 instead")
     if request.state.head:
         return Response(headers=HEADERS, media_type="text/event-stream")
-    return StreamingResponse(stream(services, job, last), headers=HEADERS, media_type="text/event-stream")
+    return StreamingResponse(stream(services, job.id, last), headers=HEADERS, media_type="text/event-stream")

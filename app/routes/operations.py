@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Request
+from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
 from app.body import read_body
@@ -92,7 +94,10 @@ async def waited(
     """The answer to a request that waits for its job: the result, the job as it is then, or why it has none."""
     if not accepted.job.phase.ended:
         await services.changes.wait(accepted.job.id, ended, preferred.wait or 0)
-    response: Response = await request.app.state.answers(partial(_after, request, services, accepted, preferred, accept))
+    try:
+        response: Response = await request.app.state.answers(partial(_after, request, services, accepted, preferred, accept))
+    except RedisError:  # the job is recorded: after a 503 its caller would make it once more
+        response = await run_sync(accepted_response, services, accepted, preferred)
     return response
 
 

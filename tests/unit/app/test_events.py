@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from httpx import Client
+from redis.exceptions import ConnectionError as RedisAway
 
 import app.events
 from app.documents import JobDocument
@@ -173,6 +174,43 @@ def test_nothing_is_kept_for_who_has_left(settings: Settings, paused: FakeWorker
                 one.close()
             wait_until(lambda: changes.watched == 0, 8)
         assert changes._watched == {}
+
+
+def test_a_stream_outlives_an_outage_of_redis(settings: Settings, paused: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.events, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(app.events, "HEARTBEAT_SECONDS", 0.3)
+    application = create_app(settings)
+    with serving(application) as client, ThreadPoolExecutor() as pool:
+        job = post(client)
+        listening = pool.submit(lambda: client.get(job["links"]["events"]).text)
+        changes = application.state.services.changes
+        wait_until(lambda: changes.watched == 1)
+        time.sleep(0.3)
+        for name in ("get", "place"):  # either may be the first that finds Redis away
+            with monkeypatch.context() as outage:
+                outage.setattr(application.state.services.records, name, _away)
+                time.sleep(1)
+        paused.render(job["id"])
+        text = listening.result(10)
+    assert names(parsed(text)) == ["QUEUED", "EXECUTING", "progress", "COMPLETED", "end"]
+    assert text.count(": still here\n\n") >= 2
+
+
+def test_a_stop_ends_streams_that_wait_for_redis(settings: Settings, paused: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    application = create_app(settings)
+    with serving(application) as client, ThreadPoolExecutor() as pool:
+        services = application.state.services
+        job = post(client)
+        listening = pool.submit(listen, client, job)
+        wait_until(lambda: services.changes.watched == 1)
+        time.sleep(0.3)
+        monkeypatch.setattr(services.records, "get", _away)
+        services.release()
+        assert names(listening.result(5)) == ["QUEUED"]
+
+
+def _away(*_: object) -> None:
+    raise RedisAway("Redis is away")
 
 
 def test_head_does_not_stream(client: Client, paused: FakeWorker) -> None:

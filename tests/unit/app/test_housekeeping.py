@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from httpx import Client
+from redis.exceptions import ConnectionError as RedisAway
 
 import jobstore.upkeep
 from app.housekeeping import Housekeeper
@@ -219,3 +221,16 @@ def test_housekeeping_runs_by_itself(settings: Settings, worker: FakeWorker, mon
         worker.paused = False
         wait_until(lambda: client.get(job["links"]["self"]).json()["phase"] == Phase.COMPLETED)
         wait_until(lambda: 'galsynth_housekeeping_total{what="jobs sent again"} 1.0' in client.get("/metrics").text)
+
+
+def test_an_outage_is_told_once_and_its_end_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, look = Mock(), Mock(side_effect=[None, *[RedisAway(f"away {i}") for i in range(5)], *[None] * 5])
+    monkeypatch.setattr("app.housekeeping.log", log)
+    keeper = house.keeper
+    monkeypatch.setattr(keeper, "look", look)
+    monkeypatch.setattr(keeper, "_settings", keeper._settings.model_copy(update={"housekeeping_seconds": 0.01}))
+    keeper.start()
+    wait_until(lambda: look.call_count > 8)
+    keeper.stop()
+    log.warning.assert_called_once_with("housekeeping put off", reason="away 0")
+    log.info.assert_called_once_with("housekeeping goes on")

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import redis
 from httpx import Client, Response
+from redis.exceptions import ConnectionError as RedisAway
 
 from app.documents import JobDocument, ProblemDocument
+from app.main import create_app
 from app.settings import Settings
 from galaxies.jobs import Failure
 from jobstore.records import QUEUES, JobRecords
+from tests.unit.app.conftest import serving
 
 WAIT = {"prefer": "wait=20"}
 BODIES: dict[str, dict[str, Any]] = {
@@ -85,6 +88,27 @@ def test_waiting_gives_the_result_itself(client: Client) -> None:
 def test_waiting_in_vain_gives_the_job(client: Client, paused: Any) -> None:
     answer = client.post("/v1/generate", json={"seeds": [1]}, headers={"prefer": "wait=1"})
     assert (answer.status_code, answer.json()["phase"]) == (202, "QUEUED")
+
+
+def test_a_wait_that_redis_does_not_outlast_gives_the_job_as_recorded(
+    settings: Settings, paused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = create_app(settings)
+    with serving(application) as client:
+        records = application.state.services.records
+        for name in ("get", "place"):  # either may be the first that finds Redis away
+            with monkeypatch.context() as outage:
+                outage.setattr(records, name, _away)
+                answer = client.post("/v1/generate", json={"seeds": [42]}, headers={"prefer": "wait=1"})
+            assert answer.status_code == 202, answer.text
+            job = answer.json()
+            assert answer.headers["location"] == job["links"]["self"]
+            assert answer.headers["preference-applied"] == "wait=1"
+            assert job == client.get(job["links"]["self"]).json()
+
+
+def _away(*_: object) -> None:
+    raise RedisAway("Redis is away")
 
 
 def test_accept_chooses_the_format_and_the_body_goes_before_it(client: Client, paused: Any) -> None:

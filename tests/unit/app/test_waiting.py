@@ -124,3 +124,18 @@ def test_an_outage_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     waits("redis://127.0.0.1:1", SLOW_POLL, act)
     log.warning.assert_called_once()
+
+
+def test_the_end_of_an_outage_is_told_once(empty_valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Mock()
+    monkeypatch.setattr("app.waiting.log", log)
+    monkeypatch.setattr("app.waiting.RECONNECT_SECONDS", 0.01)
+
+    async def act(changes: Changes, client: redis.Redis) -> float:
+        client.client_kill_filter(_type="pubsub")
+        await asyncio.sleep(0.5)
+        return 0.0
+
+    waits(empty_valkey, SLOW_POLL, act)
+    log.warning.assert_called_once()
+    log.info.assert_called_once_with("announcements heard again")

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from httpx import Client
+from redis.exceptions import ConnectionError as RedisAway
 
 import app.webhooks
 from app.documents import JobDocument
@@ -326,3 +328,38 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch, schem
         with pytest.raises(Transient):
             post(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True, seconds=1)
         assert 0.9 < time.monotonic() - begun < 3
+
+
+def test_an_outage_is_told_once_and_its_end_too(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, receiver: Receiver
+) -> None:
+    log, claim, away, tries = Mock(), Webhooks.claim, threading.Event(), list[int]()
+
+    def claimed(due: Webhooks, most: int, seconds: float) -> list[str]:
+        tries.append(most)
+        if away.is_set():
+            raise RedisAway("Redis is away")
+        return claim(due, most, seconds)
+
+    monkeypatch.setattr("app.webhooks.log", log)
+    monkeypatch.setattr(Webhooks, "claim", claimed)
+    away.set()
+    calling: Client = request.getfixturevalue("calling")
+    wait_until(lambda: len(tries) > 5)
+    order(calling, receiver.url)
+    away.clear()
+    wait_until(lambda: receiver.heard)
+    log.warning.assert_called_once_with("webhooks put off", reason="Redis is away")
+    log.info.assert_called_once_with("webhooks go on")
+
+
+def test_a_call_that_redis_does_not_outlast_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, calling: Client, receiver: Receiver
+) -> None:
+    log = Mock()
+    monkeypatch.setattr("app.webhooks.log", log)
+    monkeypatch.setattr(Webhooks, "done", Mock(side_effect=RedisAway("Redis is away")))
+    job = order(calling, receiver.url)
+    wait_until(lambda: log.warning.called or log.exception.called)
+    log.warning.assert_called_once_with("webhook put off", job=job["id"], reason="Redis is away")
+    log.exception.assert_not_called()
