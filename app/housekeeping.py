@@ -9,12 +9,12 @@ import uuid
 import structlog
 from redis.exceptions import RedisError
 
-from app.outages import Outage
 from app.readiness import check_readiness
 from app.services import Services
 from galaxies.errors import GalaxyError
 from galaxies.jobs import Failure
 from jobstore.upkeep import Upkeep
+from telemetry.outages import Outage
 
 BATCH = 200
 EXPIRED = Failure(kind="transient", message="no worker took the job before it expired; send its request again")

@@ -16,9 +16,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.outages import Outage
 from galaxies.jobs import Phase
 from jobstore.layout import CHANGES, PREFIX
+from telemetry.outages import Outage
 
 RECONNECT_SECONDS = 0.5
 CANCEL_SECONDS = 0.1

@@ -16,13 +16,13 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.events import describe
-from app.outages import Outage
 from app.outbound import check_url, post
 from app.services import Services
 from app.signing import signed
 from galaxies.errors import BadInput, GalaxyError
 from galaxies.jobs import Job
 from jobstore.webhooks import Webhooks
+from telemetry.outages import Outage
 
 PERIOD_SECONDS = 0.5
 AT_ONCE = 8

@@ -5,8 +5,8 @@ channel keeps one. And a channel holds at most ``bulk_slots`` bulk messages at a
 jobs however many films wait: what is not taken stays in Redis, where other workers and housekeeping see it. And when a connection
 breaks, kombu puts all that was taken back into the queue, although its jobs go on here; now what is `Kept` stays taken. And every
 delivery of a message has a tag of its own, where kombu's stays with the message: who has lost its lease and acknowledges late, or
-renews, does not touch the lease of whoever has the message now. And who stops listening puts
-back at once what its last wait for messages brings; kombu does so when it ends, with its last job. All touch kombu's internals;
+renews, does not touch the lease of whoever has the message now. And who stops listening puts back at once what its last wait for
+messages brings; kombu does so when it ends, with its last job. All touch kombu's internals;
 ``tests/unit/jobstore/test_transport.py`` holds kombu to them.
 """
 

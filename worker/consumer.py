@@ -11,6 +11,7 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
 
+from telemetry.outages import Outage
 from worker.insist import RETRY_SECONDS
 
 MOST_RETRY_SECONDS = 2.0
@@ -22,23 +23,25 @@ _LOG = structlog.get_logger(__name__)
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """It pauses before it connects again, also where the server answers and refuses all that it writes."""
 
-    away = False
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._away = Outage(_LOG, "no messages come: the queue is out of reach, or takes no writes", "messages come again")
+        super().__init__(*args, **options)
 
     def ensure_connected(self, conn: Any) -> Any:
         """``conn`` once the server answers."""
         pauses = {"interval_start": RETRY_SECONDS, "interval_step": RETRY_SECONDS, "interval_max": MOST_RETRY_SECONDS}
-        conn.ensure_connection(lambda error, pause: self._missed(error), callback=maybe_shutdown, **pauses)
+        conn.ensure_connection(lambda error, pause: self._away.failed(error), callback=maybe_shutdown, **pauses)
         self.first_connection_attempt = False
         return conn
 
     def on_connection_error_before_connected(self, error: Exception) -> None:
         """The server went, or refuses, while this consumer was about to listen."""
-        self._missed(error)
+        self._away.failed(error)
         time.sleep(RETRY_SECONDS)
 
     def on_connection_error_after_connected(self, error: Exception) -> None:
         """The server went, or refuses, while this consumer was listening."""
-        self._missed(error)
+        self._away.failed(error)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CPendingDeprecationWarning)
             super().on_connection_error_after_connected(error)
@@ -46,12 +49,5 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
 
     def on_ready(self) -> None:
         """It listens."""
-        if self.away:
-            self.away = False
-            _LOG.info("messages come again")
+        self._away.went_well()
         super().on_ready()
-
-    def _missed(self, error: Exception) -> None:
-        if not self.away:
-            self.away = True
-            _LOG.warning("no messages come: the queue is out of reach or takes no writes", error=str(error))

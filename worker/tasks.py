@@ -73,8 +73,6 @@ def celery_app(
         # The shortest timeout that Celery finds anywhere wins, so it stands in the transport's options and in both of these.
         result_backend_transport_options=transport,
         visibility_timeout=visibility_timeout,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
         worker_consumer="worker.consumer:Consumer",
         # A server that takes no writes, as its disk is full, is waited for like one that is away.
         broker_channel_error_retry=True,

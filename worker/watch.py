@@ -17,6 +17,7 @@ import structlog
 
 from jobstore.records import UNACKED_INDEX, JobRecords
 from jobstore.workers import WorkerBeacons, WorkerInfo
+from telemetry.outages import Outage
 from worker.engine import Engine
 from worker.metrics import Metrics
 from worker.throughput import Throughput
@@ -156,18 +157,13 @@ class Watch:
             return self._throughput.pixels_per_second
 
     def _loop(self) -> None:
-        away = ""
+        away = Outage(_LOG, "job store out of reach, or takes no writes", "job store answers again")
         while not self._ended.wait(PERIOD_SECONDS):
             try:
                 self._look()
-                if away:
-                    _LOG.info("job store answers again")
-                away = ""
+                away.went_well()
             except redis.RedisError as error:
-                why = "job store takes no writes" if isinstance(error, redis.ResponseError) else "job store out of reach"
-                if why != away:
-                    away = why
-                    _LOG.warning(why, error=str(error))
+                away.failed(error)
                 self._ended.wait(BEACON_PERIOD_SECONDS)
             except Exception:
                 _LOG.exception("watch")
