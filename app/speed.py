@@ -44,13 +44,21 @@ class Speed:
         What stands before it is made first; of the jobs that run, which share the workers fairly, each makes as much as this one
         or what is left of it.
         """
-        speed = self.pixels_per_second()
-        if place is None or speed <= 0:
+        if place is None:
             return None
         shared = min(place.running, place.running_jobs * (place.ahead + pixels))
-        return round((place.ahead + pixels + shared) / speed, 1)
+        jobs, work = place.position + place.running_jobs, place.ahead + pixels + shared
+        each = [seconds for worker in self.alive() if (seconds := _seconds(worker, jobs, work)) > 0]
+        return round(1 / sum(1 / seconds for seconds in each), 1) if each else None
 
     def seconds_for(self, pixels: int, otherwise: int = 10, most: int = 600) -> int:
         """Whole seconds that the workers need for ``pixels``, at least 1; ``otherwise`` where nobody knows."""
         speed = self.pixels_per_second()
         return max(1, min(most, round(pixels / speed))) if speed > 0 else otherwise
+
+
+def _seconds(worker: WorkerInfo, jobs: int, pixels: int) -> float:
+    """What so many jobs with so many pixels would take ``worker`` alone; 0 where it has not measured itself yet."""
+    if worker.seconds_per_pixel + worker.seconds_per_job > 0:
+        return jobs * worker.seconds_per_job + pixels * worker.seconds_per_pixel
+    return pixels / worker.pixels_per_second if worker.pixels_per_second > 0 else 0.0

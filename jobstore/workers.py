@@ -19,8 +19,8 @@ _INDEX = PREFIX + "workers"
 
 class WorkerInfo(BaseModel):
     """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, the one
-    of them that it takes for the ``default``, and how many pixels of jobs it finished a second while it was busy (0: not measured
-    yet).
+    of them that it takes for the ``default``, how many pixels of jobs it finished a second while it was busy, and what a job of
+    any size takes there: so many seconds, and so many for each pixel (0: not measured yet).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -33,6 +33,8 @@ class WorkerInfo(BaseModel):
     default: str = ""
     started: datetime
     pixels_per_second: float = 0.0
+    seconds_per_job: float = 0.0
+    seconds_per_pixel: float = 0.0
 
 
 class WorkerBeacons:

@@ -215,7 +215,8 @@ class Engine:
             feed = tuple(np.concatenate([a, np.repeat(a[-1:], size - rows, axis=0)]) if rows < size else a for a in feed)
         begun = time.perf_counter()
         results: Array = getattr(work.model.generator, work.graph)(*feed)
-        self._on_batch(work.graph, rows, time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        self._on_batch(work.graph, rows, seconds)
         offset = 0
         for piece in pieces:
             size = piece.stop - piece.start
@@ -223,5 +224,5 @@ class Engine:
             offset += size
         for piece in pieces:
             piece.ticket.batches = self.batches - piece.ticket.handed_in
-            if piece.ticket.wrote(piece.start, piece.stop):
+            if piece.ticket.wrote(piece.start, piece.stop, seconds * (piece.stop - piece.start) / rows):
                 piece.ticket.end()

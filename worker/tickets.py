@@ -77,6 +77,7 @@ class Ticket:
     may know who holds this ticket, and that circle would keep the images until the garbage collector's next full pass.
 
     ``batches``: how many the engine has begun since it was ``handed_in``, until it was done, those of others too.
+    ``seconds``: what the engine took for the rows.
     """
 
     work: Work
@@ -87,6 +88,7 @@ class Ticket:
     error: BaseException | None = None
     handed_in: int = 0
     batches: int = 0
+    seconds: float = 0.0
     ended: bool = False
     _ahead: dict[int, int] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -109,9 +111,10 @@ class Ticket:
         if self.error is not None:
             raise self.error
 
-    def wrote(self, start: int, stop: int) -> bool:
-        """Rows start … stop - 1 are written; returns whether all are. Only the engine calls this."""
+    def wrote(self, start: int, stop: int, seconds: float) -> bool:
+        """Rows start … stop - 1 are written, and took so long; returns whether all are. Only the engine calls this."""
         with self._changed:
+            self.seconds += seconds
             self._ahead[start] = stop
             while self.done in self._ahead:
                 self.done = self._ahead.pop(self.done)

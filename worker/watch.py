@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from jobstore.workers import WorkerBeacons, WorkerInfo
 from telemetry.outages import Outage
 from worker.engine import Engine
 from worker.metrics import Metrics
-from worker.throughput import Throughput
+from worker.throughput import Costs, Throughput
 from worker.tickets import Ticket
 
 PERIOD_SECONDS = 0.1
@@ -47,18 +47,18 @@ class Running:
     lost: bool = False
     leased: float = field(default_factory=time.time)
     pixels_each: float = 0.0
-    counted: int = 0
+    counted: tuple[int, float] = (0, 0.0)
 
     @property
     def progress(self) -> int:
         """Galaxies that are made; what else runs through the engine (mapping) does not count."""
         return self.ticket.done if self.ticket is not None and self.shows else 0
 
-    def made(self) -> float:
-        """Pixels made since this was asked before."""
-        done = self.progress
-        new, self.counted = done - self.counted, done
-        return new * self.pixels_each
+    def made(self) -> tuple[float, float]:
+        """Pixels made since this was asked before, and the engine's seconds for them."""
+        done, seconds = self.progress, self.ticket.seconds if self.ticket is not None and self.shows else 0.0
+        (before, seconds_before), self.counted = self.counted, (done, seconds)
+        return (done - before) * self.pixels_each, seconds - seconds_before
 
     def cancel(self, *, lost: bool = False) -> None:
         """Stop within one batch."""
@@ -136,8 +136,9 @@ class Watch:
     def remove(self, *running: Running) -> None:
         """The jobs have ended."""
         with self._lock:
-            self._throughput.made(sum(job.made() for job in running if job in self._running))
-            self._running.difference_update(running)
+            ended = [job for job in running if job in self._running]
+            self._count(ended, jobs=len(ended))
+            self._running.difference_update(ended)
             self._engine.expected = len(self._running)
             self._throughput.busy(bool(self._running))
 
@@ -156,6 +157,16 @@ class Watch:
         with self._lock:
             return self._throughput.pixels_per_second
 
+    @property
+    def costs(self) -> Costs:
+        """What jobs take here while this worker is busy."""
+        with self._lock:
+            return self._throughput.costs
+
+    def _count(self, running: Iterable[Running], jobs: int = 0) -> None:
+        made = [job.made() for job in running]
+        self._throughput.made(sum(pixels for pixels, _ in made), sum(seconds for _, seconds in made), jobs)
+
     def _loop(self) -> None:
         away = Outage(_LOG, "job store out of reach, or takes no writes", "job store answers again")
         while not self._ended.wait(PERIOD_SECONDS):
@@ -171,7 +182,7 @@ class Watch:
     def _look(self) -> None:
         with self._lock:
             running = list(self._running)
-            self._throughput.made(sum(job.made() for job in running))
+            self._count(running)
         going = [job for job in running if not job.stop]
         runs = {job.job_id: job.run for job in going if job.run is not None}
         stop = self._records.progress_many({job.job_id: job.progress for job in going}, runs)
