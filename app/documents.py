@@ -84,8 +84,8 @@ class JobDocument(_Document):
     progress: ProgressDocument = Field(description="how far it is")
     queue_position: int | None = Field(description="1: next in line; null where the job does not wait")
     eta_seconds: float | None = Field(
-        description="until the result is there: from the speed so far, before the first galaxy from the workers' measured speed "
-        "and what waits before it; null where nobody knows and when ended"
+        description="until the result is there: from what workers have measured such jobs to take, what waits before it, and the "
+        "speed so far; null where nobody knows, as near the end, and when ended"
     )
     created: datetime = Field(description="when it was accepted")
     started: datetime | None = Field(description="when a worker began it last; null before")
@@ -166,12 +166,11 @@ def job_document(job: Job, place: Place | None = None, speed: Speed | None = Non
 
 
 def _eta(job: Job, place: Place | None, speed: Speed | None) -> float | None:
-    if job.phase is Phase.QUEUED:
-        return speed.eta(place, job.pixels) if speed else None
-    if job.phase is not Phase.EXECUTING or job.started is None or job.done == 0:
+    if speed is None or job.phase.ended:
         return None
-    elapsed = max(0.0, (now() - job.started).total_seconds())
-    return round(elapsed / job.done * (job.total - job.done), 1)
+    if job.phase is Phase.QUEUED:
+        return speed.eta(job, place)
+    return speed.rest(job, max(0.0, (now() - job.started).total_seconds())) if job.started else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -70,10 +70,11 @@ class Services:
         metrics.see(records, settings.results_dir)
         metrics.watch("galsynth_event_streams", "Event streams that are open", lambda: changes.watched)
         store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
-        speed = Speed(WorkerBeacons(client))
+        speed = Speed(WorkerBeacons(client), lambda reference: catalogue.get(reference).card.resolution)
+        catalogue = Catalogue(store, settings.models_refresh_seconds, lambda: {worker.default for worker in speed.alive()})
         return cls(
             settings=settings,
-            catalogue=Catalogue(store, settings.models_refresh_seconds, lambda: {worker.default for worker in speed.alive()}),
+            catalogue=catalogue,
             records=records,
             results=results_at(settings.results_url, settings.results_dir, in_haste=True),
             queue=RenderQueue(settings.queue_address),

@@ -1,22 +1,29 @@
-"""How fast the workers are, as they measure it themselves, and what that says about a job that waits."""
+"""How fast the workers are, as they measure it themselves, and what that says about jobs that wait or run."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from statistics import fmean
 
 from redis.exceptions import RedisError
 
+from galaxies.errors import GalaxyError
+from galaxies.jobs import Job
 from jobstore.layout import Place
-from jobstore.workers import WorkerBeacons, WorkerInfo
+from jobstore.workers import Costs, WorkerBeacons, WorkerInfo
 
 FRESH_SECONDS = 1.0
 
 
 class Speed:
-    """How many workers are alive, and their pixels a second, looked up at most once a second."""
+    """How many workers are alive, and what jobs take there, looked up at most once a second.
 
-    def __init__(self, beacons: WorkerBeacons) -> None:
-        self._beacons = beacons
+    ``resolution``: of the model with that reference, in pixels; may raise `GalaxyError`.
+    """
+
+    def __init__(self, beacons: WorkerBeacons, resolution: Callable[[str], int]) -> None:
+        self._beacons, self._resolution = beacons, resolution
         self._checked = float("-inf")
         self._alive: list[WorkerInfo] = []
 
@@ -38,27 +45,60 @@ class Speed:
                 self._alive = []
         return self._alive
 
-    def eta(self, place: Place | None, pixels: int) -> float | None:
-        """Seconds until a job of ``pixels`` that waits at ``place`` has its result; None where nobody knows.
+    def eta(self, job: Job, place: Place | None) -> float | None:
+        """Seconds until ``job``, which waits at ``place``, has its result; None where nobody knows.
 
-        What stands before it is made first; of the jobs that run, which share the workers fairly, each makes as much as this one
-        or what is left of it.
+        What stands before it is made first, by all workers together; the job itself by one. Of the jobs that run, which share the
+        workers fairly, each makes as much as this one or what is left of it.
         """
-        if place is None:
+        costs = self._costs()
+        if place is None or not costs:
             return None
-        shared = min(place.running, place.running_jobs * (place.ahead + pixels))
-        jobs, work = place.position + place.running_jobs, place.ahead + pixels + shared
-        each = [seconds for worker in self.alive() if (seconds := _seconds(worker, jobs, work)) > 0]
-        return round(1 / sum(1 / seconds for seconds in each), 1) if each else None
+        work = place.ahead + job.pixels
+        shared = min(place.running, place.running_jobs * work) / work if work else 0.0
+        jobs, before = place.position - 1 + place.running_jobs, (1 + shared) * place.ahead
+        pace = sum(1 / seconds for cost in costs if (seconds := jobs * cost.per_job + before * cost.per_pixel) > 0)
+        return round((1 / pace if pace else 0.0) + (1 + shared / len(costs)) * self._alone(job, costs), 1)
+
+    def rest(self, job: Job, elapsed: float) -> float | None:
+        """Seconds until ``job``, which has run for ``elapsed``, has its result; None where nobody knows, as near its end.
+
+        Its images as fast as those so far, but no less than what the workers say such a job takes.
+        """
+        costs = self._costs()
+        images = elapsed / job.done * (job.total - job.done) if job.done else 0.0
+        return round(max(images, self._alone(job, costs) - elapsed if costs else 0.0), 1) or None
 
     def seconds_for(self, pixels: int, otherwise: int = 10, most: int = 600) -> int:
-        """Whole seconds that the workers need for ``pixels``, at least 1; ``otherwise`` where nobody knows."""
+        """Whole seconds that the workers need for ``pixels`` of the jobs that they do now, at least 1; ``otherwise`` where nobody
+        knows.
+        """
         speed = self.pixels_per_second()
         return max(1, min(most, round(pixels / speed))) if speed > 0 else otherwise
 
+    def _costs(self) -> list[Costs]:
+        """Of the workers that have measured themselves."""
+        return [costs for worker in self.alive() if (costs := _costs_of(worker)) is not None]
 
-def _seconds(worker: WorkerInfo, jobs: int, pixels: int) -> float:
-    """What so many jobs with so many pixels would take ``worker`` alone; 0 where it has not measured itself yet."""
-    if worker.seconds_per_pixel + worker.seconds_per_job > 0:
-        return jobs * worker.seconds_per_job + pixels * worker.seconds_per_pixel
-    return pixels / worker.pixels_per_second if worker.pixels_per_second > 0 else 0.0
+    def _alone(self, job: Job, costs: list[Costs]) -> float:
+        network, shown = self._network_pixels(job), job.pixels
+        return fmean(cost.per_job + network * cost.per_network_pixel + shown * cost.per_shown_pixel for cost in costs)
+
+    def _network_pixels(self, job: Job) -> int:
+        """Pixels that the network makes for ``job``; fewer than are shown where a larger ``size`` is asked for."""
+        if job.request.size is None:
+            return job.pixels
+        try:
+            return min(job.pixels, job.total * self._resolution(job.model.reference) ** 2)
+        except GalaxyError:
+            return job.pixels
+
+
+def _costs_of(worker: WorkerInfo) -> Costs | None:
+    """None where it has not measured itself yet. A worker of an earlier version tells its pixels a second only."""
+    if any(worker.costs.model_dump().values()):
+        return worker.costs
+    if worker.pixels_per_second <= 0:
+        return None
+    each = 1 / worker.pixels_per_second
+    return Costs(per_shown_pixel=each, per_pixel=each)

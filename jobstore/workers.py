@@ -17,10 +17,23 @@ BEACON_SECONDS = 15
 _INDEX = PREFIX + "workers"
 
 
+class Costs(BaseModel):
+    """Seconds that a worker takes for each job itself, for each pixel that its network makes and for each that is shown; and for
+    a pixel of jobs of the kinds that it did last. All 0: not measured yet.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    per_job: float = 0.0
+    per_network_pixel: float = 0.0
+    per_shown_pixel: float = 0.0
+    per_pixel: float = 0.0
+
+
 class WorkerInfo(BaseModel):
     """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, the one
-    of them that it takes for the ``default``, how many pixels of jobs it finished a second while it was busy, and what a job of
-    any size takes there: so many seconds, and so many for each pixel (0: not measured yet).
+    of them that it takes for the ``default``, how many pixels of jobs it finished a second while it was busy (0: not measured
+    yet), and what jobs take there.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -33,8 +46,7 @@ class WorkerInfo(BaseModel):
     default: str = ""
     started: datetime
     pixels_per_second: float = 0.0
-    seconds_per_job: float = 0.0
-    seconds_per_pixel: float = 0.0
+    costs: Costs = Costs()
 
 
 class WorkerBeacons:

@@ -144,7 +144,7 @@ class Worker:
             default=self.default_model.reference,
             started=started,
             pixels_per_second=round(self.watch.pixels_per_second, 1),
-            **self.watch.costs._asdict(),
+            costs=self.watch.costs,
         )
 
     def _serve_metrics(self) -> Callable[[], None]:

@@ -178,6 +178,7 @@ class Renderer:
             return
         model = self.models.get(self._version(job))
         card = model.card
+        running.network_pixels_each = card.resolution**2
         way.clock.lap("load")
         points = points_of(job.request, card, self._mapping(model, running), model.generator.w_mean)
         way.clock.lap("map")

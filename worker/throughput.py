@@ -1,32 +1,34 @@
-"""How fast a worker is while it is busy: what waiting times are reckoned with.
+"""How fast a worker is while it is busy, and what its jobs take: what waiting times are reckoned with.
 
-Pixels a second say little of a job of another size: one galaxy takes as long as its message, its record and its file, a thousand
-as long as their pixels. So both are fitted to what was measured: seconds ≈ jobs × seconds a job + pixels × seconds a pixel, by
-least squares over stretches of `STRETCH_SECONDS` busy seconds. Where jobs were all alike, which says nothing of the two apart, a
-pixel is taken to cost what the engine spent on it.
+Pixels a second say little of a job of another kind: one galaxy takes as long as its message, its record and its file, a thousand
+as long as the network needs for them, a large film as long as its encoding. So the three are told apart, by fitting
+
+    seconds = jobs × seconds a job + network pixels × seconds each + encoded pixels × seconds each
+
+to stretches of at least `STRETCH_SECONDS` busy seconds that end with a job, by least squares without negative costs. What the
+network makes counts as it comes; what is encoded counts when its job ends. Where jobs were all alike, which says nothing of the
+three apart, a network pixel is taken to cost what the engine spent on it, and the rest is the jobs' own.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
+
+from jobstore.workers import Costs
 
 HALF_LIFE_SECONDS = 20.0
 """Busy seconds after which what was measured counts half."""
 STRETCH_SECONDS = 1.0
 LEAST_SECONDS = 0.02
-TRUST_IN_ENGINE = 0.01
-"""How much the engine's seconds a pixel count, beside all that was measured."""
+TRUST = (0.0, 0.1, 0.001)
+"""How much it counts beside all that was measured that a network pixel takes what the engine says, and an encoded one nothing."""
 
-
-class Costs(NamedTuple):
-    """What a job takes while the worker is busy: so many seconds itself, and so many for each of its pixels. 0: not measured."""
-
-    seconds_per_job: float = 0.0
-    seconds_per_pixel: float = 0.0
+_JOBS, _NETWORK, _ENCODED, _SECONDS, _ENGINE, _SHOWN = range(6)
 
 
 class Throughput:
@@ -34,8 +36,8 @@ class Throughput:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._now, self._faded = np.zeros(4), np.zeros(4)  # jobs, pixels, busy seconds, the engine's seconds
-        self._products = np.zeros((4, 4))
+        self._now, self._faded = np.zeros(6), np.zeros(6)
+        self._products = np.zeros((6, 6))
         self._since: float | None = None
 
     def busy(self, is_busy: bool) -> None:
@@ -43,42 +45,70 @@ class Throughput:
         self._advance()
         self._since = self._clock() if is_busy else None
 
-    def made(self, pixels: float, engine_seconds: float = 0.0, jobs: int = 0) -> None:
-        """So many pixels more were made, for which the engine took so long, and so many jobs ended."""
+    def made(self, network_pixels: float, shown_pixels: float, engine_seconds: float) -> None:
+        """Images were made: pixels of the network, pixels as `galaxies.resolve.pixel_count` has them, the engine's seconds."""
         self._advance()
-        self._now += (jobs, pixels, 0.0, engine_seconds)
+        self._now[[_NETWORK, _SHOWN, _ENGINE]] += network_pixels, shown_pixels, engine_seconds
+
+    def ended(self, jobs: int, shown_pixels: float) -> None:
+        """So many jobs have ended, with so many pixels in all."""
+        self._advance()
+        self._now[[_JOBS, _ENCODED]] += jobs, shown_pixels
+        if self._now[_SECONDS] >= STRETCH_SECONDS:
+            fade = 0.5 ** (self._now[_SECONDS] / HALF_LIFE_SECONDS)
+            self._faded = self._faded * fade + self._now
+            self._products = self._products * fade + _product(self._now)
+            self._now = np.zeros(6)
 
     @property
     def pixels_per_second(self) -> float:
-        """Of the jobs of the last while, whatever their sizes; 0 while too little was measured."""
+        """Of the jobs of the last while, whatever their kinds; 0 while too little was measured."""
         self._advance()
-        _, pixels, seconds, _ = self._faded + self._now
-        return float(pixels / seconds) if seconds >= LEAST_SECONDS else 0.0
+        total = self._faded + self._now
+        return float(total[_SHOWN] / total[_SECONDS]) if total[_SECONDS] >= LEAST_SECONDS else 0.0
 
     @property
     def costs(self) -> Costs:
-        """What jobs of any size take; nothing while too little was measured."""
+        """What jobs of any kind take; nothing while too little was measured."""
         self._advance()
-        _, pixels, seconds, engine = self._faded + self._now
-        if seconds < LEAST_SECONDS or pixels < 1:
+        total, products = self._faded, self._products
+        if total[_SECONDS] == 0:
+            total, products = self._now, _product(self._now)
+        if total[_SECONDS] < LEAST_SECONDS or total[_ENCODED] < 1:
             return Costs()
-        (jj, jp, jt, _), (_, pp, pt, _), *_ = self._products + np.outer(self._now, self._now)
-        if jj * pp <= 0:
-            return Costs(0.0, float(seconds / pixels))
-        trust = TRUST_IN_ENGINE * pp
-        per_job, per_pixel = np.linalg.solve([[jj, jp], [jp, pp + trust]], [jt, pt + trust * engine / pixels])
-        if per_job < 0:
-            return Costs(0.0, float(pt / pp))
-        return Costs(float(per_job), float(per_pixel)) if per_pixel > 0 else Costs(float(jt / jj), 0.0)
+        left, right = products[:3, :3], products[:3, _SECONDS]
+        trust = TRUST * np.diag(left)
+        right = right + trust * np.array([0.0, total[_ENGINE] / max(total[_NETWORK], 1.0), 0.0])
+        per_job, network, encoded = _not_negative(left + np.diag(trust), right)
+        return Costs(
+            per_job=per_job,
+            per_network_pixel=network,
+            per_shown_pixel=encoded,
+            per_pixel=network * float(total[_NETWORK] / total[_ENCODED]) + encoded,
+        )
 
     def _advance(self) -> None:
         if self._since is None:
             return
         now = self._clock()
-        passed, self._since = now - self._since, now
-        self._now[2] += passed
-        if self._now[2] >= STRETCH_SECONDS:
-            fade = 0.5 ** (self._now[2] / HALF_LIFE_SECONDS)
-            self._faded = self._faded * fade + self._now
-            self._products = self._products * fade + np.outer(self._now, self._now)
-            self._now = np.zeros(4)
+        self._now[_SECONDS] += now - self._since
+        self._since = now
+
+
+def _product(stretch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The products of what a stretch counted; it weighs as much as it is long."""
+    product: NDArray[np.float64] = np.outer(stretch, stretch) / max(stretch[_SECONDS], LEAST_SECONDS)
+    return product
+
+
+def _not_negative(left: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
+    """x ≥ 0 with the least x·left·x - 2 x·right: of all choices of which are 0 the best one that has none below 0."""
+    best, least = np.zeros(3), 0.0
+    scale = np.sqrt(np.maximum(np.diag(left), 1e-300))
+    left, right = left / np.outer(scale, scale), right / scale
+    for chosen in (list(choice) for size in (1, 2, 3) for choice in combinations(range(3), size)):
+        x = np.zeros(3)
+        x[chosen] = np.linalg.lstsq(left[np.ix_(chosen, chosen)], right[chosen], rcond=1e-12)[0]
+        if (x >= 0).all() and (value := float(x @ left @ x - 2 * x @ right)) < least:
+            best, least = x, value
+    return [float(cost) for cost in best / scale]

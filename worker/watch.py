@@ -16,11 +16,11 @@ import redis
 import structlog
 
 from jobstore.records import UNACKED_INDEX, JobRecords
-from jobstore.workers import WorkerBeacons, WorkerInfo
+from jobstore.workers import Costs, WorkerBeacons, WorkerInfo
 from telemetry.outages import Outage
 from worker.engine import Engine
 from worker.metrics import Metrics
-from worker.throughput import Costs, Throughput
+from worker.throughput import Throughput
 from worker.tickets import Ticket
 
 PERIOD_SECONDS = 0.1
@@ -47,6 +47,7 @@ class Running:
     lost: bool = False
     leased: float = field(default_factory=time.time)
     pixels_each: float = 0.0
+    network_pixels_each: int = 0
     counted: tuple[int, float] = (0, 0.0)
 
     @property
@@ -54,11 +55,12 @@ class Running:
         """Galaxies that are made; what else runs through the engine (mapping) does not count."""
         return self.ticket.done if self.ticket is not None and self.shows else 0
 
-    def made(self) -> tuple[float, float]:
-        """Pixels made since this was asked before, and the engine's seconds for them."""
+    def made(self) -> tuple[float, float, float]:
+        """What `Throughput.made` wants, since this was asked before."""
         done, seconds = self.progress, self.ticket.seconds if self.ticket is not None and self.shows else 0.0
         (before, seconds_before), self.counted = self.counted, (done, seconds)
-        return (done - before) * self.pixels_each, seconds - seconds_before
+        new = done - before
+        return new * self.network_pixels_each, new * self.pixels_each, seconds - seconds_before
 
     def cancel(self, *, lost: bool = False) -> None:
         """Stop within one batch."""
@@ -137,7 +139,8 @@ class Watch:
         """The jobs have ended."""
         with self._lock:
             ended = [job for job in running if job in self._running]
-            self._count(ended, jobs=len(ended))
+            self._count(ended)
+            self._throughput.ended(len(ended), sum(job.counted[0] * job.pixels_each for job in ended))
             self._running.difference_update(ended)
             self._engine.expected = len(self._running)
             self._throughput.busy(bool(self._running))
@@ -163,9 +166,9 @@ class Watch:
         with self._lock:
             return self._throughput.costs
 
-    def _count(self, running: Iterable[Running], jobs: int = 0) -> None:
-        made = [job.made() for job in running]
-        self._throughput.made(sum(pixels for pixels, _ in made), sum(seconds for _, seconds in made), jobs)
+    def _count(self, running: Iterable[Running]) -> None:
+        for job in running:
+            self._throughput.made(*job.made())
 
     def _loop(self) -> None:
         away = Outage(_LOG, "job store out of reach, or takes no writes", "job store answers again")

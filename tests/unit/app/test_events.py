@@ -57,8 +57,8 @@ def paused(worker: FakeWorker) -> Iterator[FakeWorker]:
     worker.paused = False
 
 
-def post(client: Client, count: int = 4, seed: int = 0) -> dict[str, Any]:
-    job: dict[str, Any] = client.post("/v1/generate", json={"seeds": list(range(seed, seed + count))}).json()
+def post(client: Client, count: int = 4, seed: int = 0, **more: Any) -> dict[str, Any]:
+    job: dict[str, Any] = client.post("/v1/generate", json={"seeds": list(range(seed, seed + count)), **more}).json()
     return job
 
 

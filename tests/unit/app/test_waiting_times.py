@@ -11,10 +11,11 @@ from httpx import Client
 
 import app.events
 from galaxies.jobs import Job
-from jobstore.workers import WorkerBeacons, WorkerInfo
+from jobstore.workers import Costs, WorkerBeacons, WorkerInfo
 from tests.strategies import style_card
 from tests.unit.app.conftest import FakeWorker
 from tests.unit.app.test_events import listen, post
+from tests.worker_fakes import wait_until
 
 JOBS = 6
 GALAXY = style_card().resolution ** 2
@@ -28,8 +29,8 @@ def paused(worker: FakeWorker) -> FakeWorker:
     return worker
 
 
-def announce(worker: FakeWorker, number: int, pixels_per_second: float) -> None:
-    """Beacons of ``number`` workers that make so many pixels a second each."""
+def announce(worker: FakeWorker, number: int, pixels_per_second: float = 0.0, costs: Costs | None = None) -> None:
+    """Beacons of ``number`` workers that make so many pixels a second each, or whose jobs take so much."""
     for i in range(number):
         info = WorkerInfo(
             worker_id=f"w{i}",
@@ -39,6 +40,7 @@ def announce(worker: FakeWorker, number: int, pixels_per_second: float) -> None:
             warm=[],
             started=datetime.now(UTC),
             pixels_per_second=pixels_per_second,
+            costs=costs or Costs(),
         )
         WorkerBeacons(worker.client).announce(info.worker_id, info, 600)
 
@@ -58,7 +60,7 @@ def test_the_waiting_time_told_at_every_step_is_the_one_that_it_takes(client: Cl
         told.append(now(client, jobs[-1]))
         paused.render(job["id"])
     assert [document["queue_position"] for document in told] == list(range(JOBS, 0, -1))
-    left = [2 * sum(counts[done:]) / workers for done in range(JOBS)]
+    left = [2 * (sum(counts[done:-1]) / workers + counts[-1]) for done in range(JOBS)]
     assert [document["eta_seconds"] for document in told] == pytest.approx(left, abs=0.06)
     ended = now(client, jobs[-1])
     assert (ended["phase"], ended["queue_position"], ended["eta_seconds"]) == ("COMPLETED", None, None)
@@ -72,6 +74,27 @@ def test_jobs_that_run_count_as_far_as_they_share_the_workers(client: Client, pa
     assert (told["queue_position"], told["eta_seconds"]) == (1, 2.0), (
         "a batch is shared: it takes as long again, not the film's 40"
     )
+
+
+def test_jobs_their_galaxies_and_their_pictures_take_each_their_own(client: Client, paused: FakeWorker) -> None:
+    costs = Costs(per_job=0.5, per_network_pixel=2 / GALAXY, per_shown_pixel=0.25 / GALAXY, per_pixel=3 / GALAXY)
+    announce(paused, 2, costs=costs)
+    small, large = post(client, count=4), post(client, count=4, seed=50, size=4 * style_card().resolution)
+    assert now(client, small)["eta_seconds"] == pytest.approx(0.5 + 4 * 2.25, abs=0.06)
+    before = (0.5 + 4 * 3) / 2
+    assert now(client, large)["eta_seconds"] == pytest.approx(before + 0.5 + 4 * (2 + 16 * 0.25), abs=0.06)
+
+
+def test_a_job_that_runs_has_no_less_before_it_than_such_jobs_take(client: Client, paused: FakeWorker) -> None:
+    announce(paused, 1, costs=Costs(per_job=100))
+    job = post(client, count=4)
+    begun = paused.records.begin(job["id"])
+    assert isinstance(begun, Job)
+    assert now(client, job)["eta_seconds"] == pytest.approx(100, abs=20)
+    paused.records.progress_many({job["id"]: 4})
+    assert now(client, job)["eta_seconds"] == pytest.approx(100, abs=20), "all galaxies are made, and the film is not encoded"
+    announce(paused, 1, costs=Costs(per_job=1e-9))
+    wait_until(lambda: now(client, job)["eta_seconds"] is None)
 
 
 def test_bulk_jobs_stand_behind_every_interactive_one(client: Client, paused: FakeWorker) -> None:
