@@ -18,6 +18,11 @@ Array = NDArray[np.float32]
 
 DeviceName = Literal["cpu", "cuda", "auto"]
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_IDENTITY = bytes.fromhex(
+    "080812003a3b0a100a017812017922084964656e74697479120570726f62655a0f0a0178120a0a08080112040a020801620f0a0179120a0a0808011204"
+    "0a02080142040a001011"
+)
+"""An ONNX graph of one node, y = x (IR version 8, operator set 17)."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +46,38 @@ class Device:
 
 
 def choose_device(name: DeviceName, threads: int = 1, index: int = 0) -> Device:
-    """The device called ``name``; ``auto`` is GPU number ``index`` where ONNX Runtime can use one, else the CPU.
+    """The device called ``name``; ``auto`` is GPU number ``index`` where ONNX Runtime can use it, which is tried, else the CPU.
 
     Raises
     ------
     BadInput : ``cuda`` is wanted, but the installed ONNX Runtime has no CUDA provider.
     """
-    if name == "cpu":
+    gpu = Device((CUDA, CPU), threads, strict=True, index=index, bound=True)
+    if name == "cpu" or (name == "auto" and not (has_cuda() and _works(gpu))):
         return Device((CPU,), threads)
-    there = CUDA in ort.get_available_providers()
-    if name == "cuda" and not there:
+    if not has_cuda():
         raise BadInput(
             "device cuda is asked for, but the installed ONNX Runtime has no CUDA provider: install galsynth[gpu] instead of "
             "galsynth[worker], or set GALSYNTH_DEVICE=cpu",
             field="GALSYNTH_DEVICE",
         )
-    return Device((CUDA, CPU), threads, name == "cuda", index, bound=True) if there else Device((CPU,), threads)
+    return gpu
+
+
+def has_cuda() -> bool:
+    """Whether the installed ONNX Runtime is one for NVIDIA GPUs; there may be none, or no driver."""
+    return CUDA in ort.get_available_providers()
+
+
+def _works(device: Device) -> bool:
+    """Whether a session on ``device`` runs there, and not on what ONNX Runtime falls back to."""
+    try:
+        session = ort.InferenceSession(_IDENTITY, providers=list(device.providers), provider_options=device.options())
+        session.run(None, {"x": np.zeros(1, np.float32)})
+    except Exception:  # onnxruntime raises many types of its own
+        return False
+    first: str = session.get_providers()[0]
+    return first == device.providers[0]
 
 
 class OnnxGenerator:

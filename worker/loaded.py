@@ -94,7 +94,7 @@ class LoadedModels:
                 before = resident_bytes()
                 generator = OnnxGenerator(version, self._device)
                 buckets = self._warmed(generator)
-                held = LoadedModel(generator, buckets, shared=not buckets and generator.providers[0] == CPU)
+                held = LoadedModel(generator, buckets, shared=not buckets and not self._device.bound)
                 files = sum(file.bytes for file in version.card.files.values())
                 self._sizes[digest] = max(WEIGHT_COPIES * files, resident_bytes() - before)
                 self._keep(digest, held)

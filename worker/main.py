@@ -26,7 +26,7 @@ from galaxies.errors import Transient
 from jobstore.records import QUEUES, JobRecords
 from jobstore.stores import results_at
 from jobstore.workers import WorkerInfo
-from models.generator import CPU, choose_device
+from models.generator import CPU, choose_device, has_cuda
 from models.store import BUNDLED, ModelStore
 from telemetry.traces import Traces, traces_to
 from worker.default import DefaultModel
@@ -180,6 +180,8 @@ def create_worker(settings: WorkerSettings) -> Worker:
     GalaxyError : there is no such device, or the result store cannot be written.
     """
     device = choose_device(settings.device, settings.threads, settings.gpu)
+    if settings.device == "auto" and device.providers[0] == CPU and has_cuda():
+        _LOG.warning("no GPU that works: models run on the CPU", gpu=settings.gpu)
     batch_size = settings.batch_size or (CPU_BATCH if device.providers[0] == CPU else GPU_BATCH)
     store = ModelStore([BUNDLED, *settings.models_dirs], settings.default_model)
     results = results_at(settings.results_url, settings.results_dir)

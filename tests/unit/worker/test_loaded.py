@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from galaxies.errors import BadInput, BadModel
-from models.generator import Device, OnnxGenerator, choose_device
+from models.generator import CPU, CUDA, Device, OnnxGenerator, choose_device
 from models.store import ModelStore
 from tests.tiny_models import publish_style, publish_z
 from worker import loaded
@@ -155,6 +155,20 @@ def test_cuda_without_a_gpu_is_refused_in_words() -> None:
     with pytest.raises(BadInput, match="galsynth\\[gpu\\]"):
         choose_device("cuda")
     assert choose_device("auto").providers == ("CPUExecutionProvider",)
+
+
+def test_auto_takes_the_cpu_where_cuda_is_installed_and_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    if (cpu := choose_device("auto")).providers[0] != CPU:
+        pytest.skip("this machine has a GPU that works")
+    monkeypatch.setattr("models.generator.has_cuda", lambda: True)
+    assert choose_device("auto") == cpu
+    assert choose_device("cuda", index=1) == Device((CUDA, CPU), strict=True, index=1, bound=True)
+
+
+def test_what_is_bound_to_buffers_is_run_by_the_engine_alone(tmp_path: Path) -> None:
+    version = publish_style(tmp_path)
+    assert LoadedModels(Device(), 8, PLENTY).get(version).shared
+    assert not LoadedModels(Device(bound=True), 8, PLENTY).get(version).shared
 
 
 def test_a_session_that_falls_back_is_refused(tmp_path: Path) -> None:
