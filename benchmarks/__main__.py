@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,18 +56,21 @@ def main(
     peers_env: Annotated[Path, typer.Option(help="virtual environment of the peers, made where it is missing")] = PEERS_ENV,
     minutes: Annotated[float, typer.Option(min=0.2, help="how long the soak lasts")] = 30.0,
     plot: Annotated[Path | None, typer.Option(help="draw the soak into this PNG file")] = None,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where service, bare loop and peers run models")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="also write the JSON to this file")] = None,
 ) -> None:
     """Measure the service on this machine; every timing stands beside its peer from the same run."""
     for name in names or []:
         if name not in BENCHMARKS:
             raise typer.BadParameter(f"{name!r} is unknown; there are {', '.join(BENCHMARKS)}")
+    os.environ["GALSYNTH_DEVICE"] = device  # of all programs that are started
     options = Options(workers, seconds, peers_env.resolve() if peers else None, minutes, plot)
     found: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
         "model": ModelStore().get().card.reference,
         "workers": workers,
+        "device": device,
     }
     for name in names or [name for name in BENCHMARKS if name not in NAMED_ONLY]:
         typer.echo(f"measuring {name} …", err=True)

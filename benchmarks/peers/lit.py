@@ -40,5 +40,6 @@ class Galaxies(ls.LitAPI):  # type: ignore[misc,unused-ignore]
 
 if __name__ == "__main__":
     api = Galaxies(max_batch_size=BATCH, batch_timeout=BATCH_WAIT_SECONDS)
+    # So many processes; where they run the model is not LitServe's to say, but `Model`'s.
     server = ls.LitServer(api, accelerator="cpu", workers_per_device=WORKERS)
     server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from galaxies.latents import class_from_seed, truncate, z_from_seed
 from galaxies.pixels import uint8_from_signed
-from models.generator import Device, OnnxGenerator
+from models.generator import OnnxGenerator, choose_device
 from models.versions import Version
 
 BATCH = 8
@@ -21,10 +22,11 @@ WORKERS = 2
 
 
 class Model:
-    """One session and what stands around it."""
+    """One session and what stands around it, on the device that ``GALSYNTH_DEVICE`` names."""
 
     def __init__(self, version: Version, threads: int = 1) -> None:
-        self.generator = OnnxGenerator(version, Device(threads=threads))
+        device = choose_device("cuda" if os.environ.get("GALSYNTH_DEVICE") == "cuda" else "cpu", threads)
+        self.generator = OnnxGenerator(version, device)
 
     def pngs(self, seeds: Sequence[int]) -> list[bytes]:
         """The PNGs of ``seeds`` as the service makes them, without provenance; all in one batch."""

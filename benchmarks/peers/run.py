@@ -23,12 +23,13 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def environment(folder: Path) -> Path:
-    """The bin folder of the virtual environment ``folder`` with this project and its extra ``bench``; made where missing."""
+    """The bin folder of the virtual environment ``folder`` with this project and the peers; made where missing."""
     programs = folder / "bin"
     if not (programs / "bentoml").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pip = [str(programs / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, f"{ROOT}[bench]"], check=True)
+        runtime = "gpu" if os.environ.get("GALSYNTH_DEVICE") == "cuda" else "worker"
+        subprocess.run([*pip, f"{ROOT}[bench,{runtime}]"], check=True)
     return programs
 
 
