@@ -30,8 +30,8 @@ class Render:
         return self.begun < moment < self.ended
 
     def cut_short_by(self, death: Death) -> bool:
-        """Whether ``death`` came while this ran, of its worker or of the queue server, which every worker needs."""
-        return self.under_way(death.moment) and (death.victim == "queue" or death.pid == self.pid)
+        """Whether ``death`` is that of its worker and came while this ran; that of the queue server cuts nothing short."""
+        return self.under_way(death.moment) and death.pid == self.pid
 
 
 def renders(lines: Iterable[dict[str, Any]]) -> list[Render]:

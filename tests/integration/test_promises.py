@@ -187,7 +187,7 @@ def line_of(moment: int, event: str, pid: int = 1, **more: Any) -> dict[str, Any
         ([], [Death("worker", 1, 1e9 + 2)], False),
         ([], [Death("worker", 2, 1e9 + 2), Death("api", 3, 1e9 + 2)], True),
         ([], [Death("worker", 1, 1e9 + 9)], True),
-        ([], [Death("queue", 3, 1e9 + 2)], False),
+        ([], [Death("queue", 3, 1e9 + 2)], True),
         ([line_of(3, "job stopped", lease_lost=True)], [], False),
         ([line_of(3, "job stopped", lease_lost=False)], [], True),
         ([line_of(3, "job completed")], [Death("queue", 3, 1e9 + 2)], True),
