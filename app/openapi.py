@@ -109,6 +109,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         found[status] = {"description": REASONS[status], "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
         if status in (409, 429, 503):
             found[status]["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "seconds"}}
+        if status == 401:
+            found[status]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "how to send a key"}}
     return found
 
 

@@ -28,6 +28,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 SCAN, MAX_SCANNED = 200, 2000
 CURSOR_PATTERN = r"^[0-9]{1,10}\.[0-9]{1,6}~[0-9a-z]{1,40}$"
 NO_STORE = {"cache-control": "no-store"}
+LINK = {"Link": {"schema": {"type": "string"}, "description": 'the next page, as `rel="next"`; none on the last one'}}
 
 
 class ListQuery(BaseModel):
@@ -76,7 +77,7 @@ class WaitQuery(BaseModel):
     "",
     response_model=JobPage,
     operation_id="listJobs",
-    responses={200: answer("One page of jobs", JOB_PAGE), **problems(422, 503)},
+    responses={200: {**answer("One page of jobs", JOB_PAGE), "headers": LINK}, **problems(422, 503)},
 )
 async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
     """Jobs, newest first."""

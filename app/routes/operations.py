@@ -160,7 +160,11 @@ def _responses(operation: Operation) -> dict[int | str, dict[str, Any]]:
             "content": {**bytes_of(*OPERATIONS[operation].formats), **job["content"]},
             "headers": {"Content-Location": text, "Preference-Applied": text, "ETag": text, "Content-Disposition": text},
         },
-        202: {"model": JobDocument, **answer("The job", QUEUED), "headers": {"Location": text, "Retry-After": text}},
+        202: {
+            "model": JobDocument,
+            **answer("The job", QUEUED),
+            "headers": {"Location": text, "Retry-After": text, "Preference-Applied": text},
+        },
         **problems(400, 406, 408, 409, 410, 413, 415, 422, 500, 503),
     }
 
