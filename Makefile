@@ -42,13 +42,16 @@ format: $(ALL_STAMP) ## let ruff put right what it can
 types: $(ALL_STAMP) ## mypy, strict
 	$(BIN)/mypy $(PACKAGES)
 
+PINS := constraints.txt docker/constraints-gpu.txt
 ifdef OSV
 audit: $(ALL_STAMP) ## known weaknesses of the pinned versions: ask PyPI, or with OSV=all.zip a copy of the OSV database
-	@$(BIN)/python docker/audit.py constraints.txt $(OSV)
+	@grep -h == $(PINS) > $(VENV)/pins.txt
+	@$(BIN)/python docker/audit.py $(VENV)/pins.txt $(OSV)
 else
 audit:
 	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit==2.10.1; }
-	@$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict --progress-spinner off
+	@grep -h == $(PINS) > $(VENV)/pins.txt
+	@$(VENV)/audit/bin/pip-audit -r $(VENV)/pins.txt --no-deps --disable-pip --strict --progress-spinner off
 endif
 
 bench: $(ALL_STAMP) ## the figures of the documentation
