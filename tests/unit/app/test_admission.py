@@ -123,7 +123,7 @@ def test_a_hundred_equal_requests_at_once_with_one_key_are_one_job(client: Clien
         answer = client.post(f"/v1/{operation}", json=BODIES[operation], headers={"idempotency-key": "race"})
         return answer.status_code, str(answer.json()["id"])
 
-    with ThreadPoolExecutor(25) as pool:
+    with ThreadPoolExecutor(100) as pool:
         answers = set(pool.map(post, range(100)))
     assert len(answers) == 1
     assert sum(int(worker.client.llen(name)) for name in LISTS) == 1
