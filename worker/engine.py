@@ -151,7 +151,7 @@ class Engine:
         if ticket is None or self._stopping or self._line or self.expected > 1 or ticket.cancelled or ticket.ended:
             return None
         start = ticket.taken
-        ticket.taken = min(ticket.work.count, start + self.batch_size)
+        ticket.taken = min(ticket.work.count, start + self._room(ticket.work))
         return _Piece(ticket, start, ticket.taken) if ticket.taken > start else None
 
     def _gather(self) -> None:
@@ -162,6 +162,9 @@ class Engine:
             if left <= 0:
                 return
             self._changed.wait(left)
+
+    def _room(self, work: Work) -> int:
+        return MAP_ROWS if work.graph == "map" else min(self.batch_size, work.model.batch_size)
 
     def _waiting_rows(self) -> int:
         return sum(ticket.work.count - ticket.taken for ticket in self._line)
@@ -174,7 +177,7 @@ class Engine:
         if not self._line:
             return []
         group = self._line[0].work.group
-        room = MAP_ROWS if group[1] == "map" else self.batch_size
+        room = self._room(self._line[0].work)
         members = [ticket for ticket in self._line if ticket.work.group == group][:room]
         pieces = []
         for place, ticket in enumerate(sorted(members, key=lambda t: t.work.count - t.taken)):

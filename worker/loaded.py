@@ -28,6 +28,7 @@ MAP_ROWS = 64
 WEIGHT_COPIES = 2
 """ONNX Runtime keeps weights as the file has them and, for many operators, once more in the order in which it reads them."""
 MAP_PROBES = (1, 2, 3, 7, 16, 63, MAP_ROWS)
+BATCH_SIDE = 256
 SMALL_BATCHES = 8
 """Every batch size up to this is tried; above it powers of two and the largest."""
 
@@ -40,12 +41,14 @@ class LoadedModel:
 
     Attributes
     ----------
+    batch_size : most galaxies in one batch.
     buckets : sizes that batches are filled up to, the largest last, because images depend to the bit on the size of their batch;
         among these they do not. Empty where no batch needs filling up.
     shared : other threads than the engine's may run its mapping network, which on a CPU takes less time than waiting for a turn.
     """
 
     generator: OnnxGenerator
+    batch_size: int
     buckets: tuple[int, ...] = ()
     shared: bool = False
 
@@ -65,7 +68,7 @@ class LoadedModels:
     What a version takes is what the process grew by when it was loaded and warmed, at least `WEIGHT_COPIES` times its files. A
     version is loaded and warmed up by the thread that needs it, while the engine goes on with others. One that is put out of
     the cache lives until the last job that holds it ends. The `pin`ned version and the one used last stay, whatever they take.
-    ``parallel``: so many batches of a model run at a time.
+    ``batch_size``: see `batch_of`; ``parallel``: so many batches of a model run at a time.
     """
 
     def __init__(self, device: Device, batch_size: int, memory: int, metrics: Metrics | None = None, parallel: int = 1) -> None:
@@ -93,8 +96,9 @@ class LoadedModels:
             if held is None:
                 before = resident_bytes()
                 generator = OnnxGenerator(version, self._device)
-                buckets = self._warmed(generator)
-                held = LoadedModel(generator, buckets, shared=not buckets and not self._device.bound)
+                batch_size = batch_of(version.card.resolution, self._batch_size)
+                buckets = self._warmed(generator, batch_size)
+                held = LoadedModel(generator, batch_size, buckets, shared=not buckets and not self._device.bound)
                 files = sum(file.bytes for file in version.card.files.values())
                 self._sizes[digest] = max(WEIGHT_COPIES * files, resident_bytes() - before)
                 self._keep(digest, held)
@@ -141,27 +145,35 @@ class LoadedModels:
             if oldest != self._pinned:
                 del self._loaded[oldest]
 
-    def _warmed(self, generator: OnnxGenerator) -> tuple[int, ...]:
+    def _warmed(self, generator: OnnxGenerator, batch_size: int) -> tuple[int, ...]:
         try:
-            return self._warm(generator)
+            return self._warm(generator, batch_size)
         except MemoryError:
             raise
         except Exception as error:  # onnxruntime raises many types of its own
             reason = str(error).partition("\n")[0]
             raise BadModel(f"model {generator.card.reference} does not run in batches: {reason}") from None
 
-    def _warm(self, generator: OnnxGenerator) -> tuple[int, ...]:
+    def _warm(self, generator: OnnxGenerator, batch_size: int) -> tuple[int, ...]:
         """Run batches of every size that will occur; returns the model's buckets.
 
         On a CPU most models give the same image to the bit in a batch of any size, and need none. On a GPU sizes that were not
         tried may differ, so there batches have the sizes that were tried and agree with the largest.
         """
-        if generator.providers[0] == CPU and images_ignore_batch(generator, MAP_PROBES, batch_probes(self._batch_size)):
+        if generator.providers[0] == CPU and images_ignore_batch(generator, MAP_PROBES, batch_probes(batch_size)):
             buckets: tuple[int, ...] = ()
         else:
-            buckets = agreeing_buckets(generator, self._batch_size)
-        run_at_once(generator, self._batch_size, self._parallel)
+            buckets = agreeing_buckets(generator, batch_size)
+        run_at_once(generator, batch_size, self._parallel)
         return buckets
+
+
+def batch_of(resolution: int, batch_size: int) -> int:
+    """Most galaxies in a batch: ``batch_size``, or as many as have no more pixels than so many of `BATCH_SIDE` pixels a side.
+
+    Of large images a batch gains nothing, takes gigabytes, and a job that is cancelled waits for its end.
+    """
+    return max(1, min(batch_size, batch_size * BATCH_SIDE**2 // resolution**2))
 
 
 def resident_bytes() -> int:

@@ -32,6 +32,11 @@ class LoadedScorer:
     rows: int
 
     @property
+    def batch_size(self) -> int:
+        """Every batch has as many."""
+        return self.rows
+
+    @property
     def buckets(self) -> tuple[int, ...]:
         """The one size that batches are filled up to."""
         return (self.rows,)

@@ -66,7 +66,8 @@ class WorkerSettings(BaseSettings):
         default=None,
         ge=1,
         le=1024,
-        description="most galaxies in one batch; default 8 on a CPU, where more gain nothing, and 32 on a GPU",
+        description="most galaxies in one batch, above 256 px fewer, by their pixels; default 8 on a CPU, where more gain "
+        "nothing, and 32 on a GPU",
     )
     parallel_batches: int | None = Field(
         default=None,

@@ -42,6 +42,10 @@ class Runs(Protocol):
         """Whose methods are the graphs."""
 
     @property
+    def batch_size(self) -> int:
+        """Most rows of one batch."""
+
+    @property
     def buckets(self) -> tuple[int, ...]:
         """Sizes that batches are filled up to; see `LoadedModel`."""
 

@@ -53,7 +53,7 @@ def generator() -> SlowGenerator:
 
 @pytest.fixture
 def model(generator: SlowGenerator) -> LoadedModel:
-    return LoadedModel(generator)  # type: ignore[arg-type]
+    return LoadedModel(generator, 4)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_jobs_share_batches_with_equal_shares(engine: Engine, generator: SlowGen
 def test_a_galaxy_waits_for_two_batches_of_a_long_job_at_most(
     engine: Engine, generator: SlowGenerator, model: LoadedModel, same_model: bool
 ) -> None:
-    other = model if same_model else LoadedModel(generator)  # type: ignore[arg-type]
+    other = model if same_model else LoadedModel(generator, 4)  # type: ignore[arg-type]
     engine.submit(work(model, 1, 2000))
     generator.permits.release(5)
     wait_until(lambda: engine.batches == 6)  # five have run, the sixth runs
@@ -187,7 +187,7 @@ def two_threads(gated: GatedGenerator) -> Iterator[Engine]:
 
 def counting(gated: GatedGenerator, count: int, first: int = 0) -> Work:
     """Rows of first, first + 1, …"""
-    model = LoadedModel(gated)  # type: ignore[arg-type]
+    model = LoadedModel(gated, 4)  # type: ignore[arg-type]
     source = np.arange(first, first + count, dtype=np.float32)[:, None]
     return Work(model, "generate", count, lambda a, b: (source[a:b],), np.zeros((count, 1), np.float32))
 
@@ -247,8 +247,15 @@ def test_a_helped_job_ends_once_however_it_ends(two_threads: Engine, gated: Gate
     assert ends == [1]
 
 
+def test_a_model_of_large_images_has_smaller_batches(engine: Engine, generator: SlowGenerator) -> None:
+    large = LoadedModel(generator, 2)  # type: ignore[arg-type]
+    generator.permits.release(100)
+    engine.submit(work(large, 5, 5)).wait()
+    assert [len(batch) for batch in generator.batches] == [2, 2, 1]
+
+
 def test_batches_are_filled_up_to_the_buckets_of_their_model(engine: Engine, generator: SlowGenerator) -> None:
-    filled = LoadedModel(generator, buckets=(2, 4))  # type: ignore[arg-type]
+    filled = LoadedModel(generator, 4, buckets=(2, 4))  # type: ignore[arg-type]
     generator.permits.release(100)
     for count in (5, 6, 7):
         ticket = engine.submit(work(filled, 5, count))

@@ -14,7 +14,7 @@ from models.generator import CPU, CUDA, Device, OnnxGenerator, choose_device
 from models.store import ModelStore
 from tests.tiny_models import publish_style, publish_z
 from worker import loaded
-from worker.loaded import MAP_PROBES, WEIGHT_COPIES, LoadedModels, batch_probes, images_ignore_batch
+from worker.loaded import MAP_PROBES, WEIGHT_COPIES, LoadedModels, batch_of, batch_probes, images_ignore_batch
 
 PLENTY = 2**30
 
@@ -145,6 +145,13 @@ def test_a_difference_in_the_last_row_of_one_size_is_found(tmp_path: Path, monke
 
     monkeypatch.setattr(OnnxGenerator, graph, sensitive)
     assert LoadedModels(Device(), 8, PLENTY).get(publish_style(tmp_path)).buckets
+
+
+@pytest.mark.parametrize(
+    ("resolution", "batch_size", "galaxies"), [(64, 8, 8), (256, 8, 8), (512, 8, 2), (1024, 8, 1), (1000, 32, 2), (64, 99, 99)]
+)
+def test_a_batch_of_large_images_has_as_many_pixels(resolution: int, batch_size: int, galaxies: int) -> None:
+    assert batch_of(resolution, batch_size) == galaxies
 
 
 def test_cuda_without_a_gpu_is_refused_in_words() -> None:
