@@ -132,8 +132,8 @@ def created(answer: list[Any]) -> Created | Refused:
     """What the answer of `scripts.CREATE` says."""
     if answer[0] == "refused":
         return Refused(answer[1], int(answer[2]))
-    rank = answer[2] if len(answer) > 2 else None
-    return Created(answer[1], answer[0], None if rank is None else Place(int(rank) + 1, int(answer[3])))
+    waits = len(answer) > 2 and answer[2] is not None
+    return Created(answer[1], answer[0], placed(answer[2:]) if waits else None)
 
 
 def ending(job_id: str, allowed: list[Phase], new: Phase, run: int | None, **fields: Any) -> Call:

@@ -37,13 +37,22 @@ end
 """
 )
 
+# Pixels that run, and jobs that do: those that have not ended and do not wait.
+_RUNNING = """
+local function running_of(waiting, open, load)
+  local jobs = redis.call('HLEN', open) - redis.call('ZCARD', waiting)
+  return {tonumber(redis.call('HGET', load, 'running') or '0'), math.max(0, jobs)}
+end
+"""
+
 # KEYS job, index, waiting, users of the result, open, load, budget of the owner, [idempotency entry]; ARGV channel, JSON (see
-# `JobRecords.create`), then field, value …  Returns body digest and job of the entry, queue position, pixels ahead; or
+# `JobRecords.create`), then field, value …  Returns body digest and job of the entry, and what `PLACE` does; or
 # 'refused', why, and what it would take (pixels too many, or seconds). A job that the entry gives to another order is marked as
 # handed out: from then on `TAKE_BACK` leaves it.
 # Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists.
 CREATE = (
-    f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
+    _RUNNING
+    + f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
     + """
 local new = cjson.decode(ARGV[2])
 if KEYS[8] then
@@ -53,7 +62,7 @@ if KEYS[8] then
     return held
   end
 end
-local ahead = 0
+local rank, ahead, running = false, 0, {}
 if new.phase == 'QUEUED' then
   local load = redis.call('HMGET', KEYS[6], 'waiting:interactive', 'waiting:bulk', 'jobs:' .. new.owner)
   local interactive, waiting = tonumber(load[1] or '0'), tonumber(load[1] or '0') + tonumber(load[2] or '0')
@@ -82,18 +91,18 @@ end
 redis.call('ZADD', KEYS[2], new.created, new.id)
 redis.call('ZADD', KEYS[4], new.expires, new.id)
 redis.call('EXPIREAT', KEYS[4], new.forget)
-local rank = false
 if new.phase == 'QUEUED' then
   redis.call('HSET', KEYS[5], new.id, string.format('%.0f', new.pixels) .. ' ' .. new.priority .. ' ' .. new.owner)
   redis.call('HINCRBY', KEYS[6], 'waiting:' .. new.priority, string.format('%.0f', new.pixels))
   redis.call('HINCRBY', KEYS[6], 'jobs:' .. new.owner, 1)
   redis.call('ZADD', KEYS[3], new.place, new.id)
   rank = redis.call('ZRANK', KEYS[3], new.id)
+  running = running_of(KEYS[3], KEYS[5], KEYS[6])
 end
 if new.callback then
   if new.phase == 'QUEUED' then redis.call('SADD', CALLBACKS, new.id) else redis.call('ZADD', WEBHOOKS, new.created, new.id) end
 end
-return {new.body, new.id, rank, ahead}
+return {new.body, new.id, rank, ahead, running[1], running[2]}
 """
 )
 
@@ -267,7 +276,9 @@ return 0
 
 # KEYS waiting, open, load; ARGV id, most jobs to look at. Returns rank, pixels ahead, pixels that run, jobs that run; nil where
 # the job does not wait. Beyond ``most`` jobs the pixels ahead are estimated from their mean.
-PLACE = """
+PLACE = (
+    _RUNNING
+    + """
 local rank = redis.call('ZRANK', KEYS[1], ARGV[1])
 if not rank then return nil end
 local seen, ahead = math.min(rank, tonumber(ARGV[2])), 0
@@ -277,6 +288,6 @@ if seen > 0 then
   end
   ahead = math.floor(ahead * rank / seen)
 end
-local running = redis.call('HLEN', KEYS[2]) - redis.call('ZCARD', KEYS[1])
-return {rank, ahead, tonumber(redis.call('HGET', KEYS[3], 'running') or '0'), math.max(0, running)}
+return {rank, ahead, unpack(running_of(KEYS[1], KEYS[2], KEYS[3]))}
 """
+)

@@ -1,4 +1,7 @@
-"""Celery's consumer, which comes back within seconds of an outage, and says in a line that Redis is away and that it is back."""
+"""Celery's consumer, which comes back within seconds of an outage, and says in a line that Redis is away and that it is back.
+
+It acknowledges and gives back at once while it stops, where Celery waits for an event loop that has ended.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import warnings
 from typing import Any
 
 import structlog
+from celery.bootsteps import RUN
 from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
@@ -33,6 +37,18 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         conn.ensure_connection(lambda error, pause: self._away.failed(error), callback=maybe_shutdown, **pauses)
         self.first_connection_attempt = False
         return conn
+
+    def call_soon_ack(self, callback: Any, *args: Any, **options: Any) -> Any:
+        """Acknowledge or reject a message: on the event loop's thread as long as there is one."""
+        if self.blueprint.state == RUN:
+            return super().call_soon_ack(callback, *args, **options)
+        return callback(*args, **options)
+
+    def stop(self) -> None:
+        """No more messages. What the event loop's thread was still to do, it does now."""
+        super().stop()
+        for callback in self.hub._pop_ready() if self.hub else ():
+            callback()
 
     def on_connection_error_before_connected(self, error: Exception) -> None:
         """The server went, or refuses, while this consumer was about to listen."""

@@ -33,6 +33,7 @@ from worker.default import DefaultModel
 from worker.engine import Engine
 from worker.loaded import LoadedModels
 from worker.metrics import Metrics
+from worker.pool import TaskPool
 from worker.pulse import Pulse
 from worker.render import Renderer
 from worker.scoring import Scorers
@@ -159,7 +160,7 @@ class Worker:
         sys.__stdout__ = None  # type: ignore[misc]
         worker = self.celery.Worker(
             hostname=worker_id,
-            pool="threads",
+            pool=f"{TaskPool.__module__}:{TaskPool.__name__}",
             concurrency=self.settings.concurrency,
             queues=list(QUEUES.values()),
             loglevel=self.settings.log_level.upper(),
@@ -203,7 +204,7 @@ def create_worker(settings: WorkerSettings) -> Worker:
         records, results, store, models, scorers, engine, watch, settings.memory_images_mb * 2**20, metrics, traces
     )
     app = celery_app(settings.queue_address, settings.visibility_timeout, settings.concurrency, settings.bulk_slots, watch.holds)
-    add_render_task(app, renderer.render, watch.let_go)
+    add_render_task(app, renderer.render, watch.let_go, lambda: watch.draining)
     default_model = DefaultModel(store, models, metrics.model_refused)
     return Worker(settings, client, app, engine, models, watch, pulse, default_model, metrics, traces)
 

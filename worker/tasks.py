@@ -89,10 +89,14 @@ def celery_app(
 
 
 def add_render_task(
-    app: Celery, render: Callable[[Sequence[str], str | None, bool], None], done: Callable[[str], None] = lambda tag: None
+    app: Celery,
+    render: Callable[[Sequence[str], str | None, bool], None],
+    done: Callable[[str], None] = lambda tag: None,
+    stops: Callable[[], bool] = lambda: False,
 ) -> Any:
     """Register ``galaxies.render`` with job ids as its args; ``render`` gets them, the delivery tag, and whether they come again:
-    the same message, or another one that housekeeping has sent. ``done`` hears of the tag in the end.
+    the same message, or another one that housekeeping has sent. ``done`` hears of the tag in the end. While the worker ``stops``
+    nothing new is begun.
 
     Jobs of a message that comes again run one after the other: if one of them kills its worker, the others do not go with it.
     Celery warns with a traceback of every message that it gives back; here one line of ours says it. Of what fails for Redis'
@@ -107,6 +111,8 @@ def add_render_task(
         tag = (self.request.properties or {}).get("delivery_tag")
         again = again or bool((self.request.delivery_info or {}).get("redelivered"))
         try:
+            if stops():
+                raise Stopped("the worker stops")
             for group in [[job_id] for job_id in job_ids] if again else [job_ids]:
                 render(group, tag, again)
         except redis.RedisError as error:

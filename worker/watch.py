@@ -87,7 +87,7 @@ class Watch:
         self._ended = threading.Event()
         self._describe: Callable[[], WorkerInfo] | None = None
         self._next_beacon = 0.0
-        self._draining = False
+        self.draining = False
         self._thread = threading.Thread(target=self._loop, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -111,7 +111,7 @@ class Watch:
 
     def drain(self) -> None:
         """Announce nothing any more: the worker takes no new jobs. Safe in a signal handler: the thread takes the beacon down."""
-        self._draining = True
+        self.draining = True
 
     def add(self, *running: Running) -> None:
         """Look after jobs until `remove`."""
@@ -132,7 +132,7 @@ class Watch:
 
     def holds(self, delivery_tag: str) -> bool:
         """Whether the message has come and is not done with; of a worker that stops, whether its jobs run."""
-        among = self._running if self._draining else self._taken
+        among = self._running if self.draining else self._taken
         return any(each.delivery_tag == delivery_tag for each in among.copy())
 
     def remove(self, *running: Running) -> None:
@@ -218,7 +218,7 @@ class Watch:
     def _announce(self) -> None:
         if not self._engine.alive:
             return
-        if self._draining:
+        if self.draining:
             self._withdraw()
         elif self._describe is not None:
             info = self._describe()

@@ -390,6 +390,28 @@ def test_sigterm_finishes_what_runs_and_leaves_what_waits(place: Place, worker: 
     assert place.end(waiting).phase == Phase.COMPLETED
 
 
+def test_what_comes_while_a_worker_is_told_to_stop_does_not_wait_for_its_film(place: Place, worker: Any) -> None:
+    for process in list(place.workers):
+        place.stop(process)
+    alone = place.start_worker()
+    film = place.send(interpolate_body(SLOW_FRAMES, truncation=0.65), "slow")
+    place.running(film)
+    jobs = [place.send(generate_body([5000 + i])) for i in range(20)]
+    alone.send_signal(signal.SIGTERM)
+    jobs += [place.send(generate_body([6000 + i])) for i in range(100)]
+    wait_until(lambda: place.records.client.hlen("unacked") <= 1, 10)
+    assert place.now(film).phase == Phase.EXECUTING
+    assert {place.now(job).phase for job in jobs} <= {Phase.COMPLETED, Phase.QUEUED}
+    waiting = sum(place.now(job).phase == Phase.QUEUED for job in jobs)
+    assert place.records.client.llen(QUEUES["interactive"]) == waiting > 0
+    assert place.stop(alone) == 0
+    assert place.now(film).phase == Phase.COMPLETED
+    place.start_worker()
+    for job in jobs:
+        ended = place.end(job)
+        assert (ended.phase, ended.attempts) == (Phase.COMPLETED, 1)
+
+
 def test_a_job_too_long_for_a_stop_goes_back_to_the_queue_and_the_next_worker_finishes_it(place: Place, worker: Any) -> None:
     for process in list(place.workers):
         place.stop(process)
