@@ -20,7 +20,7 @@ from app.signing import read_secret
 from galaxies.errors import GalaxyError, wrong_setting
 from jobstore.stores import results_at
 from telemetry.logs import configure_logging
-from telemetry.settings import say_fatal, warn_of_unknown_settings
+from telemetry.settings import say_fatal, warn_of_missing_folders, warn_of_unknown_settings
 from telemetry.traces import traces_to
 
 GRACE_SECONDS = 10
@@ -33,6 +33,7 @@ def main() -> int:
         settings = Settings()
         configure_logging(settings.log_level, as_json=settings.log_json)
         warn_of_unknown_settings()
+        warn_of_missing_folders(settings.models_dirs)
         check_exposure(settings)
         _ = settings.queue_address
         read_secret(settings.webhook_secret_file)

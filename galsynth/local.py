@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import http.client
 import importlib.metadata
+import importlib.util
 import json
 import os
 import sys
@@ -156,8 +157,11 @@ def run_alone(program: str, environ: dict[str, str]) -> None:
 
     Raises
     ------
+    BadInput : what the API needs is not installed; a worker says so itself.
     Transient : Python itself cannot be started.
     """
+    if program == "app" and importlib.util.find_spec("uvicorn") is None:
+        raise BadInput("uvicorn is not installed: pip install 'galsynth[api]'")
     command = python_module(program)
     try:
         os.execve(command[0], command, environ)

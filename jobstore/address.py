@@ -7,15 +7,24 @@ from urllib.parse import quote, urlsplit
 
 from galaxies.errors import BadInput
 
+SCHEMES = ("redis://", "rediss://", "unix://")
+
 
 def with_password(url: str, file: Path | None) -> str:
     """``url`` with the password that ``file`` holds; unchanged where there is no file, or the address has a password already.
 
     Raises
     ------
-    BadInput : the file cannot be read or is empty.
+    BadInput : this is no address of a Redis server, or the file cannot be read or is empty.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise BadInput(f"redis_url is no address: {error}; redis://host:6379/0 is one", field="redis_url") from None
+    if not url.startswith(SCHEMES):
+        allowed = " or ".join(SCHEMES)
+        raise BadInput(f"redis_url begins with {url.partition(':')[0][:20]!r}, and not with {allowed}", field="redis_url")
     if file is None or parts.password is not None:
         return url
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
@@ -25,6 +27,13 @@ def warn_of_unknown_settings() -> None:
     """Log a line for each variable that looks like a setting and is none."""
     for line in unknown_settings(os.environ).values():
         structlog.get_logger("settings").warning(line)
+
+
+def warn_of_missing_folders(folders: Iterable[Path]) -> None:
+    """Log a line for each model store that is not there, as it may come later, or its name may be mistyped."""
+    for folder in folders:
+        if not folder.is_dir():
+            structlog.get_logger("settings").warning(f"GALSYNTH_MODELS_DIRS: there is no folder {folder}")
 
 
 def say_fatal(message: str) -> None:

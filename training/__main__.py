@@ -1,7 +1,9 @@
 """``python -m training``: prepare, train, export, evaluate, publish."""
 
+import signal
 import sys
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as nothing is done that would have to be put in order
 try:
     from training.cli import main
 except ModuleNotFoundError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from galaxies.errors import BadInput, GalaxyError
+from galaxies.errors import BadInput
 from training import checkpoints
 from training.aside import write_text
 from training.augment import PRESETS as AUGMENTATIONS
@@ -25,6 +25,7 @@ from training.journal import read_log
 from training.launch import launch
 from training.presets import resolve_for
 from training.report.figures import Curve, curves
+from training.stopping import ToldToStop
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
     ------
     BadInput : the archive lacks the class, an augmentation is unknown, or ``out`` holds an arm of other settings, or another
         process trains it.
-    GalaxyError : an arm was told to stop.
+    ToldToStop : an arm was told to stop.
     """
     unknown = [name for name in options.augment if name not in AUGMENTATIONS]
     if unknown or not options.augment:
@@ -71,9 +72,9 @@ def ada(data: Path, out: Path, options: AdaOptions, say: Callable[[str], None]) 
         say(f"augment {name}: {config.kimg:g} kimg on {galaxies.manifest['training_count']} images …")
         if not checkpoints.finished(out / name, config.kimg):
             with claimed(out / name):
-                launch(config, out / "data", out / name)
-        if not checkpoints.finished(out / name, config.kimg):
-            raise GalaxyError(f"augment {name} was told to stop; the same command goes on")
+                told = launch(config, out / "data", out / name)
+            if not checkpoints.finished(out / name, config.kimg):
+                raise ToldToStop(f"augment {name} was told to stop; the same command goes on", told)
         arms[name] = measured(out / name, options.images)
         write(out, report)
     return report

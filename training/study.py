@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from galaxies.errors import BadInput, GalaxyError
+from galaxies.errors import BadInput
 from training import checkpoints
 from training.architectures import build, summary
 from training.aside import check_writable, write_text
@@ -20,6 +20,7 @@ from training.loop import ALONE, choose_device
 from training.metrics.running import RunningFid
 from training.presets import resolve_for
 from training.report.figures import Panel, bars
+from training.stopping import ToldToStop
 
 PRESET = "fussell-moews-f1"
 BASE = "base"
@@ -50,7 +51,7 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
     ------
     BadInput : a name in ``only`` is no variant, or ``out`` holds a variant of other settings or of another data set,
         or another process trains it, or nothing can be written there.
-    GalaxyError : a variant was told to stop.
+    ToldToStop : a variant was told to stop.
     """
     unknown = set(only) - VARIANTS.keys()
     if unknown:
@@ -72,9 +73,9 @@ def study(data: Path, out: Path, settings: list[str], only: list[str], images: i
         say(f"{name}: {config.kimg:g} kimg …")
         if not checkpoints.finished(run, config.kimg):
             with claimed(run):
-                launch(config, data, run)
-        if not checkpoints.finished(run, config.kimg):
-            raise GalaxyError(f"{name} was told to stop; the same command goes on")
+                told = launch(config, data, run)
+            if not checkpoints.finished(run, config.kimg):
+                raise ToldToStop(f"{name} was told to stop; the same command goes on", told)
         finished = [name for name, config in configs.items() if checkpoints.finished(runs[name], config.kimg)]
         rows = [_row(name, configs[name], runs[name], source, images, say) for name in finished]
         report = {"preset": PRESET, "common": settings, "rows": rows}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from galaxies.errors import GalaxyError, wrong_setting
 from telemetry.logs import configure_logging
-from telemetry.settings import say_fatal, warn_of_unknown_settings
+from telemetry.settings import say_fatal, warn_of_missing_folders, warn_of_unknown_settings
 from worker.memory import return_big_blocks
 from worker.settings import WorkerSettings
 
@@ -27,6 +27,7 @@ def main() -> int:
         return _refuse(wrong_setting(error.errors()[0]))
     configure_logging(settings.log_level, as_json=settings.log_json)
     warn_of_unknown_settings()
+    warn_of_missing_folders(settings.models_dirs)
     return_big_blocks()
     try:
         from worker.main import create_worker  # noqa: PLC0415  (a missing onnxruntime is answered below)

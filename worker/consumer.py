@@ -5,6 +5,7 @@ It acknowledges and gives back at once while it stops, where Celery waits for an
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from typing import Any
@@ -13,6 +14,7 @@ import structlog
 from celery.bootsteps import RUN
 from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import consumer
+from celery.worker.consumer.consumer import CONNECTION_RETRY
 from celery.worker.state import maybe_shutdown
 
 from telemetry.outages import Outage
@@ -24,10 +26,16 @@ MOST_RETRY_SECONDS = 2.0
 _LOG = structlog.get_logger(__name__)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """False of Celery's own line about an outage."""
+    return not (isinstance(record.args, tuple) and record.args[:1] == (CONNECTION_RETRY,))
+
+
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """It pauses before it connects again, also where the server answers and refuses all that it writes."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        logging.getLogger("celery.worker.consumer.consumer").addFilter(_is_news)
         self._away = Outage(_LOG, "no messages come: the queue is out of reach, or takes no writes", "messages come again")
         super().__init__(*args, **options)
 

@@ -23,6 +23,7 @@ from training.cli.score import score
 from training.cli.study import study
 from training.cli.train import chain, presets, train
 from training.cli.usage import wrong_use
+from training.stopping import ToldToStop
 
 COMMANDS = (prepare, fields, augmentations, presets, train, chain, study, ada, score, export, evaluate, publish, compare, release)
 
@@ -42,10 +43,13 @@ def main() -> None:
     Exit code 1 is an expected error, or a file that cannot be read or written; 2 a command line that is not understood.
     """
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(app(standalone_mode=False))
     except typer.TyperException as error:
         message, status = wrong_use(error), error.exit_code
+    except ToldToStop as error:
+        message, status = error.message, error.status
     except (GalaxyError, OSError) as error:
         message, status = error.message if isinstance(error, GalaxyError) else reason(error), 1
     if message:

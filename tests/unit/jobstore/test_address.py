@@ -52,3 +52,12 @@ def test_both_programs_read_it(
     found = settings()
     assert found.queue_address == "redis://:a%2Fb@queue:6379/0"
     assert "a/b" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://redis:6379", "redis:6379", "", "redis://host:port/0", "redis://[::1/0", "redis://:secret@host:x"]
+)
+def test_what_is_no_address_of_a_redis_server_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(BadInput, match="redis_url") as raised:
+        with_password(url, None)
+    assert "secret" not in raised.value.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from galaxies.errors import BadInput
 from training.architectures import Generator
 from training.config import TrainConfig
 from training.data.archive import Archive, read
+from training.stopping import ToldToStop
 from training.study import VARIANTS, distinct, study
 from training.trainer import Trainer
 
@@ -130,3 +132,13 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_said(
         study(archives[64], tmp_path / out, SETTINGS, ["base"], 10, pytest.fail)
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
     assert not bench.trained
+
+
+@pytest.mark.parametrize(("told", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (None, 143)])
+def test_a_variant_that_is_told_to_stop_ends_the_command_with_the_signals_status(
+    archives: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: signal.Signals | None, status: int
+) -> None:
+    monkeypatch.setattr(training.study, "launch", lambda *_: told)
+    with pytest.raises(ToldToStop, match="base was told to stop; the same command goes on") as raised:
+        study(archives[64], tmp_path / "out", SETTINGS, ["base"], 10, lambda _: None)
+    assert raised.value.status == status

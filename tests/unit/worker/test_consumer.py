@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import redis
-from celery.concurrency.thread import TaskPool
+from celery.bootsteps import CLOSE, RUN
 from celery.worker.state import maybe_shutdown
+from kombu.asynchronous import Hub
 from structlog.testing import capture_logs
 
 from worker import consumer
+from worker.pool import TaskPool
 from worker.tasks import celery_app
 
 AWAY, BACK = "no messages come: the queue is out of reach, or takes no writes", "messages come again"
@@ -54,7 +56,7 @@ def test_pauses_between_tries_stay_short(listener: consumer.Consumer) -> None:
     assert told(lines) == [(AWAY, "warning")]
 
 
-def test_a_server_that_answers_and_refuses_is_one_outage(listener: consumer.Consumer) -> None:
+def test_a_server_that_answers_and_refuses_is_one_outage(listener: consumer.Consumer, caplog: pytest.LogCaptureFixture) -> None:
     listener.connection = celery_app("redis://127.0.0.1:1/0", 30).connection_for_read()
     with capture_logs() as lines:
         listener.on_connection_error_after_connected(redis.OutOfMemoryError("OOM"))
@@ -63,3 +65,17 @@ def test_a_server_that_answers_and_refuses_is_one_outage(listener: consumer.Cons
         listener.on_ready()
         listener.on_ready()
     assert told(lines) == [(AWAY, "warning"), (BACK, "info")]
+    assert caplog.text == "", "Celery's own line says the same"
+
+
+def test_while_it_stops_messages_are_acknowledged_at_once(listener: consumer.Consumer) -> None:
+    done: list[str] = []
+    listener.hub = Hub()
+    listener.blueprint.state = RUN
+    listener.call_soon_ack(done.append, "on the loop's thread")
+    assert done == []
+    listener.blueprint.state = CLOSE
+    listener.call_soon_ack(done.append, "at once")
+    assert done == ["at once"]
+    listener.stop()
+    assert done == ["at once", "on the loop's thread"]

@@ -24,6 +24,15 @@ def test_what_another_worker_should_do_goes_back_to_the_queue(error: Exception, 
     assert raised.value.requeue
 
 
+def test_a_worker_that_stops_begins_nothing() -> None:
+    begun: list[Any] = []
+    app = tasks.celery_app("redis://127.0.0.1:1/0", 30)
+    task = tasks.add_render_task(app, lambda *job: begun.append(job), stops=lambda: True)
+    with pytest.raises(Reject) as raised:
+        task("some job")
+    assert (raised.value.requeue, begun) == (True, [])
+
+
 def test_of_what_goes_back_celery_prints_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     def render(*_: Any) -> None:
         raise Stopped("the engine has stopped")
