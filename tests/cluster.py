@@ -54,6 +54,14 @@ class Cluster:
         self.records = JobRecords(self.redis)
         self.results = ResultStore(self.folder / "results")
 
+    def __enter__(self) -> Cluster:
+        """With its queue server."""
+        self.start_queue()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def environ(self, **more: str) -> dict[str, str]:
         own = {
             "GALSYNTH_REDIS_URL": self.server.url,

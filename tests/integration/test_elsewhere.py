@@ -64,12 +64,8 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     publish_style(tmp_path / "models", name="tiny-style")
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.start_queue()
+    with Cluster(tmp_path) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 def test_workers_and_apis_meet_in_a_bucket(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

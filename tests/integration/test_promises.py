@@ -54,12 +54,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def cluster(tmp_path: Path, models: Path) -> Iterator[Cluster]:
     shutil.copytree(models, tmp_path / "models")
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.start_queue()
+    with Cluster(tmp_path) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 def bodies(number: int) -> list[tuple[str, dict[str, Any]]]:

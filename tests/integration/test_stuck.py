@@ -24,12 +24,8 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     publish_style(tmp_path / "models")
     publish_style(tmp_path / "models", "slow", cost=300)
     publish_endless(tmp_path / "models")
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.start_queue()
+    with Cluster(tmp_path) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 def test_a_worker_whose_engine_is_stuck_ends_itself_and_only_the_job_at_fault_is_given_up(cluster: Cluster) -> None:

@@ -23,12 +23,8 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     publish_style(tmp_path / "models")
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.start_queue()
+    with Cluster(tmp_path) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 def publish_bad(cluster: Cluster, how: str) -> Version:
