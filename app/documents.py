@@ -84,8 +84,8 @@ class JobDocument(_Document):
     progress: ProgressDocument = Field(description="how far it is")
     queue_position: int | None = Field(description="1: next in line; null where the job does not wait")
     eta_seconds: float | None = Field(
-        description="until the result is there: from what workers have measured such jobs to take, what waits before it, and the "
-        "speed so far; null where nobody knows, as near the end, and when ended"
+        description="until the result is there: from what workers have measured such jobs to take and what is before it, once it "
+        "runs from its speed so far; null where nobody knows, as near the end, and when ended"
     )
     created: datetime = Field(description="when it was accepted")
     started: datetime | None = Field(description="when a worker began it last; null before")

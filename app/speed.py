@@ -63,7 +63,7 @@ class Speed:
     def rest(self, job: Job, elapsed: float) -> float | None:
         """Seconds until ``job``, which has run for ``elapsed``, has its result; None where nobody knows, as near its end.
 
-        Its images as fast as those so far, but no less than what the workers say such a job takes.
+        Its images as fast as those so far, but no less than what the workers say such a job takes alone.
         """
         costs = self._costs()
         images = elapsed / job.done * (job.total - job.done) if job.done else 0.0

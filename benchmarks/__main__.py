@@ -63,8 +63,9 @@ def main(
     for name in names or []:
         if name not in BENCHMARKS:
             raise typer.BadParameter(f"{name!r} is unknown; there are {', '.join(BENCHMARKS)}")
-    os.environ["GALSYNTH_DEVICE"] = device  # of all programs that are started
-    options = Options(workers, seconds, peers_env.resolve() if peers else None, minutes, plot)
+    os.environ["GALSYNTH_DEVICE"] = device  # of all programs that are started, and of the bare loop
+    folder = peers_env.with_name(f"{peers_env.name}-cuda") if device == "cuda" else peers_env
+    options = Options(workers, seconds, folder.resolve() if peers else None, minutes, plot)
     found: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},

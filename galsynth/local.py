@@ -51,14 +51,14 @@ def gpus(devices: Path = Path("/dev")) -> int:
 
 @contextlib.contextmanager
 def own_data_folder(folder: Path) -> Iterator[None]:
-    """Make ``folder`` where it is missing and keep others from starting a service in it.
+    """Make ``folder`` with its model store where it is missing and keep others from starting a service in it.
 
     Raises
     ------
     BadInput : it cannot be made or written, or another service runs in it.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "models").mkdir(parents=True, exist_ok=True)
         stream = (folder / "lock").open("w")
     except OSError as error:
         raise BadInput(

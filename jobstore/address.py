@@ -20,11 +20,13 @@ def with_password(url: str, file: Path | None) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise BadInput(f"redis_url is no address: {error}; redis://host:6379/0 is one", field="redis_url") from None
+    except ValueError:  # it may quote the password
+        raise BadInput(
+            "redis_url is no address like redis://:password@host:6379/0; in a password / ? # and @ become %2F %3F %23 and %40",
+            field="redis_url",
+        ) from None
     if not url.startswith(SCHEMES):
-        allowed = " or ".join(SCHEMES)
-        raise BadInput(f"redis_url begins with {url.partition(':')[0][:20]!r}, and not with {allowed}", field="redis_url")
+        raise BadInput(f"redis_url does not begin with {' or '.join(SCHEMES)}", field="redis_url")
     if file is None or parts.password is not None:
         return url
     try:

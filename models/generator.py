@@ -71,6 +71,7 @@ def has_cuda() -> bool:
 
 def _works(device: Device) -> bool:
     """Whether a session on ``device`` runs there, and not on what ONNX Runtime falls back to."""
+    ort.disable_telemetry_events()
     try:
         session = ort.InferenceSession(_IDENTITY, providers=list(device.providers), provider_options=device.options())
         session.run(None, {"x": np.zeros(1, np.float32)})
@@ -194,7 +195,7 @@ def open_session(version: Published, role: str, device: Device) -> Any:
     Raises
     ------
     BadModel : it is not a usable graph.
-    BadInput : the device is wanted in so many words, and is not there.
+    BadInput : ``device`` is strict, and is not there.
     """
     ort.disable_telemetry_events()
     options = ort.SessionOptions()

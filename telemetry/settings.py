@@ -32,7 +32,7 @@ def warn_of_unknown_settings() -> None:
 def warn_of_missing_folders(folders: Iterable[Path]) -> None:
     """Log a line for each model store that is not there, as it may come later, or its name may be mistyped."""
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             structlog.get_logger("settings").warning(f"GALSYNTH_MODELS_DIRS: there is no folder {folder}")
 
 

@@ -3,7 +3,8 @@
 import signal
 import sys
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as nothing is done that would have to be put in order
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as nothing is done that would have to be put in order
 try:
     from training.cli import main
 except ModuleNotFoundError as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +26,13 @@ MOST_RETRY_SECONDS = 2.0
 """Celery's own pauses grow to 30: all workers might be asleep while requests come."""
 
 _LOG = structlog.get_logger(__name__)
+
+
+def _do(acknowledge: Callable[[], Any]) -> Any:
+    try:
+        return acknowledge()
+    except Exception as error:  # the message comes again then, and its job is not rendered again
+        _LOG.warning("message not acknowledged", error=str(error))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -50,13 +59,13 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         """Acknowledge or reject a message: on the event loop's thread as long as there is one."""
         if self.blueprint.state == RUN:
             return super().call_soon_ack(callback, *args, **options)
-        return callback(*args, **options)
+        return _do(partial(callback, *args, **options))
 
     def stop(self) -> None:
         """No more messages. What the event loop's thread was still to do, it does now."""
         super().stop()
         for callback in self.hub._pop_ready() if self.hub else ():
-            callback()
+            _do(callback)
 
     def on_connection_error_before_connected(self, error: Exception) -> None:
         """The server went, or refuses, while this consumer was about to listen."""

@@ -52,6 +52,7 @@ class Engine:
         self._on_batch = on_batch or (lambda graph, rows, seconds: None)
         self.batches = 0
         self.expected = 0
+        self._at_once = 0
         self._line: deque[Ticket] = deque()
         lock = threading.RLock()
         self._changed, self._help = threading.Condition(lock), threading.Condition(lock)
@@ -157,7 +158,8 @@ class Engine:
     def _gather(self) -> None:
         """Wait at most ``batch_delay`` for jobs that run but are not in line yet; a full batch or a lone job waits for none."""
         until = time.monotonic() + self.batch_delay
-        while len(self._line) < self.expected and self._waiting_rows() < self.batch_size and not self._stopping:
+        room = self._room(self._line[0].work) if self._line else self.batch_size
+        while len(self._line) < self.expected and self._waiting_rows() < room and not self._stopping:
             left = until - time.monotonic()
             if left <= 0:
                 return
@@ -216,8 +218,14 @@ class Engine:
         if work.model.buckets:
             size = MAP_ROWS if work.graph == "map" else work.model.bucket(rows)
             feed = tuple(np.concatenate([a, np.repeat(a[-1:], size - rows, axis=0)]) if rows < size else a for a in feed)
+        with self._changed:
+            self._at_once += 1
         begun = time.perf_counter()
-        results: Array = getattr(work.model.generator, work.graph)(*feed)
+        try:
+            results: Array = getattr(work.model.generator, work.graph)(*feed)
+        finally:
+            with self._changed:
+                at_once, self._at_once = self._at_once, self._at_once - 1
         seconds = time.perf_counter() - begun
         self._on_batch(work.graph, rows, seconds)
         offset = 0
@@ -227,5 +235,5 @@ class Engine:
             offset += size
         for piece in pieces:
             piece.ticket.batches = self.batches - piece.ticket.handed_in
-            if piece.ticket.wrote(piece.start, piece.stop, seconds * (piece.stop - piece.start) / rows):
+            if piece.ticket.wrote(piece.start, piece.stop, seconds / at_once * (piece.stop - piece.start) / rows):
                 piece.ticket.end()

@@ -84,7 +84,7 @@ class Throughput:
             per_job=per_job,
             per_network_pixel=network,
             per_shown_pixel=encoded,
-            per_pixel=network * float(total[_NETWORK] / total[_ENCODED]) + encoded,
+            per_pixel=network * float(total[_NETWORK] / max(total[_SHOWN], 1.0)) + encoded,
         )
 
     def _advance(self) -> None:

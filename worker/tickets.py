@@ -81,7 +81,7 @@ class Ticket:
     may know who holds this ticket, and that circle would keep the images until the garbage collector's next full pass.
 
     ``batches``: how many the engine has begun since it was ``handed_in``, until it was done, those of others too.
-    ``seconds``: what the engine took for the rows.
+    ``seconds``: the engine's share of time for the rows.
     """
 
     work: Work

@@ -140,7 +140,9 @@ class Watch:
         with self._lock:
             ended = [job for job in running if job in self._running]
             self._count(ended)
-            self._throughput.ended(len(ended), sum(job.counted[0] * job.pixels_each for job in ended))
+            if ended:
+                encoded = sum(job.counted[0] * job.pixels_each for job in ended if not job.stop)
+                self._throughput.ended(len(ended), encoded)
             self._running.difference_update(ended)
             self._engine.expected = len(self._running)
             self._throughput.busy(bool(self._running))

@@ -9,7 +9,7 @@ from typing import Any
 
 import bentoml
 
-from benchmarks.peers.model import BATCH, WORKERS, Model
+from benchmarks.peers.model import WORKERS, Model, batch_size
 from models.store import ModelStore
 
 Message = MutableMapping[str, Any]
@@ -23,7 +23,7 @@ class Galaxies:
     def __init__(self) -> None:
         self.model = Model(ModelStore([Path(os.environ["PEER_STORE"])]).get())
 
-    @bentoml.api(batchable=True, max_batch_size=BATCH, max_latency_ms=60_000, route=ROUTE)  # type: ignore[untyped-decorator,unused-ignore]
+    @bentoml.api(batchable=True, max_batch_size=batch_size(), max_latency_ms=60_000, route=ROUTE)  # type: ignore[untyped-decorator,unused-ignore]
     def generate(self, seeds: list[int]) -> list[str]:
         """PNGs of ``seeds``."""
         return [base64.b64encode(png).decode() for png in self.model.pngs(seeds)]

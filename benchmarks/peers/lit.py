@@ -6,7 +6,7 @@ from pathlib import Path
 import litserve as ls
 from fastapi import Response
 
-from benchmarks.peers.model import BATCH, BATCH_WAIT_SECONDS, WORKERS, Model
+from benchmarks.peers.model import BATCH_WAIT_SECONDS, WORKERS, Model, batch_size
 from models.store import ModelStore
 
 
@@ -39,7 +39,7 @@ class Galaxies(ls.LitAPI):  # type: ignore[misc,unused-ignore]
 
 
 if __name__ == "__main__":
-    api = Galaxies(max_batch_size=BATCH, batch_timeout=BATCH_WAIT_SECONDS)
+    api = Galaxies(max_batch_size=batch_size(), batch_timeout=BATCH_WAIT_SECONDS)
     # So many processes; where they run the model is not LitServe's to say, but `Model`'s.
     server = ls.LitServer(api, accelerator="cpu", workers_per_device=WORKERS)
     server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")

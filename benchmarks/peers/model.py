@@ -12,21 +12,29 @@ from PIL import Image
 
 from galaxies.latents import class_from_seed, truncate, z_from_seed
 from galaxies.pixels import uint8_from_signed
-from models.generator import OnnxGenerator, choose_device
+from models.generator import DeviceName, OnnxGenerator, choose_device
 from models.versions import Version
 
-BATCH = 8
 BATCH_WAIT_SECONDS = 0.005
 WORKERS = 2
 """Two processes with one ONNX Runtime thread each: the fastest way to use two cores, for the peers as for us."""
+
+
+def device_name() -> DeviceName:
+    """Where ``python -m benchmarks`` was told to run models."""
+    return "cuda" if os.environ.get("GALSYNTH_DEVICE") == "cuda" else "cpu"
+
+
+def batch_size() -> int:
+    """The workers' default there."""
+    return 32 if device_name() == "cuda" else 8
 
 
 class Model:
     """One session and what stands around it, on the device that ``GALSYNTH_DEVICE`` names."""
 
     def __init__(self, version: Version, threads: int = 1) -> None:
-        device = choose_device("cuda" if os.environ.get("GALSYNTH_DEVICE") == "cuda" else "cpu", threads)
-        self.generator = OnnxGenerator(version, device)
+        self.generator = OnnxGenerator(version, choose_device(device_name(), threads))
 
     def pngs(self, seeds: Sequence[int]) -> list[bytes]:
         """The PNGs of ``seeds`` as the service makes them, without provenance; all in one batch."""

@@ -37,8 +37,6 @@ def up(
     data = data or settings.data_dir
     check_port_free(port, settings.host)
     with own_data_folder(data):
-        if settings.models_dirs is None:
-            (data / "models").mkdir(exist_ok=True)
         server = None if settings.redis_url else embedded_server(settings, data / "queue")
         console = Console(color=settings.color)
         console.say(f"starting on {settings.host}:{port}, data in {data}")

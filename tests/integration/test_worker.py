@@ -399,11 +399,14 @@ def test_what_comes_while_a_worker_is_told_to_stop_does_not_wait_for_its_film(pl
     jobs = [place.send(generate_body([5000 + i])) for i in range(20)]
     alone.send_signal(signal.SIGTERM)
     jobs += [place.send(generate_body([6000 + i])) for i in range(100)]
-    wait_until(lambda: place.records.client.hlen("unacked") <= 1, 10)
-    assert place.now(film).phase == Phase.EXECUTING
-    assert {place.now(job).phase for job in jobs} <= {Phase.COMPLETED, Phase.QUEUED}
-    waiting = sum(place.now(job).phase == Phase.QUEUED for job in jobs)
-    assert place.records.client.llen(QUEUES["interactive"]) == waiting > 0
+
+    def all_ended_or_waiting() -> bool:
+        assert place.now(film).phase == Phase.EXECUTING, "before its film has ended"
+        waiting = sum(place.now(job).phase == Phase.QUEUED for job in jobs)
+        held, queued = place.records.client.hlen("unacked"), place.records.client.llen(QUEUES["interactive"])
+        return held == 1 and queued == waiting > 0
+
+    wait_until(all_ended_or_waiting, 30)
     assert place.stop(alone) == 0
     assert place.now(film).phase == Phase.COMPLETED
     place.start_worker()

@@ -40,10 +40,12 @@ for command in COMMANDS:
 def main() -> None:
     """Run a command; what is wrong is one line on stderr. SIGTERM ends as Ctrl-C does, so that nothing half-written is left.
 
-    Exit code 1 is an expected error, or a file that cannot be read or written; 2 a command line that is not understood.
+    Exit code 1 is an expected error, or a file that cannot be read or written; 2 a command line that is not understood; 130 or
+    143 that it was told to stop.
     """
     signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(app(standalone_mode=False))
     except typer.TyperException as error:

@@ -55,7 +55,19 @@ def test_both_programs_read_it(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://redis:6379", "redis:6379", "", "redis://host:port/0", "redis://[::1/0", "redis://:secret@host:x"]
+    "url",
+    [
+        "http://redis:6379",
+        "redis:6379",
+        "",
+        "redis://host:port/0",
+        "redis://[::1/0",
+        "redis://:secret@host:x",
+        "redis://:secret/word@host:6379/0",
+        "redis://:secret#word@host:6379",
+        "redis://:secret?word@host:6379",
+        "secret@host:6379",
+    ],
 )
 def test_what_is_no_address_of_a_redis_server_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(BadInput, match="redis_url") as raised:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from tests.worker_fakes import wait_until
 from worker.pool import TaskPool
 
 
@@ -13,6 +14,7 @@ def test_what_waits_for_a_thread_runs_although_the_pool_stops() -> None:
         pool.on_apply(target, (), {}, callback=lambda _: None)
     stopping = threading.Thread(target=pool.on_stop)
     stopping.start()
+    wait_until(lambda: pool.executor._shutdown)
     going.set()
     stopping.join(30)
     assert done == [1]

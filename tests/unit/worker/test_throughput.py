@@ -121,6 +121,16 @@ def test_costs_stay_as_they_are_while_a_film_is_encoded() -> None:
     assert told(throughput.costs, 1000, 512) == pytest.approx(told(true, 1000, 512), rel=0.3)
 
 
+def test_a_pixel_of_what_was_done_last_costs_no_more_while_a_film_runs_beside_small_jobs() -> None:
+    throughput = Throughput(clock := Clock())
+    throughput.busy(True)
+    for _ in range(15):
+        clock.now += 1
+        throughput.made(501 * 64**2, 501 * 64**2, 1)
+        throughput.ended(1, 64**2)
+        assert throughput.costs.per_pixel <= 1.2 / (501 * 64**2)
+
+
 def test_a_long_stretch_weighs_as_much_as_it_is_long() -> None:
     throughput = Throughput(clock := Clock())
     for stall in [0.0] * 3000 + [10.0] + [0.0] * 3000:
