@@ -17,9 +17,13 @@ export function Dialog({ open, close, title, children, wide = false }) {
     if (!closing.current) close();
     closing.current = false;
   };
+  const escape = (event) => {
+    event.preventDefault(); // the browser would close it before the page knows, who may be asked to open it meanwhile
+    close();
+  };
   const outside = (event) => event.target === element.current && close();
-  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onClose=${closed} onClick=${outside}
-    aria-label=${title}>
+  return html`<dialog ref=${element} class=${wide ? "dialog wide" : "dialog"} onCancel=${escape} onClose=${closed}
+    onClick=${outside} aria-label=${title}>
     ${
       open
         ? html`<div class="dialog-body">
