@@ -96,7 +96,7 @@ class Speed:
 
 def _costs_of(worker: WorkerInfo) -> Costs | None:
     """None where it has not measured itself yet. A worker of an earlier version tells its pixels a second only."""
-    if any(worker.costs.model_dump().values()):
+    if worker.costs != Costs():
         return worker.costs
     if worker.pixels_per_second <= 0:
         return None
