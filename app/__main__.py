@@ -20,6 +20,7 @@ from app.signing import read_secret
 from galaxies.errors import GalaxyError, wrong_setting
 from jobstore.stores import results_at
 from telemetry.logs import configure_logging
+from telemetry.memory import return_big_blocks
 from telemetry.settings import say_fatal, warn_of_missing_folders, warn_of_unknown_settings
 from telemetry.traces import traces_to
 
@@ -46,6 +47,7 @@ def main() -> int:
     except GalaxyError as error:
         say_fatal(error.message)
         return 2
+    return_big_blocks()
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import typer
 from matplotlib.figure import Figure
 
 from benchmarks.load import Load, closed_loop, open_loop
@@ -33,6 +35,8 @@ def soak(options: Options) -> dict[str, Any]:
         most, seed = closed_loop(service.target, CLIENTS, min(SATURATED_SECONDS, seconds), 0)
         memory = _Memory(service, min(SAMPLE_SECONDS, seconds / 24))
         memory.start()
+        ends = datetime.now().astimezone() + timedelta(seconds=seconds)
+        typer.echo(f"{SHARE:.0%} of {most.per_second:.0f} images a second until {ends:%H:%M:%S}", err=True)
         begun = time.perf_counter()
         load, _ = open_loop(service.target, CLIENTS, seconds, seed, SHARE * most.per_second)
         memory.stop()

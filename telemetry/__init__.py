@@ -1,1 +1,1 @@
-"""What the programs tell about themselves, the same way in each: log lines and traces."""
+"""What the programs do the same way, each: their settings' first words, log lines, traces, and the memory that they give back."""

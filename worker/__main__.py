@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from galaxies.errors import GalaxyError, wrong_setting
 from telemetry.logs import configure_logging
+from telemetry.memory import return_big_blocks
 from telemetry.settings import say_fatal, warn_of_missing_folders, warn_of_unknown_settings
-from worker.memory import return_big_blocks
 from worker.settings import WorkerSettings
 
 CANNOT_START = 2

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import structlog
 
+from telemetry.memory import trim
 from worker.engine import Engine
-from worker.memory import trim
 
 PERIOD_SECONDS = 0.1
 BEAT_PERIOD_SECONDS = 1.0
