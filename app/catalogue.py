@@ -87,10 +87,16 @@ class Catalogue:
         return self._checked_version(version)
 
     def _fresh(self) -> _Snapshot:
-        if time.monotonic() - self._checked > self._refresh_seconds:
-            with self._lock:
+        """What was read lately. One caller reads anew, which takes long where a new version has large files; the others are told
+        what was known before.
+        """
+        stale = time.monotonic() - self._checked > self._refresh_seconds
+        if stale and self._lock.acquire(blocking=self._checked == float("-inf")):
+            try:
                 self._snapshot = self._read()
                 self._checked = time.monotonic()
+            finally:
+                self._lock.release()
         return self._snapshot
 
     def _checked_version(self, version: AnyVersion) -> AnyVersion:

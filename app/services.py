@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.signing import read_secret
 from app.speed import Speed
 from app.waiting import Changes
+from jobstore.haste import Haste
 from jobstore.layout import PREFIX, Recorded
 from jobstore.records import JobRecords
 from jobstore.scripts import RATE
@@ -29,7 +30,7 @@ from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore
 from telemetry.traces import Traces, traces_to
 
-CONNECT_SECONDS, ANSWER_SECONDS = 2, 5
+CONNECT_SECONDS, ANSWER_SECONDS, REST_SECONDS = 2, 5, 1
 BUSY_WAITERS = 16
 """With so many requests waiting for their jobs the workers have enough to do while the next ones gather."""
 
@@ -64,7 +65,7 @@ class Services:
     def open(cls, settings: Settings) -> Services:
         """Services as ``settings`` say; nothing is connected yet, so Redis may come up later."""
         options: dict[str, Any] = {"decode_responses": True, "socket_connect_timeout": CONNECT_SECONDS}
-        client = redis.Redis.from_url(settings.queue_address, socket_timeout=ANSWER_SECONDS, **options)
+        client = redis.Redis.from_url(settings.queue_address, socket_timeout=ANSWER_SECONDS, retry=Haste(REST_SECONDS), **options)
         listener = redis.asyncio.Redis.from_url(settings.queue_address, health_check_interval=30, **options)
         records, metrics, changes = JobRecords(client), Metrics(), Changes(listener, settings.poll_seconds)
         metrics.see(records, settings.results_dir)
@@ -91,7 +92,8 @@ class Services:
 
     async def rate(self, owner: str, requests_per_minute: int) -> int:
         """Count a request of ``owner``; 0, or the seconds until its next one is allowed."""
-        return int(await self._rate(keys=[f"{PREFIX}rate:{owner}"], args=[requests_per_minute]))
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return int(await self._rate(keys=[f"{PREFIX}rate:{owner}"], args=[requests_per_minute]))
 
     def release(self) -> None:
         """Let whoever waits go on, as the service stops. May be called from a signal handler."""

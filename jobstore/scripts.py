@@ -152,7 +152,8 @@ return 'changed'
 # of doubt. Returns the job's fields, or the phase that forbids it. A second message of a job that runs is passed over while the
 # first one's lease is in kombu's index: that one is delivered again where its worker has died. Where no attempt is left and the
 # last one never ended, its worker may live, as leases also run out while the server is away: the job is given up by a message
-# that comes when the doubt has lasted, and housekeeping sends one as long as the job has none.
+# that comes when the doubt has lasted, and housekeeping sends one as long as the job has none. A delivery that asks again, as it
+# never got the answer, gets the same one.
 BEGIN = (
     COUNT
     + """
@@ -171,6 +172,7 @@ local function finish(new, ...)
   return new
 end
 if held[2] then return finish('ABORTED') end
+if phase == 'EXECUTING' and ARGV[6] ~= '' and held[4] == ARGV[6] then return redis.call('HGETALL', KEYS[1]) end
 if tonumber(held[3] or '0') >= tonumber(ARGV[4]) then
   local time = tonumber(redis.call('TIME')[1])
   if not held[5] then redis.call('HSET', KEYS[1], 'doubted', time) end

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -71,14 +74,31 @@ def has_cuda() -> bool:
 
 def _works(device: Device) -> bool:
     """Whether a session on ``device`` runs there, and not on what ONNX Runtime falls back to."""
-    ort.disable_telemetry_events()
     try:
-        session = ort.InferenceSession(_IDENTITY, providers=list(device.providers), provider_options=device.options())
+        session = _session(_IDENTITY, device)
         session.run(None, {"x": np.zeros(1, np.float32)})
     except Exception:  # onnxruntime raises many types of its own
         return False
     first: str = session.get_providers()[0]
     return first == device.providers[0]
+
+
+def _session(graph: bytes, device: Device, options: Any = None) -> Any:
+    ort.disable_telemetry_events()
+    if CUDA in device.providers:
+        _load_cuda()
+    return ort.InferenceSession(graph, options, providers=list(device.providers), provider_options=device.options())
+
+
+@cache
+def _load_cuda() -> str:
+    """Load the CUDA libraries that pip has installed, which the system's loader does not look for there; returns what is missing.
+
+    Without them ONNX Runtime falls back to the CPU.
+    """
+    with contextlib.redirect_stdout(io.StringIO()) as said:  # it prints
+        ort.preload_dlls(directory="")
+    return said.getvalue().strip().replace("\n", "; ")
 
 
 class OnnxGenerator:
@@ -197,20 +217,17 @@ def open_session(version: Published, role: str, device: Device) -> Any:
     BadModel : it is not a usable graph.
     BadInput : ``device`` is strict, and is not there.
     """
-    ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = device.threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     path = version.path(role)
     try:
-        session = ort.InferenceSession(
-            path.read_bytes(), options, providers=list(device.providers), provider_options=device.options()
-        )
+        session = _session(path.read_bytes(), device, options)
         if device.strict and session.get_providers()[0] != device.providers[0]:
             raise BadInput(
                 f"device {device.providers[0]} is asked for, but ONNX Runtime fell back to {session.get_providers()[0]}: "
-                "is the GPU's driver there and does CUDA fit it? Or set GALSYNTH_DEVICE=cpu",
+                f"{_load_cuda() or 'is the GPU there, with a driver that fits CUDA?'} Or set GALSYNTH_DEVICE=cpu",
                 field="GALSYNTH_DEVICE",
             )
         return session

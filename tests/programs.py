@@ -138,3 +138,17 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return str(pid)
+
+
+@contextlib.contextmanager
+def silent(redis_url: str) -> Iterator[None]:
+    """The Redis server at ``redis_url`` neither answers nor refuses."""
+    import redis
+
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        process_id = int(client.info("server")["process_id"])  # type: ignore[index,unused-ignore]
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)

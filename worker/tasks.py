@@ -23,6 +23,24 @@ TALKATIVE = ("kombu.asynchronous.timer", "kombu.asynchronous.hub", "celery.worke
 """Loggers that tell with a traceback, again and again, that Redis is away or takes no writes; the line says it."""
 
 _LOG = structlog.get_logger(__name__)
+_SETTINGS = {
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    "result_serializer": "json",
+    "task_acks_late": True,
+    "worker_prefetch_multiplier": 1,
+    "worker_consumer": "worker.consumer:Consumer",
+    # A server that takes no writes, as its disk is full, is waited for like one that is away.
+    "broker_channel_error_retry": True,
+    # After a broken connection it would count what is kept once more.
+    "worker_enable_prefetch_count_reduction": False,
+    # Every one of these costs messages, and nothing here listens to them.
+    "worker_send_task_events": False,
+    "worker_enable_remote_control": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "enable_utc": True,
+}
 
 
 class GivenBack(Reject):  # type: ignore[misc,unused-ignore]
@@ -64,27 +82,8 @@ def celery_app(
         "socket_keepalive": True,
     }
     app = celery_on("galsynth", redis_url, **transport)
-    app.conf.update(
-        accept_content=["json"],
-        task_serializer="json",
-        result_serializer="json",
-        task_acks_late=True,
-        worker_prefetch_multiplier=1,
-        # The shortest timeout that Celery finds anywhere wins, so it stands in the transport's options and in both of these.
-        result_backend_transport_options=transport,
-        visibility_timeout=visibility_timeout,
-        worker_consumer="worker.consumer:Consumer",
-        # A server that takes no writes, as its disk is full, is waited for like one that is away.
-        broker_channel_error_retry=True,
-        # After a broken connection it would count what is kept once more.
-        worker_enable_prefetch_count_reduction=False,
-        # Every one of these costs messages, and nothing here listens to them.
-        worker_send_task_events=False,
-        worker_enable_remote_control=False,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        enable_utc=True,
-    )
+    # The shortest timeout that Celery finds anywhere wins, so it stands in the transport's options and in both of these.
+    app.conf.update(_SETTINGS, result_backend_transport_options=transport, visibility_timeout=visibility_timeout)
     return app
 
 

@@ -80,7 +80,8 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
             accepted = await submit(request, partial(order, services, operation, body, envelope), len(body))
             request.state.job = accepted.job.id
             if preferred.wait is None:
-                return accepted_response(services, accepted, preferred)
+                document: Response = await request.app.state.answers(partial(accepted_response, services, accepted, preferred))
+                return document
             return await waited(request, services, accepted, preferred, accept)
 
     post.__name__ = operation

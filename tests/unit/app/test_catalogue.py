@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,3 +112,29 @@ def test_other_models_and_what_workers_without_the_default_say_change_nothing(ca
     warmed |= {"", "test-z@1", "elsewhere@1"}
     assert served(catalogue) == "3"
     assert catalogue.get(z_card().name).card.version == "2"
+
+
+def test_while_one_caller_reads_the_store_anew_the_others_are_told_what_was_known(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = catalogue.versions()
+    begun, over = threading.Event(), threading.Event()
+    read = catalogue._read
+
+    def slow() -> object:
+        begun.set()
+        assert over.wait(60)
+        return read()
+
+    monkeypatch.setattr(catalogue, "_read", slow)
+    reader = threading.Thread(target=catalogue.versions, daemon=True)
+    reader.start()
+    assert begun.wait(60)
+    others = threading.Thread(target=catalogue.versions, daemon=True)
+    others.start()
+    others.join(20)
+    told = not others.is_alive()
+    over.set()
+    reader.join()
+    assert told
+    assert catalogue.versions() == before

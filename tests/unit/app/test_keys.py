@@ -17,6 +17,7 @@ from httpx import Client, Response
 from app.keys.store import CHECK_SECONDS, Key, KeyFile
 from app.settings import Settings, check_exposure
 from galaxies.errors import BadInput, NotFound
+from tests.programs import silent
 from tests.unit.app.conftest import FakeWorker, served
 from tests.unit.app.test_operations import WAIT, problem
 from tests.worker_fakes import wait_until
@@ -236,3 +237,13 @@ def test_keys_on_any_other_address_than_loopback(store: KeyFile) -> None:
     assert Settings(require_keys=True).keys_on
     assert not Settings().keys_on
     assert token
+
+
+def test_a_request_is_not_held_up_by_a_server_that_does_not_count_it(
+    guarded: Client, settings: Settings, store: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.ANSWER_SECONDS", 0.3)
+    token, _ = store.create("alice", requests_per_minute=10)
+    with silent(settings.redis_url):
+        answer = guarded.get("/v1/nothing", headers=bearer(token))
+    problem(answer, 404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from app.main import create_app
 from app.settings import Settings
 from galaxies.jobs import Failure
 from jobstore.records import QUEUES, JobRecords
+from jobstore.workers import WorkerInfo
 from tests.unit.app.conftest import serving
 
 WAIT = {"prefer": "wait=20"}
@@ -105,6 +107,24 @@ def test_a_wait_that_redis_does_not_outlast_gives_the_job_as_recorded(
             assert answer.headers["location"] == job["links"]["self"]
             assert answer.headers["preference-applied"] == "wait=1"
             assert job == client.get(job["links"]["self"]).json()
+
+
+def test_the_event_loop_waits_for_nobody_while_a_job_is_told(
+    settings: Settings, paused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = create_app(settings)
+    on_loop: list[bool] = []
+
+    def alive() -> list[WorkerInfo]:
+        on_loop.append(asyncio._get_running_loop() is not None)
+        return []
+
+    with serving(application) as client:
+        monkeypatch.setattr(application.state.services.speed, "alive", alive)
+        assert client.post("/v1/generate", json={"seeds": [1]}).status_code == 202
+        assert client.post("/v1/generate", json={"seeds": [2]}, headers={"prefer": "wait=0.1"}).status_code == 202
+    assert on_loop
+    assert not any(on_loop)
 
 
 def _away(*_: object) -> None:

@@ -208,6 +208,19 @@ def test_an_end_that_is_told_again_is_the_same_end(records: JobRecords) -> None:
     assert not records.complete(job.id, RESULT, 1, begun.run + 1)
 
 
+def test_a_delivery_that_begins_again_has_begun_once(records: JobRecords) -> None:
+    """redis-py sends a call again whose answer did not come in time."""
+    job = queued(records)
+    first = records.begin(job.id, "tag")
+    assert isinstance(first, Job)
+    for _ in range(MAX_ATTEMPTS):
+        assert records.begin(job.id, "tag") == first
+    assert records.requeue(job.id, first.run)
+    following = records.begin(job.id, "tag")
+    assert isinstance(following, Job)
+    assert following.run == first.run + 1
+
+
 def test_a_result_that_is_made_again_has_all_its_attempts(records: JobRecords) -> None:
     job = queued(records)
     for _ in range(MAX_ATTEMPTS):

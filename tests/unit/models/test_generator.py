@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
-from galaxies.errors import BadModel
-from models.generator import CPU, CUDA, Device, OnnxGenerator
+from galaxies.errors import BadInput, BadModel
+from models.generator import CPU, CUDA, Device, OnnxGenerator, _load_cuda
 from models.publish import publish
 from models.versions import Version, describe
 from tests.tiny_models import publish_style, publish_z
@@ -46,6 +47,35 @@ def test_bound_buffers_give_the_same_images_in_batches_of_any_size(tmp_path: Pat
 
 def test_the_gpu_that_is_chosen_is_told_to_onnx_runtime() -> None:
     assert Device((CUDA, CPU), index=2).options() == [{"device_id": "2"}, {}]
+
+
+def test_cuda_libraries_that_pip_has_installed_are_loaded_before_a_session_that_wants_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def preload_dlls(directory: str | None = None) -> None:
+        calls.append(f"preload {directory!r}")
+        print("Failed to load libcublas.so.13")
+
+    def session(*arguments: object, **options: object) -> object:
+        calls.append("session")
+        return real(*arguments, **options)
+
+    real = ort.InferenceSession
+    monkeypatch.setattr(ort, "preload_dlls", preload_dlls)
+    monkeypatch.setattr(ort, "InferenceSession", session)
+    _load_cuda.cache_clear()
+    version = publish_z(tmp_path)
+    try:
+        OnnxGenerator(version)
+        assert calls == ["session"], "on a CPU nothing is loaded"
+        if CUDA not in ort.get_available_providers():
+            with pytest.raises(BadInput, match=r"fell back to CPUExecutionProvider: Failed to load libcublas\.so\.13 Or set"):
+                OnnxGenerator(version, Device((CUDA, CPU), strict=True))
+            assert calls == ["session", "preload ''", "session"]
+    finally:
+        _load_cuda.cache_clear()
 
 
 def test_a_style_model_may_have_no_classes(tmp_path: Path) -> None:
