@@ -206,6 +206,13 @@ def test_tries_come_later_each_time() -> None:
     assert delay(3, 0) < delay(3, 1)
 
 
+def test_the_time_over_which_it_is_tried_is_the_one_that_is_told() -> None:
+    field = Settings.model_fields["webhook_tries"]
+    hours = sum(delay(tries, 0.5) for tries in range(1, field.default)) / 3600
+    assert hours == pytest.approx(2.5, abs=0.1)
+    assert field.description == "tries to deliver a webhook, over about two and a half hours"
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -41,6 +41,6 @@ def test_lines_of_text_obey_nothing_that_a_caller_sends() -> None:
 
 def test_lines_of_json_hold_what_came() -> None:
     ours, theirs, error = map(json.loads, _logged(as_json=True)[:-1])
-    assert ours["path"] == SENT.split()[0]
+    assert ours["path"] == SENT.split(maxsplit=1)[0]
     assert theirs["event"] == f"refused {SENT}"
     assert error["event"] == f"unforeseen error {SENT}"
