@@ -69,8 +69,7 @@ class Housekeeper:
 
     def expire(self) -> int:
         """End the jobs that still wait although they have expired; returns their number."""
-        records, before = self._services.records, time.time() - self._settings.job_ttl_seconds
-        return sum(records.fail(job_id, EXPIRED) for job_id in self._upkeep.waiting_since(before))
+        return sum(self._services.records.fail(job_id, EXPIRED) for job_id in self._upkeep.expired())
 
     def sweep(self) -> int:
         """Remove the results that no job needs any more; returns their number."""

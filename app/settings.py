@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     webhook_private_addresses: bool = Field(
         default=False, description="call webhooks at private, loopback and link-local addresses too"
     )
-    webhook_tries: int = Field(default=8, ge=1, le=100, description="tries to deliver a webhook, over about four hours")
+    webhook_tries: int = Field(default=8, ge=1, le=100, description="tries to deliver a webhook, over about two and a half hours")
     webhook_timeout_seconds: float = Field(default=10, gt=0, le=60, description="how long the receiver of a webhook may take")
     otlp_endpoint: str | None = Field(
         default=None, description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318"

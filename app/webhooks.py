@@ -10,6 +10,7 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
@@ -26,6 +27,8 @@ from telemetry.outages import Outage
 
 PERIOD_SECONDS = 0.5
 AT_ONCE = 8
+OF_ONE_CALLER = AT_ONCE // 2
+"""Calls of one caller at a time: receivers that are slow, or meant to be, leave the others' threads alone."""
 LEASE_SECONDS = 120.0
 FIRST_SECONDS, FACTOR, LONGEST_SECONDS = 5.0, 4.0, 3600.0
 log = structlog.get_logger("app.webhooks")
@@ -61,23 +64,23 @@ class Deliverer:
 
     def _loop(self) -> None:
         """As many calls at a time as there are threads: a slow receiver holds one of them, not the calls beside it."""
-        going: set[Future[None]] = set()
+        going: dict[Future[None], str] = {}
         put_off = Outage(log, "webhooks put off", "webhooks go on")
         while not self._ended.is_set():
-            going = {call for call in going if not call.done()}
+            going = {call: owner for call, owner in going.items() if not call.done()}
             free = AT_ONCE - len(going)
             try:
-                due = self._due.claim(free, LEASE_SECONDS) if free else []
+                due = self._due.claim(free, LEASE_SECONDS, Counter(going.values()), OF_ONE_CALLER) if free else []
                 if free:
                     put_off.went_well()
             except RedisError as error:
                 put_off.failed(error)
                 due = []
-            going |= {self._pool.submit(self._deliver, job_id) for job_id in due}
-            if len(due) < free:  # nothing more is due
-                self._ended.wait(PERIOD_SECONDS)
-            else:
+            going |= {self._pool.submit(self._deliver, job_id): owner for job_id, owner in due}
+            if going:
                 wait(going, PERIOD_SECONDS, FIRST_COMPLETED)
+            else:
+                self._ended.wait(PERIOD_SECONDS)
 
     def _deliver(self, job_id: str) -> None:
         try:

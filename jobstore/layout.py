@@ -1,12 +1,13 @@
 """Where and how job records lie in Redis.
 
 ``<prefix>job:<id>`` is a hash: ``record`` (what never changes, JSON), ``phase``, ``done``, ``attempts``, ``started``,
-``ended``, ``result``, ``failure``, ``cancel``, ``handed`` (a second order was answered with it), ``place`` in the line, of the
-run that holds it: ``run`` (its number) and ``tag`` (its message), and of those whose worker was thought dead: ``doubted``
-(since when the last one is), ``refunds`` (how many did not count) and ``refunded`` (the last of them). ``<prefix>jobs:<owner>``
-orders ids by creation, ``<prefix>waiting`` the QUEUED ones, ``<prefix>users:<result key>`` the jobs that share one result by
-expiry; `jobstore.scripts` tells of ``<prefix>open`` and ``<prefix>load``. Every change of phase is one Lua script, so two
-workers, or a worker and a cancelling client, never disagree; each is announced on ``<prefix>changes`` as ``<id> <phase>``.
+``ended``, ``result``, ``failure``, ``cancel``, ``handed`` (a second order was answered with it), ``place`` in the line, ``owner``
+where that one is to be called, of the run that holds it: ``run`` (its number) and ``tag`` (its message), and of those whose
+worker was thought dead: ``doubted`` (since when the last one is), ``refunds`` (how many did not count) and ``refunded`` (the
+last of them). ``<prefix>jobs:<owner>`` orders ids by creation, ``<prefix>waiting`` the QUEUED ones, ``<prefix>users:<result
+key>`` the jobs that share one result by expiry; `jobstore.scripts` tells of ``<prefix>open`` and ``<prefix>load``. Every change
+of phase is one Lua script, so two workers, or a worker and a cancelling client, never disagree; each is announced on
+``<prefix>changes`` as ``<id> <phase>``.
 ``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
 """
 
@@ -105,6 +106,8 @@ def creation(job: Job, claim: Claim | None, bounds: Bounds) -> Call:
     fields = {key: text_of(value) for key in sorted(_MUTABLE) if (value := getattr(job, key)) is not None}
     fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
     fields["place"] = repr(place_of(job))
+    if job.callback:
+        fields["owner"] = job.owner
     keys = [key_of(job.id), index_of(job.owner), WAITING, users_of(job.result_key), OPEN, LOAD, f"{PREFIX}budget:{job.owner}"]
     if claim is not None:
         keys.append(f"{PREFIX}idempotency:{job.owner}:{claim.key}")

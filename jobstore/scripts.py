@@ -49,7 +49,8 @@ end
 # `JobRecords.create`), then field, value …  Returns body digest and job of the entry, and what `PLACE` does; or
 # 'refused', why, and what it would take (pixels too many, or seconds). A job that the entry gives to another order is marked as
 # handed out: from then on `TAKE_BACK` leaves it.
-# Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists.
+# Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists. The users of a result
+# stay as long as the last of them, which need not be the new job.
 CREATE = (
     _RUNNING
     + f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
@@ -90,7 +91,7 @@ for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, 9)) do
 end
 redis.call('ZADD', KEYS[2], new.created, new.id)
 redis.call('ZADD', KEYS[4], new.expires, new.id)
-redis.call('EXPIREAT', KEYS[4], new.forget)
+redis.call('EXPIREAT', KEYS[4], new.forget, redis.call('TTL', KEYS[4]) < 0 and 'NX' or 'GT')
 if new.phase == 'QUEUED' then
   redis.call('HSET', KEYS[5], new.id, string.format('%.0f', new.pixels) .. ' ' .. new.priority .. ' ' .. new.owner)
   redis.call('HINCRBY', KEYS[6], 'waiting:' .. new.priority, string.format('%.0f', new.pixels))

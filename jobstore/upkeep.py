@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from jobstore.layout import BULK_PLACE, LOAD, OPEN, PREFIX, WAITING
+from jobstore.layout import BULK_PLACE, LOAD, OPEN, PREFIX, RECORD_GRACE, WAITING, key_of
 from jobstore.records import QUEUES
 
 UNACKED = "unacked"
@@ -89,6 +89,18 @@ class Upkeep:
         for base in (0.0, BULK_PLACE):
             found += self._client.zrangebyscore(WAITING, base, base + moment, start=0, num=MOST_JOBS)
         return found
+
+    def expired(self) -> list[str]:
+        """Jobs that still wait although they have expired, among those that have waited longest. Each has the time that it was
+        accepted with: when its record goes tells that, and the record need not be read.
+        """
+        now = time.time()
+        waiting = self.waiting_since(now)
+        with self._client.pipeline(transaction=False) as pipe:
+            for job_id in waiting:
+                pipe.expiretime(key_of(job_id))
+            ends: list[int] = pipe.execute()
+        return [job_id for job_id, end in zip(waiting, ends, strict=True) if 0 < end < int(now) + RECORD_GRACE]
 
     def used_until(self, keys: Sequence[str]) -> list[float | None]:
         """When the last job that shares each result expires (POSIX seconds); None where no job does."""

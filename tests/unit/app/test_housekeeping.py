@@ -112,6 +112,18 @@ def test_a_job_that_nobody_took_ends_when_it_expires(house: House) -> None:
     assert house.phase(young) == "QUEUED"
 
 
+def test_a_job_that_waits_keeps_the_time_that_it_was_accepted_with(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = house.post(1)
+    house.age(job["id"], 7200)
+    hour = house.services.settings.model_copy(update={"job_ttl_seconds": 3600})
+    monkeypatch.setattr(house.services, "settings", hour)
+    young = house.post(2)
+    assert Housekeeper(house.services).expire() == 0
+    house.age(young["id"], 3601)
+    assert Housekeeper(house.services).expire() == 1
+    assert (house.phase(job), house.phase(young)) == ("QUEUED", "ERROR")
+
+
 def test_counts_of_vanished_records_are_dropped(house: House) -> None:
     job, other = house.post(1), house.post(2)
     house.worker.client.delete(f"{PREFIX}job:{job['id']}")

@@ -23,12 +23,14 @@ from redis.exceptions import ConnectionError as RedisAway
 
 import app.webhooks
 from app.documents import JobDocument
+from app.keys.store import KeyFile
 from app.outbound import check_url, is_public, post
 from app.settings import Settings
 from app.signing import shown_secret
 from app.webhooks import LONGEST_SECONDS, delay
 from galaxies.errors import BadInput, Transient
 from galaxies.jobs import Failure
+from jobstore.layout import key_of
 from jobstore.scripts import CALLBACKS, WEBHOOKS
 from jobstore.webhooks import Webhooks
 from tests.unit.app.conftest import FakeWorker, served
@@ -39,11 +41,15 @@ SECRET = b"a secret of thirty-two characters"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Notes what it is sent, and answers ``statuses`` in turn, the last one for ever; ``/slow`` not before ``go_on``."""
+    """Notes what it is sent, and answers ``statuses`` in turn, the last one for ever.
+
+    ``held``: what came to ``/slow``, which it answers after ``go_on``.
+    """
 
     def __init__(self) -> None:
         self.statuses = [204]
         self.go_on = threading.Event()
+        self.held: list[str] = []
         self.heard: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -58,6 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         assert isinstance(receiver, Receiver)
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.path == "/slow":
+            receiver.held.append(self.path)
             receiver.go_on.wait(30)
         receiver.heard.append(({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}}, body))
         status = receiver.statuses[min(len(receiver.heard), len(receiver.statuses)) - 1]
@@ -79,17 +86,22 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def calling(settings: Settings, worker: FakeWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def with_webhooks(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(app.webhooks, "PERIOD_SECONDS", 0.05)
     monkeypatch.setattr(app.webhooks, "FIRST_SECONDS", 0.1)
     (tmp_path / "secret").write_bytes(SECRET + b"\n")
     changes = {"webhook_secret_file": tmp_path / "secret", "webhook_private_addresses": True, "webhook_tries": 3}
-    with served(settings.model_copy(update=changes)) as client:
+    return settings.model_copy(update=changes)
+
+
+@pytest.fixture
+def calling(with_webhooks: Settings, worker: FakeWorker) -> Iterator[Client]:
+    with served(with_webhooks) as client:
         yield client
 
 
-def order(client: Client, url: str, seed: int = 1) -> dict[str, Any]:
-    answer = client.post("/v1/generate", json={"seeds": [seed]}, headers={"x-callback-url": url})
+def order(client: Client, url: str, seed: int = 1, **headers: str) -> dict[str, Any]:
+    answer = client.post("/v1/generate", json={"seeds": [seed]}, headers={"x-callback-url": url, **headers})
     assert answer.status_code == 202, answer.text
     document: dict[str, Any] = answer.json()
     return document
@@ -162,12 +174,28 @@ def test_a_deleted_job_is_not_called(calling: Client, worker: FakeWorker, receiv
 def test_who_is_killed_while_calling_leaves_the_call_to_another(worker: FakeWorker) -> None:
     worker.client.zadd(WEBHOOKS, {"a": 1.0})
     first, second = Webhooks(worker.client), Webhooks(worker.client)
-    assert first.claim(5, 0.3) == ["a"]
-    assert second.claim(5, 0.3) == []
+    assert first.claim(5, 0.3, {}, 5) == [("a", "")]
+    assert second.claim(5, 0.3, {}, 5) == []
     time.sleep(0.4)
-    assert second.claim(5, 0.3) == ["a"]
+    assert second.claim(5, 0.3, {}, 5) == [("a", "")]
     second.done("a")
-    assert first.claim(5, 0.3) == []
+    assert first.claim(5, 0.3, {}, 5) == []
+
+
+def test_one_caller_has_its_part_of_the_calls_and_hides_nobody_however_many_are_due(worker: FakeWorker) -> None:
+    with worker.client.pipeline() as pipe:
+        for number in range(2500):
+            pipe.hset(key_of(f"{number}"), "owner", "many")
+            pipe.zadd(WEBHOOKS, {f"{number}": 1.0 + number})
+        pipe.hset(key_of("last"), "owner", "few")
+        pipe.zadd(WEBHOOKS, {"last": time.time()})
+        pipe.execute()
+    due = Webhooks(worker.client)
+    assert due.claim(8, 30, {"many": 2}, 4) == [("0", "many"), ("1", "many")]
+    claimed = [each for _ in range(3) for each in due.claim(6, 30, {"many": 4}, 4)]
+    assert claimed == [("last", "few")]
+    assert due.claim(6, 30, {"many": 3}, 4) == [("2", "many")], "its next one, at once"
+    assert worker.client.zcard(WEBHOOKS) == 2501
 
 
 def test_tries_come_later_each_time() -> None:
@@ -176,6 +204,13 @@ def test_tries_come_later_each_time() -> None:
     assert waits == sorted(waits)
     assert max(waits) == LONGEST_SECONDS
     assert delay(3, 0) < delay(3, 1)
+
+
+def test_the_time_over_which_it_is_tried_is_the_one_that_is_told() -> None:
+    field = Settings.model_fields["webhook_tries"]
+    hours = sum(delay(tries, 0.5) for tries in range(1, field.default)) / 3600
+    assert hours == pytest.approx(2.5, abs=0.1)
+    assert field.description == "tries to deliver a webhook, over about two and a half hours"
 
 
 @pytest.mark.parametrize(
@@ -287,6 +322,23 @@ def test_a_slow_receiver_does_not_hold_the_calls_beside_it(calling: Client, rece
     assert sorted(headers["webhook-id"] for headers, _ in receiver.heard) == sorted(job["id"] for job in [slow, *jobs])
 
 
+def test_slow_receivers_of_one_caller_do_not_hold_the_calls_of_others(
+    with_webhooks: Settings, worker: FakeWorker, receiver: Receiver, tmp_path: Path
+) -> None:
+    keys = KeyFile(tmp_path / "keys.json")
+    one, other = ({"authorization": f"Bearer {keys.create(name)[0]}"} for name in ("one", "other"))
+    with served(with_webhooks.model_copy(update={"require_keys": True, "keys_file": keys.path})) as calling:
+        slow = [order(calling, receiver.url.replace("/hook?a=1", "/slow"), n, **one) for n in range(2 * app.webhooks.AT_ONCE)]
+        wait_until(lambda: len(receiver.held) == app.webhooks.OF_ONE_CALLER)
+        good = [order(calling, receiver.url, 100 + seed, **other) for seed in range(20)]
+        wait_until(lambda: len(receiver.heard) == len(good), 5)
+        assert len(receiver.held) == app.webhooks.OF_ONE_CALLER
+        receiver.go_on.set()
+        wait_until(lambda: len(receiver.heard) == len(good) + len(slow), 5)
+    assert sorted(headers["webhook-id"] for headers, _ in receiver.heard) == sorted(job["id"] for job in [*slow, *good])
+    assert worker.client.hlen(WEBHOOKS + ":tries") == 0
+
+
 def test_a_name_that_is_looked_up_for_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: go_on.wait(30) and [])
@@ -335,11 +387,11 @@ def test_an_outage_is_told_once_and_its_end_too(
 ) -> None:
     log, claim, away, tries = Mock(), Webhooks.claim, threading.Event(), list[int]()
 
-    def claimed(due: Webhooks, most: int, seconds: float) -> list[str]:
+    def claimed(due: Webhooks, most: int, *rest: Any) -> list[tuple[str, str]]:
         tries.append(most)
         if away.is_set():
             raise RedisAway("Redis is away")
-        return claim(due, most, seconds)
+        return claim(due, most, *rest)
 
     monkeypatch.setattr("app.webhooks.log", log)
     monkeypatch.setattr(Webhooks, "claim", claimed)

@@ -158,6 +158,20 @@ def test_docker_compose_accepts_every_profile(profile: str) -> None:
     assert set(resolved(profile)) == {name for name, service in SERVICES.items() if profile in service.get("profiles", [profile])}
 
 
+def test_prometheus_finds_the_worker_of_a_second_gpu(tmp_path: Path) -> None:
+    """As `docs/operations.md` has it, in a file beside ours."""
+    (example,) = re.findall(r"```yaml\n(services:\n  worker-gpu-1:\n.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.S)
+    (tmp_path / "override.yml").write_text(example)
+    services = resolved("gpu", Path("/dev/null"), tmp_path / "override.yml")
+    assert set(services["worker-gpu-1"]["networks"]) == set(services["worker-gpu"]["networks"]) == {"backend"}
+    config = yaml.safe_load((ROOT / "docker" / "observability" / "prometheus.yml").read_text())
+    (asked,) = [job["dns_sd_configs"][0]["names"] for job in config["scrape_configs"] if job["job_name"] == "galsynth-worker"]
+    assert set(services["worker-gpu-1"]["networks"]["backend"]["aliases"]) & set(asked)
+    gpus = [services[name]["deploy"]["resources"]["reservations"]["devices"] for name in ("worker-gpu", "worker-gpu-1")]
+    assert [len(each) for each in gpus] == [1, 1]
+    assert gpus[1][0]["device_ids"] == ["1"]
+
+
 def test_prometheus_accepts_its_configuration_and_the_rules(tmp_path: Path) -> None:
     if shutil.which("promtool") is None:
         missing("promtool (apt-get install prometheus)")

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Recorded
+from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Recorded, users_of
 from jobstore.records import MAX_ATTEMPTS, MAX_REFUNDS, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
@@ -55,6 +55,14 @@ def test_a_job_comes_back_as_it_was(records: JobRecords) -> None:
         assert records.get(job.id) == job
     assert records.get_many([jobs[1].id, "none", jobs[0].id]) == [jobs[1], jobs[0]]
     assert records.get("none") is None
+
+
+def test_the_users_of_a_result_are_known_as_long_as_the_last_of_them(records: JobRecords, client: redis.Redis) -> None:
+    kept = []
+    for hours in (2, 24, 1):
+        job = queued(records, expires=datetime.now(UTC) + timedelta(hours=hours))
+        kept.append(client.ttl(users_of(job.result_key)))
+    assert kept == pytest.approx([3 * 3600, 25 * 3600, 25 * 3600], abs=60)
 
 
 def test_the_good_way(records: JobRecords) -> None:
