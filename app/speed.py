@@ -49,7 +49,8 @@ class Speed:
         """Seconds until ``job``, which waits at ``place``, has its result; None where nobody knows.
 
         What stands before it is made first, by all workers together; the job itself by one. Of the jobs that run, which share the
-        workers fairly, each makes as much as this one or what is left of it.
+        workers fairly, each makes as much as this one or what is left of it. What stands before it is of its own kind, or of
+        those that were done last, whichever take less for a pixel: small galaxies that were done say nothing of films that wait.
         """
         costs = self._costs()
         if place is None or not costs:
@@ -57,17 +58,19 @@ class Speed:
         work = place.ahead + job.pixels
         shared = min(place.running, place.running_jobs * work) / work if work else 0.0
         jobs, before = place.position - 1 + place.running_jobs, (1 + shared) * place.ahead
-        pace = sum(1 / seconds for cost in costs if (seconds := jobs * cost.per_job + before * cost.per_pixel) > 0)
+        pixel = [min(cost.per_pixel, self._making(job, cost) / job.pixels) for cost in costs]
+        pace = sum(1 / s for c, each in zip(costs, pixel, strict=True) if (s := jobs * c.per_job + before * each) > 0)
         return round((1 / pace if pace else 0.0) + (1 + shared / len(costs)) * self._alone(job, costs), 1)
 
     def rest(self, job: Job, elapsed: float) -> float | None:
         """Seconds until ``job``, which has run for ``elapsed``, has its result; None where nobody knows, as near its end.
 
-        Its images as fast as those so far, but no less than what the workers say such a job takes alone.
+        Its images as fast as those so far, but no less than what the workers say such a job takes beside as many as they run.
         """
         costs = self._costs()
         images = elapsed / job.done * (job.total - job.done) if job.done else 0.0
-        return round(max(images, self._alone(job, costs) - elapsed if costs else 0.0), 1) or None
+        beside = max(1.0, fmean(worker.running for worker in self.alive())) if costs else 1.0
+        return round(max(images, beside * self._alone(job, costs) - elapsed if costs else 0.0), 1) or None
 
     def seconds_for(self, pixels: int, otherwise: int = 10, most: int = 600) -> int:
         """Whole seconds that the workers need for ``pixels`` of the jobs that they do now, at least 1; ``otherwise`` where nobody
@@ -81,8 +84,11 @@ class Speed:
         return [costs for worker in self.alive() if (costs := _costs_of(worker)) is not None]
 
     def _alone(self, job: Job, costs: list[Costs]) -> float:
-        network, shown = self._network_pixels(job), job.pixels
-        return fmean(cost.per_job + network * cost.per_network_pixel + shown * cost.per_shown_pixel for cost in costs)
+        return fmean(cost.per_job + self._making(job, cost) for cost in costs)
+
+    def _making(self, job: Job, cost: Costs) -> float:
+        """Seconds that the pixels of ``job`` take."""
+        return self._network_pixels(job) * cost.per_network_pixel + job.pixels * cost.per_shown_pixel
 
     def _network_pixels(self, job: Job) -> int:
         """Pixels that the network makes for ``job``; fewer than are shown where a larger ``size`` is asked for."""

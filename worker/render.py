@@ -257,6 +257,7 @@ class Renderer:
             raise Stopped("the worker stops")
         assert way.running.ticket is not None
         way.running.ticket.wait(index + 1)
+        way.running.sees(index)
         if index == way.running.ticket.work.count - 1 and "images_ms" not in way.clock.steps:
             way.clock.lap("images")
 

@@ -5,9 +5,9 @@ as long as the network needs for them, a large film as long as its encoding. So 
 
     seconds = jobs × seconds a job + network pixels × seconds each + encoded pixels × seconds each
 
-to stretches of at least `STRETCH_SECONDS` busy seconds that end with a job, by least squares without negative costs. What the
-network makes counts as it comes; what is encoded counts when its job ends. Where jobs were all alike, which says nothing of the
-three apart, a network pixel is taken to cost what the engine spent on it, and the rest is the jobs' own.
+to stretches of at least `STRETCH_SECONDS` busy seconds that end with a job, by least squares without negative costs. What is
+made and encoded counts as it comes: of films side by side the first to end has not taken all. Where jobs were all alike, which
+says nothing of the three apart, a network pixel is taken to cost what the engine spent on it, and the rest is the jobs' own.
 """
 
 from __future__ import annotations
@@ -45,15 +45,17 @@ class Throughput:
         self._advance()
         self._since = self._clock() if is_busy else None
 
-    def made(self, network_pixels: float, shown_pixels: float, engine_seconds: float) -> None:
-        """Images were made: pixels of the network, pixels as `galaxies.resolve.pixel_count` has them, the engine's seconds."""
+    def made(self, network_pixels: float, shown_pixels: float, encoded_pixels: float, engine_seconds: float) -> None:
+        """Images were made, or encoded: pixels of the network, pixels as `galaxies.resolve.pixel_count` has them of what was made
+        and of what was encoded, the engine's seconds.
+        """
         self._advance()
-        self._now[[_NETWORK, _SHOWN, _ENGINE]] += network_pixels, shown_pixels, engine_seconds
+        self._now[[_NETWORK, _SHOWN, _ENCODED, _ENGINE]] += network_pixels, shown_pixels, encoded_pixels, engine_seconds
 
-    def ended(self, jobs: int, shown_pixels: float) -> None:
-        """So many jobs have ended, with so many pixels in all."""
+    def ended(self, jobs: int) -> None:
+        """So many jobs have ended."""
         self._advance()
-        self._now[[_JOBS, _ENCODED]] += jobs, shown_pixels
+        self._now[_JOBS] += jobs
         if self._now[_SECONDS] >= STRETCH_SECONDS:
             fade = 0.5 ** (self._now[_SECONDS] / HALF_LIFE_SECONDS)
             self._faded = self._faded * fade + self._now

@@ -34,6 +34,7 @@ class Running:
     """A job that a task thread works on.
 
     ``run``: see `Job`. ``shows``: the ticket's rows are galaxies. ``judging``: the ticket of their scores, afterwards.
+    ``encoded``: how many galaxies the result holds so far.
     ``lost``: the lease has gone to another worker, so nothing of the job may be published.
     """
 
@@ -48,19 +49,25 @@ class Running:
     leased: float = field(default_factory=time.time)
     pixels_each: float = 0.0
     network_pixels_each: int = 0
-    counted: tuple[int, float] = (0, 0.0)
+    encoded: int = 0
+    counted: tuple[int, int, float] = (0, 0, 0.0)
 
     @property
     def progress(self) -> int:
         """Galaxies that are made; what else runs through the engine (mapping) does not count."""
         return self.ticket.done if self.ticket is not None and self.shows else 0
 
-    def made(self) -> tuple[float, float, float]:
+    def made(self) -> tuple[float, float, float, float]:
         """What `Throughput.made` wants, since this was asked before."""
         done, seconds = self.progress, self.ticket.seconds if self.ticket is not None and self.shows else 0.0
-        (before, seconds_before), self.counted = self.counted, (done, seconds)
-        new = done - before
-        return new * self.network_pixels_each, new * self.pixels_each, seconds - seconds_before
+        (done_before, encoded_before, seconds_before), self.counted = self.counted, (done, self.encoded, seconds)
+        new, encoded = done - done_before, self.encoded - encoded_before
+        return new * self.network_pixels_each, new * self.pixels_each, encoded * self.pixels_each, seconds - seconds_before
+
+    def sees(self, index: int) -> None:
+        """Image ``index`` is encoded next; some formats look through all of them more than once."""
+        if index == self.encoded:
+            self.encoded += 1
 
     def cancel(self, *, lost: bool = False) -> None:
         """Stop within one batch."""
@@ -139,10 +146,11 @@ class Watch:
         """The jobs have ended."""
         with self._lock:
             ended = [job for job in running if job in self._running]
+            for job in ended:
+                job.encoded = job.encoded if job.stop else job.progress
             self._count(ended)
             if ended:
-                encoded = sum(job.counted[0] * job.pixels_each for job in ended if not job.stop)
-                self._throughput.ended(len(ended), encoded)
+                self._throughput.ended(len(ended))
             self._running.difference_update(ended)
             self._engine.expected = len(self._running)
             self._throughput.busy(bool(self._running))

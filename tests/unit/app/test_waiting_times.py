@@ -29,8 +29,10 @@ def paused(worker: FakeWorker) -> FakeWorker:
     return worker
 
 
-def announce(worker: FakeWorker, number: int, pixels_per_second: float = 0.0, costs: Costs | None = None) -> None:
-    """Beacons of ``number`` workers that make so many pixels a second each, or whose jobs take so much."""
+def announce(
+    worker: FakeWorker, number: int, pixels_per_second: float = 0.0, costs: Costs | None = None, running: int = 0
+) -> None:
+    """Beacons of ``number`` workers that make so many pixels a second each, or whose jobs take so much, and run so many."""
     for i in range(number):
         info = WorkerInfo(
             worker_id=f"w{i}",
@@ -41,6 +43,7 @@ def announce(worker: FakeWorker, number: int, pixels_per_second: float = 0.0, co
             started=datetime.now(UTC),
             pixels_per_second=pixels_per_second,
             costs=costs or Costs(),
+            running=running,
         )
         WorkerBeacons(worker.client).announce(info.worker_id, info, 600)
 
@@ -81,7 +84,7 @@ def test_jobs_their_galaxies_and_their_pictures_take_each_their_own(client: Clie
     announce(paused, 2, costs=costs)
     small, large = post(client, count=4), post(client, count=4, seed=50, size=4 * style_card().resolution)
     assert now(client, small)["eta_seconds"] == pytest.approx(0.5 + 4 * 2.25, abs=0.06)
-    before = (0.5 + 4 * 3) / 2
+    before = (0.5 + 4 * (2 + 16 * 0.25) / 16) / 2
     assert now(client, large)["eta_seconds"] == pytest.approx(before + 0.5 + 4 * (2 + 16 * 0.25), abs=0.06)
 
 
@@ -95,6 +98,22 @@ def test_a_job_that_runs_has_no_less_before_it_than_such_jobs_take(client: Clien
     assert now(client, job)["eta_seconds"] == pytest.approx(100, abs=20), "all galaxies are made, and the film is not encoded"
     announce(paused, 1, costs=Costs(per_job=1e-9))
     wait_until(lambda: now(client, job)["eta_seconds"] is None)
+
+
+def test_films_that_wait_behind_films_are_not_told_what_small_galaxies_took(client: Client, paused: FakeWorker) -> None:
+    announce(paused, 1, costs=Costs(per_network_pixel=2 / GALAXY, per_pixel=2 / GALAXY))
+    size = 4 * style_card().resolution
+    for place in range(3):
+        told = post(client, count=4, seed=10 * place, size=size)
+        assert told["eta_seconds"] == pytest.approx(8 * (place + 1), abs=0.06)
+
+
+def test_a_job_that_runs_beside_others_takes_as_many_times_as_long(client: Client, paused: FakeWorker) -> None:
+    announce(paused, 2, costs=Costs(per_job=100), running=8)
+    job = post(client, count=4)
+    assert isinstance(paused.records.begin(job["id"]), Job)
+    paused.records.progress_many({job["id"]: 4})
+    assert now(client, job)["eta_seconds"] == pytest.approx(800, abs=20)
 
 
 def test_bulk_jobs_stand_behind_every_interactive_one(client: Client, paused: FakeWorker) -> None:

@@ -29,9 +29,10 @@ def work(
     steps = max(1, round(network * costs.per_network_pixel / 0.1))
     for _ in range(steps):
         clock.now += network * costs.per_network_pixel / steps
-        throughput.made(network / steps, shown / steps, network * engine / steps)
+        throughput.made(network / steps, shown / steps, 0, network * engine / steps)
     clock.now += shown * costs.per_shown_pixel
-    throughput.ended(1, shown)
+    throughput.made(0, 0, shown, 0)
+    throughput.ended(1)
     throughput.busy(False)
 
 
@@ -59,9 +60,9 @@ def test_what_was_measured_long_ago_fades() -> None:
 def test_too_little_is_not_a_measurement() -> None:
     throughput = Throughput(clock := Clock())
     throughput.busy(True)
-    throughput.made(5, 5, 0.001)
+    throughput.made(5, 5, 5, 0.001)
     clock.now += 0.001
-    throughput.ended(1, 5)
+    throughput.ended(1)
     assert throughput.pixels_per_second == 0
     assert throughput.costs == Costs()
 
@@ -114,10 +115,11 @@ def test_costs_stay_as_they_are_while_a_film_is_encoded() -> None:
     before = throughput.costs
     throughput.busy(True)
     clock.now += 1000 * 64**2 * 4e-7
-    throughput.made(1000 * 64**2, 1000 * 512**2, 1000 * 64**2 * 4e-7)
+    throughput.made(1000 * 64**2, 1000 * 512**2, 0, 1000 * 64**2 * 4e-7)
     assert throughput.costs == before
     clock.now += 1
-    throughput.ended(1, 64**2)  # another job, a small one
+    throughput.made(0, 0, 64**2, 0)
+    throughput.ended(1)  # another job, a small one
     assert told(throughput.costs, 1000, 512) == pytest.approx(told(true, 1000, 512), rel=0.3)
 
 
@@ -126,8 +128,8 @@ def test_a_pixel_of_what_was_done_last_costs_no_more_while_a_film_runs_beside_sm
     throughput.busy(True)
     for _ in range(15):
         clock.now += 1
-        throughput.made(501 * 64**2, 501 * 64**2, 1)
-        throughput.ended(1, 64**2)
+        throughput.made(501 * 64**2, 501 * 64**2, 64**2, 1)
+        throughput.ended(1)
         assert throughput.costs.per_pixel <= 1.2 / (501 * 64**2)
 
 
@@ -147,6 +149,24 @@ def test_costs_are_never_negative(stretches: list[tuple[float, float, float, flo
     throughput.busy(True)
     for seconds, network, shown, engine, jobs in stretches:
         clock.now += seconds
-        throughput.made(network, shown, engine)
-        throughput.ended(jobs, shown)
+        throughput.made(network, shown, shown, engine)
+        throughput.ended(jobs)
         assert all(0 <= cost < math.inf for cost in throughput.costs.model_dump().values())
+
+
+def test_films_side_by_side_take_what_each_of_them_takes() -> None:
+    """The first of them to end has not taken all the time until then."""
+    true = Costs(per_job=0.006, per_network_pixel=4e-7, per_shown_pixel=2.5e-8)
+    throughput = Throughput(clock := Clock())
+    for _ in range(300):
+        work(throughput, clock, 1, 64, true, engine=4e-7)
+    films, network, shown = 8, 400 * 64**2, 400 * 512**2
+    throughput.busy(True)
+    clock.now += films * network * true.per_network_pixel
+    throughput.made(films * network, films * shown, 0, films * network * 4e-7)
+    for film in range(films):
+        encoded = (films - 1) * shown if film == 0 else 0
+        clock.now += true.per_job + (encoded + shown / films) * true.per_shown_pixel
+        throughput.made(0, 0, encoded + shown / films, 0)
+        throughput.ended(1)
+        assert told(throughput.costs, 400, 512) == pytest.approx(told(true, 400, 512), rel=0.3)
