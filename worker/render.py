@@ -15,7 +15,7 @@ import structlog
 
 from galaxies.encode import Encoded, encode
 from galaxies.errors import BadModel
-from galaxies.jobs import Job, ModelRef, Result, ResultScores
+from galaxies.jobs import Job, ModelRef, Phase, Result, ResultScores
 from galaxies.product import Product
 from galaxies.scores import Scores
 from jobstore.records import MAX_ATTEMPTS, JobRecords
@@ -31,7 +31,7 @@ from worker.metrics import Metrics
 from worker.points import Mapping, points_of
 from worker.room import Room
 from worker.scoring import Scorers, scores_of, scoring
-from worker.synthesis import images_of, synthesis
+from worker.synthesis import check_pixels, images_of, synthesis
 from worker.tickets import Array, Cancelled, Stopped, Ticket, Work
 from worker.watch import Running, Watch
 from worker.way import Way
@@ -80,7 +80,7 @@ class Renderer:
         ways = []
         for job_id, begun in zip(job_ids, self.records.begin_many(job_ids, delivery_tag), strict=True):
             if isinstance(begun, str):
-                _LOG.info("job not begun", job=job_id, phase=begun)
+                (_LOG.warning if begun == Phase.ERROR else _LOG.info)("job not begun", job=job_id, phase=begun)
             else:
                 self.metrics.begun(begun)
                 _LOG.debug("job begun", job=job_id, operation=begun.operation, attempt=begun.attempts, run=begun.run)
@@ -257,6 +257,7 @@ class Renderer:
             raise Stopped("the worker stops")
         assert way.running.ticket is not None
         way.running.ticket.wait(index + 1)
+        check_pixels(way.running.ticket.work.out, index)
         way.running.sees(index)
         if index == way.running.ticket.work.count - 1 and "images_ms" not in way.clock.steps:
             way.clock.lap("images")

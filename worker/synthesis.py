@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from galaxies.errors import BadInput
 from galaxies.resolve import AnyRequest
 from worker.loaded import LoadedModel
 from worker.points import Points, noise_of, truncated
@@ -44,3 +45,17 @@ def images_of(shape: tuple[int, ...], memory_limit: int, file: Callable[[], Path
             for start in range(0, size, len(block)):
                 stream.write(block[: size - start])
     return np.memmap(path, dtype=np.float32, mode="r+", shape=shape)
+
+
+def check_pixels(images: Array, index: int) -> None:
+    """Look at image ``index`` of what the network has made.
+
+    Raises
+    ------
+    BadInput : it holds NaN or infinity, as nothing should have been asked for that far from what the model knows.
+    """
+    if not np.isfinite(images[index]).all():
+        raise BadInput(
+            f"galaxy {index} (of {len(images)}, the first is 0) has pixels that are no finite numbers: its latent is too large, "
+            "or a z of 0, which has no direction; take smaller weights, or other latents"
+        )

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)
 FLOAT16_CLAMP = 256.0
+EPSILON = 2e-8
+"""Keeps generators from dividing by 0. Karras et al. add 1e-8, which `torch.onnx` takes for 0 and leaves out."""
 _FIR = (1.0, 3.0, 3.0, 1.0)
 
 
@@ -29,7 +31,7 @@ def layout(dtype: torch.dtype) -> torch.memory_format:
     return torch.contiguous_format if dtype == torch.float32 else torch.channels_last
 
 
-def normalise_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
+def normalise_2nd_moment(x: Tensor, eps: float = EPSILON) -> Tensor:
     """Scale every row of ``x`` (N, D) to unit mean square."""
     return x * (x.square().mean(dim=1, keepdim=True) + eps).rsqrt()
 

@@ -17,7 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.architectures import base
-from training.architectures.layers import EqualConv, EqualLinear, equal_conv_weight, lrelu, minibatch_std, normalise_2nd_moment
+from training.architectures.layers import (
+    EPSILON,
+    EqualConv,
+    EqualLinear,
+    equal_conv_weight,
+    lrelu,
+    minibatch_std,
+    normalise_2nd_moment,
+)
 from training.bounds import SIZE, ZERO_OR_MORE, Bounds
 
 
@@ -152,7 +160,7 @@ class Style(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         y = lrelu(x + (noise * self.noise_strength + self.bias).to(x.dtype)).float()
         y = y - y.mean(dim=(2, 3), keepdim=True)
-        y = y * (y.square().mean(dim=(2, 3), keepdim=True) + 1e-8).rsqrt()
+        y = y * (y.square().mean(dim=(2, 3), keepdim=True) + EPSILON).rsqrt()
         scale, offset = self.affine(w)[:, :, None, None].chunk(2, dim=1)
         return cast(Tensor, y * (scale + 1.0) + offset).to(x.dtype)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from training.architectures import base
 from training.architectures.layers import (
+    EPSILON,
     EqualConv,
     EqualLinear,
     FirUp,
@@ -110,7 +111,7 @@ class ModulatedConv(nn.Module):
             style = style / style.abs().amax(dim=1, keepdim=True).clamp(min=1e-8)
         weight = self.weight * self.gain
         energy = weight.square().sum(dim=(2, 3))  # (Cout, Cin)
-        demodulation = (style.square() @ energy.t() + 1e-8).rsqrt()  # (N, Cout)
+        demodulation = (style.square() @ energy.t() + EPSILON).rsqrt()  # (N, Cout)
         x = x * style.to(x.dtype)[:, :, None, None]
         weight = weight.to(x.dtype)
         if self.fir is None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -25,6 +26,7 @@ from tests.unit.training.conftest import tiny_config
 from tests.worker_fakes import wait_until
 from training import checkpoints
 from training.architectures import ARCHITECTURES
+from training.architectures.layers import normalise_2nd_moment
 from training.data.archive import read
 from training.export import ExportOptions, export, layer_groups, parity_batches, to_onnx
 from training.loop import train
@@ -103,6 +105,17 @@ def test_graphs_say_nothing_of_the_machine_that_exported_them(exported: Path) ->
     for graph in exported.glob("*.onnx"):
         assert str(ROOT).encode() not in graph.read_bytes()
         assert b".py" not in graph.read_bytes()
+
+
+def test_a_latent_of_zeros_is_what_torch_makes_of_it(tmp_path: Path) -> None:
+    class Mapping(nn.Module):
+        def forward(self, z: Tensor) -> Tensor:
+            return normalise_2nd_moment(z) + 1
+
+    batch = torch.export.Dim("batch", min=1, max=8)
+    to_onnx(Mapping(), (torch.ones(2, 3),), tmp_path / "mapping.onnx", ["z"], "w", batch)
+    (w,) = ort.InferenceSession(tmp_path / "mapping.onnx").run(None, {"z": np.zeros((1, 3), np.float32)})
+    assert w.tolist() == [[1, 1, 1]]
 
 
 def test_writing_a_graph_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

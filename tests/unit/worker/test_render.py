@@ -21,6 +21,7 @@ from galaxies.product import Product
 from galaxies.requests import OPERATIONS
 from models.generator import OnnxGenerator
 from models.publish import publish
+from models.store import BUNDLED, ModelStore
 from models.versions import Version
 from tests.strategies import arithmetic_body, generate_body, interpolate_body, mix_body
 from tests.tiny_models import publish_style, publish_z
@@ -175,6 +176,22 @@ def test_a_job_of_a_message_ends_before_the_others_do(store: Path, worker: Bench
     worker.records.cancelled.add(long.id)
     thread.join(10)
     assert worker.records.jobs[long.id].phase == Phase.ABORTED
+
+
+@pytest.mark.parametrize(
+    ("weights", "space", "format_"), [([1.0, -1.0], "z", "fits"), ([1.0, -1.0], "z", "png"), ([1000.0, 1.0], "w", "png")]
+)
+def test_a_galaxy_that_a_model_makes_no_numbers_of_is_an_error_of_input(
+    tmp_path: Path, weights: list[float], space: str, format_: str
+) -> None:
+    terms = [{"latent": {"seed": 1}, "weight": weight} for weight in weights]
+    body = {"operation": "arithmetic", "terms": terms, "space": space, "format": format_}
+    with bench(BUNDLED, tmp_path / "results") as worker:
+        job = worker.run(ModelStore().get("sdss-gz1-64").card, body)
+    assert job.phase == Phase.ERROR
+    assert job.failure is not None
+    assert job.failure.kind == "input"
+    assert "galaxy 0 (of 1, the first is 0) has pixels that are no finite numbers" in job.failure.message
 
 
 def test_a_delivery_after_the_end_changes_nothing(worker: Bench, style: Version) -> None:
