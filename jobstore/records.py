@@ -113,11 +113,11 @@ class JobRecords:
 
     def place(self, job_id: str) -> Place | None:
         """Where the job waits; None where it does not."""
-        return placed(self._place(keys=[WAITING, OPEN, LOAD], args=[job_id, LOOKED_AT]))
+        return self.places([job_id])[job_id]
 
     def places(self, job_ids: list[str]) -> dict[str, Place | None]:
-        """`place` of several jobs in one round trip."""
-        answers = self._many(self._place, [([WAITING, OPEN, LOAD], [job_id, LOOKED_AT]) for job_id in job_ids])
+        """`place` of several jobs in one round trip, which costs the server little more than that of one."""
+        answers = self._place(keys=[WAITING, OPEN, LOAD], args=[LOOKED_AT, *job_ids]) if job_ids else []
         return {job_id: placed(answer) for job_id, answer in zip(job_ids, answers, strict=True)}
 
     def begin(self, job_id: str, tag: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> Job | str:
