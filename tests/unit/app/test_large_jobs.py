@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import Iterator
@@ -14,11 +15,16 @@ import pytest
 import redis
 from fastapi import FastAPI
 from httpx import Client
+from starlette.responses import Response
 
 import app.events
 import app.routes.jobs
+import app.routes.operations
 from app.housekeeping import Housekeeper
 from app.main import create_app
+from app.negotiation import Preferences
+from app.recording import Accepted
+from app.services import Services
 from app.settings import Settings
 from galaxies.jobs import Job
 from galaxies.requests import to_wire
@@ -171,3 +177,18 @@ def test_lost_jobs_are_sent_again_unread(
     before = whole_records_read(worker.client)
     assert [keeper.send_again() for _ in range(2)] == [0, 3]
     assert whole_records_read(worker.client) == before
+
+
+def test_a_large_job_is_put_into_words_beside_the_event_loop(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its 202 takes some tenths of a second, in which nobody else would be answered."""
+    on_loop: dict[str, bool] = {}
+    respond = app.routes.operations.accepted_response
+
+    def noting(services: Services, accepted: Accepted, preferred: Preferences) -> Response:
+        on_loop[accepted.job.id] = asyncio._get_running_loop() is not None
+        return respond(services, accepted, preferred)
+
+    monkeypatch.setattr(app.routes.operations, "accepted_response", noting)
+    small, large = (client.post("/v1/generate", json={"latents": [{"z": [0.123456789] * 16}] * n}) for n in (1, 400))
+    assert (small.status_code, large.status_code) == (202, 202)
+    assert on_loop == {small.json()["id"]: True, large.json()["id"]: False}
