@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from app.documents import job_document
 from app.services import Services
 from galaxies.jobs import Job, Phase
+from galaxies.requests import Generate
 
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 2.0
@@ -43,6 +44,16 @@ class Event:
         """As it goes over the wire."""
         event_id = None if self.key is None else ".".join(map(str, self.key))
         return format_sse_event(data_str=json.dumps(self.data, separators=(",", ":")), event=self.name, id=event_id)
+
+
+@dataclass(frozen=True)
+class News:
+    """Events as they go over the wire, the key of the last that was told, the job's place then, and whether that was all."""
+
+    text: bytes
+    told: Key | None
+    place: int | None = None
+    over: bool = False
 
 
 def parse_key(text: str | None) -> Key | None:
@@ -72,46 +83,51 @@ def history(job: Job, document: dict[str, Any]) -> list[Event]:
     return events
 
 
-async def stream(services: Services, job_id: str, last: Key | None) -> AsyncIterator[bytes]:
-    """The events of a job after ``last`` as bytes, until it has ended, is forgotten, or the service stops.
+def slim(job: Job) -> Job:
+    """``job`` without its latents; of its request it tells the size, on which its waiting time depends."""
+    return job.model_copy(update={"request": Generate(seeds=[0], size=job.request.size)})
+
+
+async def stream(services: Services, job: Job, last: Key | None) -> AsyncIterator[bytes]:
+    """The events of a `slim` job after ``last`` as bytes, until it has ended, is forgotten, or the service stops.
 
     While Redis is away, which `app.waiting` logs, the stream waits for it: a client that came again would be answered 503, and
     after that a browser does not come any more.
     """
-    told, place, spoken = last, None, time.monotonic()
-    with services.changes.watch(job_id) as changed:
+    news, spoken = News(b"", last), time.monotonic()
+    with services.changes.watch(job.id) as changed:
         while True:
-            events, over = list[Event](), False
             try:
-                seen = await run_sync(_look, services, job_id)
+                news = await run_sync(_look, services, job, news)
             except RedisError:
-                pass  # the heart beats on
-            else:
-                if seen is None:
-                    yield Event("end", {"phase": None, "detail": "the job was deleted, or has expired"}).encode()
-                    return
-                job, document = seen
-                events = [event for event in history(job, document) if told is None or (event.key or told) > told]
-                if not events and job.phase is Phase.QUEUED and document["queue_position"] != place:
-                    waiting = {name: document[name] for name in ("queue_position", "eta_seconds")}
-                    events = [Event("progress", {**document["progress"], **waiting})]
-                place, over = document["queue_position"], job.phase.ended
-            for event in events:
-                yield event.encode()
-                told, spoken = event.key or told, time.monotonic()
-            if over or services.changes.closing:
+                news = replace(news, text=b"")  # the heart beats on
+            if news.text:
+                yield news.text
+                spoken = time.monotonic()
+            if news.over or services.changes.closing:
                 return
             if time.monotonic() - spoken >= HEARTBEAT_SECONDS:
                 spoken = time.monotonic()
                 yield format_sse_event(comment="still here")
-            await asyncio.sleep(LEAST_GAP_SECONDS if events else 0)
-            await changed.next(LOOK_SECONDS)
+            await asyncio.sleep(LEAST_GAP_SECONDS if news.text else 0)
+            await changed.next(min(LOOK_SECONDS, max(0.0, spoken + HEARTBEAT_SECONDS - time.monotonic())))
 
 
-def _look(services: Services, job_id: str) -> tuple[Job, dict[str, Any]] | None:
-    """The job as it is now, and as the contract shows it; None where it is forgotten."""
-    job = services.records.get(job_id)
-    return None if job is None else (job, describe(services, job))
+def _look(services: Services, known: Job, before: News) -> News:
+    """What has happened to a job since ``before``. Only its end tells, and reads, the whole of it."""
+    job = services.records.renewed(known)
+    if job is not None and job.phase.ended:
+        job = services.records.get(job.id)
+    if job is None:
+        end = Event("end", {"phase": None, "detail": "the job was deleted, or has expired"})
+        return News(end.encode(), before.told, over=True)
+    document = describe(services, job)
+    events = [event for event in history(job, document) if before.told is None or (event.key or before.told) > before.told]
+    told, place = events[-1].key if events else before.told, document["queue_position"]
+    if not events and job.phase is Phase.QUEUED and place != before.place:
+        waiting = {name: document[name] for name in ("queue_position", "eta_seconds")}
+        events = [Event("progress", {**document["progress"], **waiting})]
+    return News(b"".join(event.encode() for event in events), told, place, job.phase.ended)
 
 
 def describe(services: Services, job: Job) -> dict[str, Any]:

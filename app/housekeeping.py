@@ -61,9 +61,9 @@ class Housekeeper:
         """Send the jobs again whose message was nowhere this time and the time before; returns their number."""
         lost = self._upkeep.without_message()
         twice, self._lost = lost & self._lost, lost
-        for job in self._services.records.get_many(sorted(twice)):
-            if not job.phase.ended:
-                self._services.queue.send([job.id], job.priority, again=True)
+        for job_id, seen in self._services.records.glances(sorted(twice)).items():
+            if not seen.phase.ended:
+                self._services.queue.send([job_id], seen.priority, again=True)
         self._lost -= twice
         return len(twice)
 

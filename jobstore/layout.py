@@ -9,16 +9,19 @@ key>`` the jobs that share one result by expiry; `jobstore.scripts` tells of ``<
 of phase is one Lua script, so two workers, or a worker and a cancelling client, never disagree; each is announced on
 ``<prefix>changes`` as ``<id> <phase>``.
 ``<prefix>dead`` is a stream of jobs that stopped every worker that began them.
+A record may be megabytes, so ``operation`` of the hash repeats what it tells; earlier versions did not write that.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from galaxies.jobs import Failure, Job, Phase, Result
+from galaxies.cards import Operation
+from galaxies.jobs import Failure, Job, Phase, Priority, Result
 
 PREFIX = "galsynth:"
 CHANGES = PREFIX + "changes"
@@ -32,7 +35,8 @@ RECORD_GRACE = 3600
 
 Call = tuple[list[str], list[Any]]
 """Keys and arguments of a script."""
-_MUTABLE = {"phase", "done", "attempts", "run", "started", "ended", "result", "failure"}
+MOVING = ("phase", "done", "attempts", "run", "started", "ended")
+_MUTABLE = {*MOVING, "result", "failure"}
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,17 @@ class Recorded(NamedTuple):
         return cls(job.id, job.owner, job.result_key)
 
 
+class Glance(NamedTuple):
+    """What is known of a job without its record: ``size`` is that of the record in bytes; ``operation`` is None where an
+    earlier version wrote it.
+    """
+
+    phase: Phase
+    priority: Priority
+    operation: Operation | None
+    size: int
+
+
 def now() -> datetime:
     """The present, in UTC with milliseconds."""
     moment = datetime.now(UTC)
@@ -105,6 +120,7 @@ def creation(job: Job, claim: Claim | None, bounds: Bounds) -> Call:
     """What `scripts.CREATE` wants."""
     fields = {key: text_of(value) for key in sorted(_MUTABLE) if (value := getattr(job, key)) is not None}
     fields["record"] = job.model_dump_json(by_alias=True, exclude=_MUTABLE)
+    fields["operation"] = job.operation
     fields["place"] = repr(place_of(job))
     if job.callback:
         fields["owner"] = job.owner
@@ -149,6 +165,12 @@ def forgetting(job: Recorded) -> Call:
     """What `scripts.DELETE` and `scripts.TAKE_BACK` want."""
     keys = [key_of(job.job_id), index_of(job.owner), WAITING, users_of(job.result_key), OPEN, LOAD]
     return keys, [CHANGES, job.job_id, now().timestamp()]
+
+
+def glance_of(texts: Sequence[Any], size: int) -> Glance:
+    """What the fields ``phase``, ``place`` and ``operation`` of a hash say; ``size``: of its record."""
+    phase, place, operation = texts
+    return Glance(Phase(phase), "bulk" if float(place) >= BULK_PLACE else "interactive", operation, size)
 
 
 def key_of(job_id: str) -> str:
@@ -198,6 +220,12 @@ def text_of(value: Any) -> str:
 def job_of(fields: dict[str, str]) -> Job:
     """The job that lies in a hash."""
     record = json.loads(fields["record"])
-    record |= {key: fields[key] for key in ("phase", "done", "attempts", "run", "started", "ended") if key in fields}
+    record |= {key: fields[key] for key in MOVING if key in fields}
     record |= {key: json.loads(fields[key]) for key in ("result", "failure") if key in fields}
     return Job.model_validate(record)
+
+
+def renewed(job: Job, texts: Sequence[str | None]) -> Job:
+    """``job`` with the fields `MOVING` as they lie in its hash now."""
+    lasting = {key: value for key, value in vars(job).items() if key not in _MUTABLE}
+    return Job.model_validate(lasting | {key: text for key, text in zip(MOVING, texts, strict=True) if text is not None})

@@ -15,12 +15,14 @@ from jobstore.layout import (
     CHANGES,
     DEAD,
     LOAD,
+    MOVING,
     OPEN,
     WAITING,
     Bounds,
     Call,
     Claim,
     Created,
+    Glance,
     Place,
     Recorded,
     Refused,
@@ -28,6 +30,7 @@ from jobstore.layout import (
     creation,
     ending,
     forgetting,
+    glance_of,
     index_of,
     job_of,
     key_of,
@@ -35,6 +38,7 @@ from jobstore.layout import (
     now,
     place_of,
     placed,
+    renewed,
     run_text,
     text_of,
     users_of,
@@ -96,28 +100,45 @@ class JobRecords:
                 pipe.hgetall(key_of(job_id))
             return [job_of(fields) for fields in pipe.execute() if fields]
 
+    def renewed(self, job: Job) -> Job | None:
+        """``job`` as it is now but for its result or failure, or None; what never changes, megabytes maybe, is not read again."""
+        texts = self.client.hmget(key_of(job.id), MOVING)
+        return renewed(job, texts) if texts[0] else None
+
+    def glances(self, job_ids: list[str]) -> dict[str, Glance]:
+        """A glance at each job that still exists among ``job_ids``, in that order."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hmget(key_of(job_id), "phase", "place", "operation")
+                pipe.hstrlen(key_of(job_id), "record")
+            answers = pipe.execute()
+        seen = zip(job_ids, answers[::2], answers[1::2], strict=True)
+        return {job_id: glance_of(texts, size) for job_id, texts, size in seen if texts[0]}
+
     def list_ids(
-        self, owner: str, *, top: float | None = None, after: float | None = None, offset: int = 0, limit: int = 1000
+        self, owner: str, *, below: tuple[float, str] | None = None, after: float | None = None, limit: int = 1000
     ) -> list[tuple[str, float]]:
-        """Ids of ``owner``'s jobs and their creation times (POSIX seconds), newest first, created at ``top`` or before it and
-        later than ``after``; equal times are in the order of the ids, greatest first.
+        """Ids of ``owner``'s jobs and their creation times (POSIX seconds), newest first, those that come after the time and id
+        ``below``, created later than ``after``; equal times are in the order of the ids, greatest first. At most ``limit``, and
+        none only where there are no more.
         """
-        highest, lowest = "+inf" if top is None else repr(top), "-inf" if after is None else f"({after!r}"
-        found: list[tuple[str, float]] = [
-            (job_id, float(created))
-            for job_id, created in self.client.zrevrangebyscore(
-                index_of(owner), highest, lowest, start=offset, num=limit, withscores=True
-            )
-        ]
-        return found
+        highest, lowest = "+inf" if below is None else repr(below[0]), "-inf" if after is None else f"({after!r}"
+        offset = 0
+        while True:
+            range_ = {"start": offset, "num": limit, "withscores": True}
+            found = [(i, float(t)) for i, t in self.client.zrevrangebyscore(index_of(owner), highest, lowest, **range_)]
+            offset += len(found)
+            left = [(i, t) for i, t in found if below is None or (t, i) < below]
+            if left or not found:
+                return left
 
     def place(self, job_id: str) -> Place | None:
         """Where the job waits; None where it does not."""
-        return placed(self._place(keys=[WAITING, OPEN, LOAD], args=[job_id, LOOKED_AT]))
+        return self.places([job_id])[job_id]
 
     def places(self, job_ids: list[str]) -> dict[str, Place | None]:
-        """`place` of several jobs in one round trip."""
-        answers = self._many(self._place, [([WAITING, OPEN, LOAD], [job_id, LOOKED_AT]) for job_id in job_ids])
+        """`place` of several jobs in one round trip, which costs the server little more than that of one."""
+        answers = self._place(keys=[WAITING, OPEN, LOAD], args=[LOOKED_AT, *job_ids]) if job_ids else []
         return {job_id: placed(answer) for job_id, answer in zip(job_ids, answers, strict=True)}
 
     def begin(self, job_id: str, tag: str | None = None, max_attempts: int = MAX_ATTEMPTS) -> Job | str:

@@ -277,20 +277,26 @@ redis.call('SET', KEYS[1], string.format('%.6f', full), 'EX', 61)
 return 0
 """
 
-# KEYS waiting, open, load; ARGV id, most jobs to look at. Returns rank, pixels ahead, pixels that run, jobs that run; nil where
-# the job does not wait. Beyond ``most`` jobs the pixels ahead are estimated from their mean.
+# KEYS waiting, open, load; ARGV most jobs to look at, once for all ids, then ids. Returns of each: rank, pixels ahead, pixels and
+# jobs that run; nil where it does not wait. Beyond ``most`` jobs the pixels ahead are estimated from their mean.
 PLACE = (
     _RUNNING
     + """
-local rank = redis.call('ZRANK', KEYS[1], ARGV[1])
-if not rank then return nil end
-local seen, ahead = math.min(rank, tonumber(ARGV[2])), 0
-if seen > 0 then
-  for _, text in ipairs(redis.call('HMGET', KEYS[2], unpack(redis.call('ZRANGE', KEYS[1], 0, seen - 1)))) do
-    if text then ahead = ahead + tonumber(string.match(text, '^%d+')) end
-  end
-  ahead = math.floor(ahead * rank / seen)
+local ranks, deepest, most = {}, 0, tonumber(ARGV[1])
+for n = 2, #ARGV do
+  ranks[n] = redis.call('ZRANK', KEYS[1], ARGV[n])
+  deepest = math.max(deepest, ranks[n] or 0)
 end
-return {rank, ahead, unpack(running_of(KEYS[1], KEYS[2], KEYS[3]))}
+local ahead, places, running = {[0] = 0}, {}, running_of(KEYS[1], KEYS[2], KEYS[3])
+if deepest > 0 then
+  for n, text in ipairs(redis.call('HMGET', KEYS[2], unpack(redis.call('ZRANGE', KEYS[1], 0, math.min(deepest, most) - 1)))) do
+    ahead[n] = ahead[n - 1] + tonumber(text and string.match(text, '^%d+') or 0)
+  end
+end
+for n = 2, #ARGV do
+  local rank, seen = ranks[n], math.min(ranks[n] or 0, most)
+  places[n - 1] = rank and {rank, math.floor(ahead[seen] * rank / math.max(1, seen)), unpack(running)}
+end
+return places
 """
 )

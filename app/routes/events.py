@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.callers import caller_of
 from app.errors import Problem
-from app.events import END, parse_key, stream
+from app.events import END, parse_key, slim, stream
 from app.examples import EVENTS
 from app.openapi import problems
 from app.routes.operations import JobId, current
@@ -61,4 +61,4 @@ async def get_events(
         raise Problem(503, f"{services.settings.max_streams} streams are open already; ask for the job with ?wait=30 instead")
     if request.state.head:
         return Response(headers=HEADERS, media_type="text/event-stream")
-    return StreamingResponse(stream(services, job.id, last), headers=HEADERS, media_type="text/event-stream")
+    return StreamingResponse(stream(services, slim(job), last), headers=HEADERS, media_type="text/event-stream")

@@ -23,9 +23,12 @@ from app.validation import shown
 from galaxies.cards import Operation
 from galaxies.errors import Transient
 from galaxies.jobs import Job, Phase
+from jobstore.layout import Glance
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 SCAN, MAX_SCANNED = 200, 2000
+PAGE_BYTES = 8_000_000
+"""A page ends before its records are more: parsed, one takes several times its size."""
 CURSOR_PATTERN = r"^[0-9]{1,10}\.[0-9]{1,6}~[0-9a-z]{1,40}$"
 NO_STORE = {"cache-control": "no-store"}
 LINK = {"Link": {"schema": {"type": "string"}, "description": 'the next page, as `rel="next"`; none on the last one'}}
@@ -58,7 +61,7 @@ class ListQuery(BaseModel):
             raise ValueError(f"{shown(value)} is not an ISO 8601 time such as 2026-01-31T12:00:00Z")
         return value
 
-    def admits(self, job: Job) -> bool:
+    def admits(self, job: Job | Glance) -> bool:
         """Whether the filters let ``job`` through."""
         return self.phase in (None, job.phase) and self.operation in (None, job.operation)
 
@@ -96,6 +99,7 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Q
     job = await run_sync(current, services, job_id, owner)
     if query.wait > 0 and not job.phase.ended:
         before = job.phase
+        del job  # it may hold megabytes of latents, and many may wait
         await services.changes.wait(job_id, lambda phase: phase != before, min(query.wait, services.settings.max_wait_seconds))
         job = await run_sync(current, services, job_id, owner)
     return await run_sync(_answer, services, job)
@@ -150,34 +154,46 @@ def _list(services: Services, query: ListQuery, owner: str) -> Response:
 
 
 def _page(services: Services, query: ListQuery, owner: str) -> tuple[list[Job], str | None]:
-    """The jobs of one page and the cursor of the next; looks at `MAX_SCANNED` records at most, so filters stay cheap."""
-    top, below = _position(query.cursor)
-    after = query.after.timestamp() if query.after else None
-    found: list[Job] = []
-    offset = 0
-    while offset < MAX_SCANNED:
-        ids = services.records.list_ids(owner, top=top, after=after, offset=offset, limit=SCAN)
-        offset += len(ids)
-        later = [(job_id, created) for job_id, created in ids if top is None or (created, job_id) < (top, below)]
-        jobs = {job.id: job for job in services.records.get_many([job_id for job_id, _ in later])}
-        for job_id, _ in later:
-            if job_id in jobs and query.admits(jobs[job_id]):
-                if len(found) == query.limit:
-                    return found, _cursor(found[-1].id, found[-1].created.timestamp())
-                found.append(jobs[job_id])
-        if len(ids) < SCAN:
-            services.records.forget_ids(owner, [job_id for job_id, _ in later if job_id not in jobs])
+    """The jobs of one page and the cursor of the next.
+
+    Glances at `MAX_SCANNED` jobs at most, so filters stay cheap, and reads the records of `PAGE_BYTES`, or one.
+    """
+    records, after = services.records, query.after.timestamp() if query.after else None
+    below, found, size = _position(query.cursor), list[Job](), 0
+    for _ in range(MAX_SCANNED // SCAN):
+        ids = records.list_ids(owner, below=below, after=after, limit=SCAN)
+        if not ids:
             return found, None
-    return found, _cursor(*ids[-1])
+        glances, wanted = records.glances([job_id for job_id, _ in ids]), list[str]()
+        records.forget_ids(owner, [job_id for job_id, _ in ids if job_id not in glances])
+        for job_id, created in ids:
+            if job_id in glances and _admitted(services, query, job_id, glances[job_id]):
+                size += glances[job_id].size
+                count = len(found) + len(wanted)
+                if count == query.limit or (count and size > PAGE_BYTES):
+                    found += filter(query.admits, records.get_many(wanted))
+                    return found, _cursor(below)
+                wanted.append(job_id)
+            below = created, job_id
+        found += filter(query.admits, records.get_many(wanted))
+    return found, _cursor(below)
 
 
-def _cursor(job_id: str, created: float) -> str:
-    return f"{created!r}~{job_id}"
+def _admitted(services: Services, query: ListQuery, job_id: str, glance: Glance) -> bool:
+    """Whether the filters let a job through; where a glance does not tell its operation, its whole record does."""
+    if query.operation is None or glance.operation is not None:
+        return query.admits(glance)
+    job = services.records.get(job_id)
+    return job is not None and query.admits(job)
 
 
-def _position(cursor: str | None) -> tuple[float | None, str]:
+def _cursor(below: tuple[float, str] | None) -> str | None:
+    return None if below is None else f"{below[0]!r}~{below[1]}"
+
+
+def _position(cursor: str | None) -> tuple[float, str] | None:
     if cursor is None:
-        return None, ""
+        return None
     created, _, job_id = cursor.partition("~")
     try:
         top = float(created)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Path, Request
 from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
-from app.body import read_body
+from app.body import LARGE_BYTES, read_body
 from app.delivery import deliver, open_result
 from app.documents import JobDocument, job_document
 from app.errors import Problem, problem_of_job
@@ -80,8 +80,9 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
             accepted = await submit(request, partial(order, services, operation, body, envelope), len(body))
             request.state.job = accepted.job.id
             if preferred.wait is None:
-                document: Response = await request.app.state.answers(partial(accepted_response, services, accepted, preferred))
-                return document
+                respond = partial(accepted_response, services, accepted, preferred)
+                response: Response = await (run_sync if len(body) > LARGE_BYTES else request.app.state.answers)(respond)
+                return response
             return await waited(request, services, accepted, preferred, accept)
 
     post.__name__ = operation

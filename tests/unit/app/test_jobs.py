@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,11 +14,16 @@ import pytest
 from httpx import Client
 
 from app.documents import JobDocument, JobPage
-from app.routes.jobs import CURSOR_PATTERN
+from app.main import create_app
+from app.routes.jobs import CURSOR_PATTERN, SCAN
 from app.settings import Settings
 from galaxies.jobs import Failure
+from jobstore.layout import Bounds
 from jobstore.results import ResultStore
+from tests.strategies import generate_body, style_card
+from tests.unit.app.conftest import FakeWorker, serving
 from tests.unit.app.test_operations import WAIT, problem
+from tests.worker_fakes import make_job
 
 
 def done(client: Client, **body: Any) -> dict[str, Any]:
@@ -56,6 +61,43 @@ def test_pages_cover_every_job_once_newest_first(client: Client, worker: Any) ->
     assert set(seen) == set(made)
     created = [client.get(f"/v1/jobs/{job_id}").json()["created"] for job_id in seen]
     assert created == sorted(created, reverse=True)
+
+
+def test_a_page_names_no_job_twice_while_others_come(
+    settings: Settings, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The filter passes the last job of the first look only, so a page takes several looks."""
+    worker.paused = True
+    application = create_app(settings)
+    with serving(application) as client:
+        records, start = application.state.services.records, datetime.now(UTC)
+        created = [start + timedelta(milliseconds=n) for n in range(SCAN + 50)]
+        jobs = [make_job(style_card(), generate_body([n]), created=at) for n, at in enumerate(created)]
+        worker.records.create_many([(job, None, Bounds()) for job in jobs])
+        worker.records.cancel(jobs[50].id)
+        list_ids = records.list_ids
+
+        def and_one_more(*args: Any, **more: Any) -> list[tuple[str, float]]:
+            found: list[tuple[str, float]] = list_ids(*args, **more)
+            worker.records.create(make_job(style_card(), generate_body([0]), created=start + timedelta(seconds=30)))
+            return found
+
+        monkeypatch.setattr(records, "list_ids", and_one_more)
+        page = client.get("/v1/jobs", params={"phase": "ABORTED"}).json()
+    assert [job["id"] for job in page["jobs"]] == [jobs[50].id]
+
+
+def test_pages_cover_jobs_of_one_moment(client: Client, worker: FakeWorker) -> None:
+    worker.paused = True
+    moment = datetime.now(UTC)
+    jobs = [make_job(style_card(), generate_body([n]), created=moment) for n in range(2 * SCAN + 50)]
+    worker.records.create_many([(job, None, Bounds()) for job in jobs])
+    seen, address = [], "/v1/jobs?limit=200"
+    while address:
+        page = client.get(address).json()
+        seen += [job["id"] for job in page["jobs"]]
+        address = page["next"]
+    assert seen == sorted((job.id for job in jobs), reverse=True)
 
 
 def test_filters(client: Client, worker: Any) -> None:

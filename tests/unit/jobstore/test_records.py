@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Recorded, users_of
+from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Place, Recorded, users_of
 from jobstore.records import MAX_ATTEMPTS, MAX_REFUNDS, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
@@ -287,6 +287,30 @@ def test_queue_positions_follow_the_line(records: JobRecords) -> None:
     assert [position(records, job) for job in jobs] == [None, None, 1]
     records.requeue(jobs[0].id)
     assert position(records, jobs[0]) == 1, "its message goes to the head of the queue"
+
+
+def test_many_places_are_as_each_alone_and_cost_one_look_at_the_line(
+    records: JobRecords, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobstore.records.LOOKED_AT", 5)
+    start = datetime.now(UTC)
+    jobs = [queued(records, created=start + timedelta(seconds=i), pixels=(i + 1) ** 2) for i in range(8)]
+    begun, *line = jobs
+    records.begin(begun.id)
+    pixels = [job.pixels for job in line]
+    known = [sum(pixels[:n]) if n <= 5 else sum(pixels[:5]) * n // 5 for n in range(len(line))]
+    ids = [job.id for job in reversed(jobs)] + ["none"]
+
+    def looks() -> int:
+        return int(client.info("commandstats")["cmdstat_zrange"]["calls"])  # type: ignore[index]
+
+    records.places(ids)
+    before = looks()
+    found = records.places(ids)
+    assert looks() == before + 1
+    assert found == {job.id: Place(n + 1, known[n], 1, 1) for n, job in enumerate(line)} | {begun.id: None, "none": None}
+    assert found == {job_id: records.place(job_id) for job_id in ids}
+    assert records.places([]) == {}
 
 
 def test_jobs_are_listed_newest_first_and_by_owner(records: JobRecords) -> None:
