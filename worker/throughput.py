@@ -5,9 +5,9 @@ as long as the network needs for them, a large film as long as its encoding. So 
 
     seconds = jobs × seconds a job + network pixels × seconds each + encoded pixels × seconds each
 
-to stretches of at least `STRETCH_SECONDS` busy seconds that end with a job, by least squares without negative costs. What is
-made and encoded counts as it comes: of films side by side the first to end has not taken all. Where jobs were all alike, which
-says nothing of the three apart, a network pixel is taken to cost what the engine spent on it, and the rest is the jobs' own.
+to stretches of at least `STRETCH_SECONDS` busy seconds, by least squares without negative costs. What is made and encoded counts
+as it comes: of films side by side the first to end has not taken all. Where jobs were all alike, which says nothing of the three
+apart, a network pixel is taken to cost what the engine spent on it, and the rest is the jobs' own.
 """
 
 from __future__ import annotations
@@ -51,11 +51,16 @@ class Throughput:
         """
         self._advance()
         self._now[[_NETWORK, _SHOWN, _ENCODED, _ENGINE]] += network_pixels, shown_pixels, encoded_pixels, engine_seconds
+        self._look_back()
 
     def ended(self, jobs: int) -> None:
         """So many jobs have ended."""
         self._advance()
         self._now[_JOBS] += jobs
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """End a stretch that is long enough."""
         if self._now[_SECONDS] >= STRETCH_SECONDS:
             fade = 0.5 ** (self._now[_SECONDS] / HALF_LIFE_SECONDS)
             self._faded = self._faded * fade + self._now
