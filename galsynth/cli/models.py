@@ -67,7 +67,8 @@ def verify_models(
 def _models(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``python -m models``; its messages are said in the name of this command."""
     settings = Settings.read()
-    environ = dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or str(settings.data_dir / "models")}
+    own = settings.data_dir / "models"  # there once `galsynth up` has run
+    environ = dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or (str(own) if own.is_dir() else "")}
     command = [*python_module("models"), *arguments]
     process = subprocess.run(command, env=environ, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
     typer.echo(re.sub("^models: ", "galsynth: ", process.stderr, flags=re.MULTILINE), err=True, nl=False)
