@@ -5,26 +5,32 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import typer
+try:
+    import typer
 
-from benchmarks.augmentation import augmentation
-from benchmarks.films import film
-from benchmarks.memory import memory
-from benchmarks.options import Options
-from benchmarks.page import page
-from benchmarks.records import records
-from benchmarks.requests import heavy, latency, saturation
-from benchmarks.soak import soak
-from benchmarks.steps import steps
-from benchmarks.sweep import sweep
-from benchmarks.training import training
-from benchmarks.way import way
-from models.store import ModelStore
+    from benchmarks.augmentation import augmentation
+    from benchmarks.films import film
+    from benchmarks.memory import memory
+    from benchmarks.options import Options
+    from benchmarks.page import page
+    from benchmarks.records import records
+    from benchmarks.requests import heavy, latency, saturation
+    from benchmarks.soak import soak
+    from benchmarks.steps import steps
+    from benchmarks.sweep import sweep
+    from benchmarks.training import training
+    from benchmarks.way import way
+    from models.store import ModelStore
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] == "benchmarks":
+        raise
+    sys.exit(f"error: benchmarks needs {error.name}, which is not installed; `make env` brings it")
 
 PEERS_ENV = Path(".venv-peers")
 BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {

@@ -6,6 +6,7 @@ TCP and not a Unix socket, because redis-py and kombu spell the address of a soc
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import platform
 import secrets
@@ -122,13 +123,16 @@ def check_port_free(port: int, host: str = LOOPBACK) -> None:
 
     Raises
     ------
-    BadInput : it is taken, or this user may not listen on it.
+    BadInput : it is taken, this user may not listen on it, or ``host`` is no address of this machine.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                needed = f"an IPv4 address of this machine such as {LOOPBACK} is needed"
+                raise BadInput(f"GALSYNTH_HOST is {host!r} ({error.strerror}); {needed}", field="GALSYNTH_HOST") from None
             raise BadInput(
                 f"port {port} cannot be used: {error.strerror}; choose another: --port N or PORT=N", field="port"
             ) from None

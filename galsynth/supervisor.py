@@ -4,6 +4,7 @@
 
     start   queue server → answers → workers and API → ready
     watch   a worker ended: start it again, later each time;  API or queue server ended: stop everything, exit status 1
+            (2 where wrong settings kept a program from starting)
     stop    API → workers, which finish their jobs or, after 45 s, give them back → queue server;  exit status 0
             a second signal: everything is killed at once
 
@@ -31,6 +32,9 @@ ONE_PRESS = 0.5
 """Signals within so many seconds are one wish to stop: `timeout`, `make` and terminals send it to us and to our group."""
 FAILED_STARTS = 3
 """So many ends of workers before the service was ever ready are a fault of the installation: give up."""
+
+CANNOT_START = 2
+"""With which our programs end where their settings, or what is installed, keep them from starting."""
 
 
 @dataclass(frozen=True)
@@ -170,17 +174,23 @@ class Supervisor:
         child.drain()
         if child.program not in self.plan.workers:
             raise _StopNow(
-                1, f"{child.name} has ended ({child.describe_end()}) and the service cannot go on without it; stopping"
+                self._status_after(child),
+                f"{child.name} has ended ({child.describe_end()}) and the service cannot go on without it; stopping",
             )
         failures = 1 if child.lived > LIVED_WELL else self._failures.get(child.name, 0) + 1
         self._failures[child.name] = failures
         if not self._ready and failures >= FAILED_STARTS:
             raise _StopNow(
-                1, f"{child.name} has ended {failures} times before the service was ready ({child.describe_end()}); stopping"
+                self._status_after(child),
+                f"{child.name} has ended {failures} times before the service was ready ({child.describe_end()}); stopping",
             )
         delay = min(FIRST_BACKOFF * 2 ** (failures - 1), LONGEST_BACKOFF)
         self._restarts[child.name] = time.monotonic() + delay
         self.console.say(f"{child.name} has ended ({child.describe_end()}); starting it again in {delay:.0f} s")
+
+    def _status_after(self, child: Child) -> int:
+        """The exit status after ``child`` cannot go on: its own where its settings kept it from starting, else 1."""
+        return CANNOT_START if not self._ready and child.exit_status == CANNOT_START else 1
 
     def _stop_all(self) -> bool:
         """Stop in order; False where a second signal, or a child that does not stop, made us kill."""

@@ -24,6 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = command_line().parse_args(arguments)
     try:
         extra: list[Path] = options.root or extra_roots()
+        for folder in extra:
+            if not folder.is_dir():
+                print(
+                    f"models: {'--root' if options.root else 'GALSYNTH_MODELS_DIRS'}: there is no folder {folder}",
+                    file=sys.stderr,
+                )
         store = ModelStore([BUNDLED, *(root for root in extra if root != BUNDLED)], default_model())
         status: int = options.run(store, options)
     except GalaxyError as error:
@@ -77,7 +83,15 @@ def _verify(store: ModelStore, options: argparse.Namespace) -> int:
     problems: list[str] = []
     versions: list[Version | ScorerVersion]
     if options.reference:
-        versions = [store.get(reference) for reference in options.reference]
+        versions = []
+        for reference in options.reference:
+            found = store.problems(reference)  # of any age: the newest may be the one that cannot be read
+            problems += found
+            try:
+                versions.append(store.get(reference))
+            except NotFound:
+                if not found:
+                    raise
     else:
         (models, problems), (scorers, broken) = store.versions(), store.scorers()
         versions, problems = [*models, *scorers], problems + broken

@@ -50,6 +50,10 @@ class ModelStore:
         """
         return self._all("*/*", self._version)
 
+    def problems(self, name: str) -> list[str]:
+        """One message for each version of the model ``name`` that is not readable; a ``name@version`` has none here."""
+        return self._all(f"{name}/*", self._version)[1] if re.fullmatch(NAME_PATTERN, name) else []
+
     def scorers(self) -> tuple[list[ScorerVersion], list[str]]:
         """The same of scorers."""
         return self._all(f"{SCORERS}/*/*", self._scorer)

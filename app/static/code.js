@@ -48,7 +48,7 @@ export function asPython({ operation, body }, base, keyed) {
 }
 
 /** What is done with a result of that format, where its `save` is not the thing. @type {Record<string, string>} */
-const ENDINGS = { png: '.image().save("FILE")', fits: '.fits().writeto("FILE")' };
+const ENDINGS = { png: '.image().save("FILE")', fits: '.fits().writeto("FILE", overwrite=True)' };
 
 /** A field's name where Python's own words are taken. @param {string} name */
 function argument(name) {

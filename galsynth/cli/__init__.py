@@ -12,6 +12,7 @@ from galaxies.errors import GalaxyError
 from galsynth.cli import jobs, keys, models, operations, programs
 from galsynth.cli.outcome import lines_of, status_of
 from galsynth.cli.streams import standard_streams
+from galsynth.cli.usage import Group
 
 EPILOG = (
     "Settings come from the environment too: GALSYNTH_URL and GALSYNTH_API_KEY for a service elsewhere, the others in the "
@@ -21,6 +22,7 @@ EPILOG = (
 
 app = typer.Typer(
     name="galsynth",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -14,6 +14,7 @@ import typer
 from galaxies.errors import BadInput
 from galsynth.cli.service import STDOUT, AsJson, Quiet, Url, check_output, client_of, deliver, interruptible, say
 from galsynth.client.options import check_suffix, format_of, formats
+from galsynth.client.wanted import Wanted
 
 NOISES = ("const", "none")
 NATIVE = ("fits", "npz")
@@ -130,6 +131,8 @@ def make(name: str, body: dict[str, Any], asked: Asked) -> None:
     if not asked.no_wait:
         check_output(output)
     format_ = body.pop("format", None)
+    if format_:
+        Wanted(name, body).format(format_)
     if output is not None and output != STDOUT:
         format_ = format_ or format_of(name, output)
         check_suffix(format_, output)

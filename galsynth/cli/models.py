@@ -13,7 +13,9 @@ from rich.console import Console
 from galaxies.cards import ModelCard
 from galsynth.cli.tables import card_view, models_table
 from galsynth.client.blocking import Client
+from galsynth.client.dataset import default_model
 from galsynth.client.documents import ModelList, parse
+from galsynth.client.steps import segment
 from galsynth.local import python_module
 from galsynth.settings import Settings
 
@@ -29,11 +31,12 @@ Reference = Annotated[str | None, typer.Argument(help="NAME or NAME@VERSION; the
 @app.command("list")
 def list_models(url: Url = None, as_json: AsJson = False) -> None:
     """List every model version."""
-    listing, status = _over_http(url, "/v1/models") if url else _from_store("list")
+    document, status = _over_http(url, "/v1/models") if url else _from_store("list")
+    models = parse(ModelList, document).models
     if as_json:
-        typer.echo(json.dumps(listing, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        Console().print(models_table(parse(ModelList, listing).models))
+        Console().print(models_table(models))
     raise typer.Exit(status)
 
 
@@ -41,14 +44,15 @@ def list_models(url: Url = None, as_json: AsJson = False) -> None:
 def show_model(reference: Reference = None, url: Url = None, as_json: AsJson = False) -> None:
     """Show one model's card."""
     if url:
-        reference = reference or str(_over_http(url, "/v1/models")[0]["default"])
-        card, _ = _over_http(url, f"/v1/models/{reference}")
+        reference = reference or default_model(parse(ModelList, _over_http(url, "/v1/models")[0]).models)
+        document, _ = _over_http(url, f"/v1/models/{segment(reference)}")
     else:
-        card, _ = _from_store("show", *([reference] if reference else []))
+        document, _ = _from_store("show", *([reference] if reference else []))
+    card = parse(ModelCard, document)
     if as_json:
-        typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        Console().print(card_view(ModelCard.model_validate(card)))
+        Console().print(card_view(card))
 
 
 @app.command("verify")
@@ -63,7 +67,8 @@ def verify_models(
 def _models(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``python -m models``; its messages are said in the name of this command."""
     settings = Settings.read()
-    environ = dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or str(settings.data_dir / "models")}
+    own = settings.data_dir / "models"  # there once `galsynth up` has run
+    environ = dict(settings.environ) | {"GALSYNTH_MODELS_DIRS": settings.models_dirs or (str(own) if own.is_dir() else "")}
     command = [*python_module("models"), *arguments]
     process = subprocess.run(command, env=environ, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
     typer.echo(re.sub("^models: ", "galsynth: ", process.stderr, flags=re.MULTILINE), err=True, nl=False)

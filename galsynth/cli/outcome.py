@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from galaxies.errors import BadInput, GalaxyError, Transient
+from galaxies.errors import BadInput, GalaxyError, NotFound, Transient
 from galsynth.client.errors import JobFailed, LimitReached, Missing, NotAllowed, Refused, Unavailable, Unreachable, WrongFormat
 
 STATUSES: dict[type[GalaxyError], int] = {
@@ -24,6 +24,7 @@ STATUSES: dict[type[GalaxyError], int] = {
     WrongFormat: 2,
     NotAllowed: 3,
     Missing: 3,
+    NotFound: 3,
     LimitReached: 3,
     Refused: 2,
     Unreachable: 4,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from galaxies.errors import BadInput
 from galsynth.console import Console
 from galsynth.local import default_workers, own_data_folder, run_alone, service_plan
 from galsynth.server import check_port_free, embedded_server
@@ -14,6 +15,12 @@ from galsynth.settings import Settings
 from galsynth.supervisor import Supervisor
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the API. [default: PORT, else 8000]")]
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise BadInput("--data is empty; name a folder, or leave it out", field="data")
+    return Path(text)
 
 
 def up(
@@ -24,7 +31,9 @@ def up(
     data: Annotated[
         Path | None,
         typer.Option(
-            file_okay=False, help="Folder for queue, results and models. [default: GALSYNTH_DATA_DIR, else your state folder]"
+            parser=_folder,
+            metavar="DIR",
+            help="Folder for queue, results and models. [default: GALSYNTH_DATA_DIR, else your state folder]",
         ),
     ] = None,
 ) -> None:

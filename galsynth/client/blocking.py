@@ -22,7 +22,7 @@ from galsynth.client.progress import poll_seconds, watching
 from galsynth.client.protocol import Observer, Protocol, leaves_running
 from galsynth.client.result import Result, replacing
 from galsynth.client.retry import Retry
-from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into
+from galsynth.client.steps import Call, Flow, Interrupted, Pause, receive_into, segment
 from galsynth.client.wanted import Access, Wanted
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Client(Operations["Order"]):
 
     def model(self, reference: str) -> ModelCard:
         """The card of ``name`` (newest version) or ``name@version``."""
-        return parse(ModelCard, self.run(self.protocol.document(f"/v1/models/{reference}")))
+        return parse(ModelCard, self.run(self.protocol.document(f"/v1/models/{segment(reference)}")))
 
     def document(self, path: str) -> dict[str, Any]:
         """Whatever JSON object is at ``path``, such as ``/v1/models/sdss-gz1-64/report``."""

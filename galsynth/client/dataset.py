@@ -148,5 +148,5 @@ def default_model(models: list[ModelSummary]) -> str:
     """
     found = next((each.reference for each in models if each.default), None)
     if found is None:
-        raise NotFound("the service has no default model; name one: model=…")
+        raise NotFound("the service has no default model; name one")
     return found

@@ -121,14 +121,14 @@ def job_query(**filters: str | None) -> dict[str, str | int]:
 
 
 def parse(kind: type[Document], document: Any) -> Document:
-    """``document`` as ``kind``.
+    """``document`` as ``kind``; unknown members are passed over at every depth, those of cards too.
 
     Raises
     ------
     BadAnswer : it has another shape.
     """
     try:
-        return kind.model_validate(document)
+        return kind.model_validate(document, extra="ignore")
     except ValidationError as error:
         first = error.errors()[0]
         place = "/".join(map(str, first["loc"]))

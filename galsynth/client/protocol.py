@@ -32,7 +32,7 @@ from galsynth.client.errors import (
     unreachable,
 )
 from galsynth.client.retry import AGAIN, POINTLESS, Retry
-from galsynth.client.steps import Call, Flow, Interrupted, Pause, tag_of
+from galsynth.client.steps import Call, Flow, Interrupted, Pause, segment, tag_of
 
 T = TypeVar("T")
 Observer = Callable[[JobState], None]
@@ -109,7 +109,7 @@ class Protocol:
     def job(self, job_id: str, wait: float = 0) -> Flow[JobState]:
         """A job, with ``wait`` as soon as its phase changes, or after so many seconds."""
         params = {"wait": wait} if wait else {}
-        response = yield from self.call(Call("GET", f"/v1/jobs/{job_id}", params=params, patience=wait))
+        response = yield from self.call(Call("GET", f"/v1/jobs/{segment(job_id)}", params=params, patience=wait))
         return parse(JobState, _json(response))
 
     def wait(self, job: JobState, observe: Observer | None, step: float) -> Flow[JobState]:
@@ -152,7 +152,7 @@ class Protocol:
         for _ in range(2):
             sink.seek(0)
             sink.truncate()
-            etag = yield from self._receive(f"/v1/jobs/{job.id}/result", sink)
+            etag = yield from self._receive(f"/v1/jobs/{segment(job.id)}/result", sink)
             named = etag or (job.result.digest if job.result else "")
             if not named.startswith("sha256:") or named == _digest(sink):
                 return
@@ -165,12 +165,12 @@ class Protocol:
 
     def cancel(self, job_id: str) -> Flow[JobState]:
         """The job after its cancelling."""
-        response = yield from self.call(Call("POST", f"/v1/jobs/{job_id}/cancel"))
+        response = yield from self.call(Call("POST", f"/v1/jobs/{segment(job_id)}/cancel"))
         return parse(JobState, _json(response))
 
     def abandon(self, job_id: str) -> Flow[bool]:
         """Cancel a job that nobody waits for any more, in one try and without errors; whether it is certain to end."""
-        return (yield from self._once(Call("POST", f"/v1/jobs/{job_id}/cancel", limit=CANCEL_SECONDS)))
+        return (yield from self._once(Call("POST", f"/v1/jobs/{segment(job_id)}/cancel", limit=CANCEL_SECONDS)))
 
     def leave(self, job_id: str, why: BaseException, *, ours: bool) -> Flow[None]:
         """Cancel a job of ours whose caller is interrupted by ``why``; a note on it says what becomes of the job."""
@@ -189,7 +189,7 @@ class Protocol:
         Missing : there is none; not where an earlier try may have deleted it and the answer was lost.
         """
         try:
-            yield from self.call(Call("DELETE", f"/v1/jobs/{job_id}"))
+            yield from self.call(Call("DELETE", f"/v1/jobs/{segment(job_id)}"))
         except Missing as error:
             if not error.lost:
                 raise
@@ -228,7 +228,7 @@ class Protocol:
             job = parse(JobState, _json(response))
         except (httpx.TransportError, BadAnswer):
             return False
-        return (yield from self._once(Call("DELETE", f"/v1/jobs/{job.id}", limit=CANCEL_SECONDS)))
+        return (yield from self._once(Call("DELETE", f"/v1/jobs/{segment(job.id)}", limit=CANCEL_SECONDS)))
 
     def _once(self, call: Call) -> Flow[bool]:
         """Send once; whether it was done, or there was nothing to do it to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -45,6 +46,12 @@ class Interrupted(Exception):
     def __init__(self, cause: httpx.TransportError, response: httpx.Response) -> None:
         super().__init__(str(cause))
         self.cause, self.etag = cause, tag_of(response)
+
+
+def segment(name: str) -> str:
+    """An id, or ``name@version``, as one segment of a path: no part of it is read as an address."""
+    quoted = quote(name, safe="@")
+    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 def receive_into(sink: BinaryIO, response: httpx.Response) -> bool:

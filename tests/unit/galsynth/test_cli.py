@@ -393,3 +393,11 @@ def test_a_service_that_does_not_answer_is_one_line() -> None:
     done = run("models", "list", "--url", "http://127.0.0.1:1")
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
     assert "galsynth up" in done.stderr
+
+
+def test_models_miss_a_store_only_where_one_was_named(tmp_path: Path) -> None:
+    done = run("models", "list", GALSYNTH_MODELS_DIRS="", GALSYNTH_DATA_DIR=str(tmp_path / "new"))
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("models", "list", "--json", GALSYNTH_MODELS_DIRS="/nope")
+    assert (done.returncode, done.stderr) == (0, "galsynth: GALSYNTH_MODELS_DIRS: there is no folder /nope\n")
+    assert json.loads(done.stdout)["models"]

@@ -49,6 +49,13 @@ def test_a_port_in_use_is_refused_with_what_to_do() -> None:
     check_port_free(port)
 
 
+@pytest.mark.parametrize("host", ["256.1.1.1", "192.0.2.1"])
+def test_an_address_that_cannot_be_had_is_no_fault_of_the_port(host: str) -> None:
+    with pytest.raises(BadInput, match=f"^GALSYNTH_HOST is '{host}' .*such as 127.0.0.1 is needed") as caught:
+        check_port_free(free_port(), host)
+    assert caught.value.field == "GALSYNTH_HOST"
+
+
 def test_the_setting_goes_first(tmp_path: Path) -> None:
     binary = tmp_path / "own-server"
     with pytest.raises(BadInput, match="GALSYNTH_SERVER_BINARY"):

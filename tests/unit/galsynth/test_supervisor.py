@@ -134,6 +134,14 @@ def test_the_end_of_api_or_server_ends_everything(stage: Stage, role: str) -> No
     assert stage.printed.getvalue().index("no such luck") < stage.printed.getvalue().index("cannot go on")
 
 
+@pytest.mark.parametrize("role", ["api", "worker-1"])
+@pytest.mark.parametrize("status", [2, 3])
+def test_a_program_whose_settings_are_wrong_ends_the_service_with_its_status(stage: Stage, role: str, status: int) -> None:
+    failing = stage.program(role, f"import sys; sys.exit({status})")
+    stage.plan = replace(stage.plan, api=failing) if role == "api" else replace(stage.plan, workers=(failing,))
+    assert stage.run() == (2 if status == 2 else 1)
+
+
 def test_a_server_that_does_not_answer_is_given_up(stage: Stage) -> None:
     stage.plan = replace(stage.plan, server_answers=lambda: False, server_seconds=0.5)
     assert stage.run() == 1

@@ -134,3 +134,27 @@ def test_the_program_refuses_a_broken_setting_in_one_line(
     assert main(["list"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "GALSYNTH_MODELS_DIRS is '[x'" in line
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_verify_of_a_name_says_which_card_is_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str], *, whole: bool) -> None:
+    if whole:
+        publish_z(tmp_path, version="1", created="2026-01-01T00:00:00Z")
+    damaged = publish_z(tmp_path, version="2", created="2026-02-01T00:00:00Z").folder / "card.json"
+    damaged.write_text("{")
+    assert main(["--root", str(tmp_path), "verify", "tiny-z"]) == 1
+    said = capsys.readouterr()
+    assert f"models: {damaged} is not a model card" in said.err
+    assert ("tiny-z@1: 1 files whole" in said.out) == whole
+    assert main(["--root", str(tmp_path), "verify", "tiny-z@1"]) == (0 if whole else 3)
+
+
+@pytest.mark.parametrize("command", ["list", "show", "verify"])
+def test_a_model_store_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (tmp_path / "file").touch()
+    absent = [tmp_path / "file", tmp_path / "nope"]
+    monkeypatch.setenv("GALSYNTH_MODELS_DIRS", os.pathsep.join(map(str, absent)))
+    assert main([command, *(["sdss-gz1-64"] if command == "verify" else [])]) == 0
+    assert capsys.readouterr().err == "".join(f"models: GALSYNTH_MODELS_DIRS: there is no folder {each}\n" for each in absent)

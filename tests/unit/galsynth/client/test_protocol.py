@@ -383,3 +383,12 @@ def test_an_answer_that_is_no_job_says_where_it_differs() -> None:
         drive(protocol().job("x"), answer(200, JOB | {"phase": "DREAMING"}))
     with pytest.raises(BadAnswer, match="JSON"):
         drive(protocol().job("x"), httpx.Response(200, text="<html>", request=httpx.Request("GET", "http://s")))
+
+
+@pytest.mark.parametrize(("job_id", "segment"), [("../../etc", "..%2F..%2Fetc"), ("x/../y", "x%2F..%2Fy"), ("..", "%2E%2E")])
+def test_an_id_is_one_segment_of_the_address(job_id: str, segment: str) -> None:
+    for flow in (protocol().job(job_id), protocol().cancel(job_id), protocol().abandon(job_id), protocol().delete(job_id)):
+        (step,) = drive(flow, answer(200, JOB))[1]
+        assert isinstance(step, Call)
+        sent = httpx.Request(step.method, f"http://s{step.path}").url.raw_path.decode()
+        assert sent.removesuffix("/cancel") == f"/v1/jobs/{segment}"
