@@ -187,6 +187,7 @@ def test_tries_come_later_each_time() -> None:
         "http://user:word@example.org/",
         "http://example.org:99999/",
         "http://example.org:0/",
+        "",
         "https://example.org/\u00e9",
         "https://" + "a" * 2000,
         "http://127.0.0.1/",
