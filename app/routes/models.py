@@ -34,7 +34,7 @@ REVALIDATE = {"cache-control": "no-cache"}
     "",
     response_model=ModelList,
     operation_id="listModels",
-    responses={200: answer("What there is", MODEL_LIST), **problems(503)},
+    responses={200: answer("What there is", MODEL_LIST), **problems(422, 503)},
 )
 async def list_models(request: Request) -> Response:
     """Every version that serves, newest first within a name; one that was just published follows once the workers have it."""
