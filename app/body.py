@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from starlette.requests import ClientDisconnect, Request
 
 from app.errors import Problem
+from app.validation import shown
 
 MAX_FIELDS = 100
 """No object of a request has so many; every unknown one would be an error of its own."""
@@ -55,12 +56,16 @@ async def read_body(request: Request, limit: int, on_large: Callable[[], None] =
 
     Raises
     ------
-    Problem : 413 where the body is, or says that it is, longer; 415 where it is not declared as JSON; 408 where it does not come
-        within `BODY_SECONDS`.
+    Problem : 413 where the body is, or says that it is, longer; 415 where it is not declared as JSON, or is encoded; 408 where
+        it does not come within `BODY_SECONDS`.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
         raise Problem(415, f"the body is {media_type or 'of no declared type'}; send Content-Type: application/json")
+    encoding = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
+    if encoding not in ("", "identity"):
+        detail = f"the body is encoded as {encoding[:60]}; send it plain, without Content-Encoding"
+        raise Problem(415, detail, headers={"accept-encoding": "identity"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         _refuse_size(limit)
@@ -88,7 +93,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     Raises
     ------
     Problem : 400 where it is not JSON in UTF-8 (NaN and Infinity are not), nested too deeply, or has half a surrogate pair; 422
-        where it is JSON but no object, or has an object of more than `MAX_FIELDS` fields.
+        where it is JSON but no object, or has an object of more than `MAX_FIELDS` fields, or two of one name.
     """
     try:
         value = json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_fields)
@@ -113,7 +118,12 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_FIELDS:
         detail = f"an object has {len(pairs)} fields, of which the first is {pairs[0][0][:40]!r}; at most {MAX_FIELDS} are read"
         raise Problem(422, detail, errors=[{"pointer": "", "detail": detail}])
-    return dict(pairs)
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        detail = f"an object has the field {shown(max(fields, key=names.count))} more than once; send it once"
+        raise Problem(422, detail, errors=[{"pointer": "", "detail": detail}])
+    return fields
 
 
 def _refuse_constant(name: str) -> NoReturn:

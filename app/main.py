@@ -9,12 +9,13 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from anyio.to_thread import run_sync
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app import errors, openapi
 from app.callers import Doorkeeper
 from app.housekeeping import Housekeeper
 from app.middleware import Frame
+from app.query import refuse_strays
 from app.queue import MOST_JOBS
 from app.routes import ROUTERS
 from app.services import Services
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Frame)
     errors.install(app, ROUTERS)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_strays)])
     app.openapi = lambda: openapi.document(app, keys_on=settings.keys_on)  # type: ignore[method-assign]
     return app
 

@@ -91,7 +91,7 @@ REASONS = {
     409: "It cannot be done in the job's phase",
     410: "The result is no longer kept",
     413: "The body is too large",
-    415: "The body is not declared as JSON",
+    415: "The body is not declared as JSON, or is compressed",
     416: "The range lies outside the result",
     422: "A value is wrong; `errors` points to it",
     429: "Over a bound of the caller's key, `Retry-After` says when to try again",

@@ -45,7 +45,7 @@ class Envelope:
     bulk: bool = False
     request_id: str = ""
     traceparent: str = ""
-    callback: str = ""
+    callback: str | None = None
 
     @classmethod
     def of(cls, request: HttpRequest, **more: Any) -> Envelope:
@@ -209,14 +209,14 @@ def _reference(card: Card) -> ModelRef:
     return ModelRef(name=card.name, version=card.version, digest=card.digest)
 
 
-def _callback(services: Services, url: str) -> str:
+def _callback(services: Services, url: str | None) -> str:
     """The address to call when the job has ended; empty where none is wanted.
 
     Raises
     ------
     Problem : 422 where it may not be called, or the service makes no calls.
     """
-    if not url:
+    if url is None:
         return ""
     try:
         if services.webhook_secret is None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
 from app.delivery import deliver, open_result
 from app.errors import Problem, problem_of, problem_of_job
 from app.openapi import bytes_of, problems
+from app.query import DECIMALS, DIGITS
 from app.recording import Accepted, Order
 from app.routes.operations import as_it_is
 from app.services import Services, services_of
 from app.submission import Envelope, parse_request, prepare, submit
+from app.validation import shown
 from app.waiting import ended
 from galaxies.cards import ModelCard
 from galaxies.errors import BadInput, Unsupported
@@ -24,6 +27,7 @@ from galaxies.jobs import Phase
 from galaxies.requests import MAX_SEED
 
 router = APIRouter(prefix="/v1/galaxies", tags=["galaxies"])
+NOISE_PATTERN = r"^(const|none|[0-9]{1,10})$"
 FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 
@@ -32,17 +36,31 @@ class GalaxyQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=False)
 
-    truncation: float | None = Field(default=None, ge=-2, le=2, description="ψ; default the card's", examples=[0.7])
-    noise: Annotated[str, Field(pattern=r"^(const|none|[0-9]{1,10})$")] = Field(
-        default="const", description="`const`, `none`, or a seed for fresh noise", examples=["none"]
+    truncation: Annotated[float, Field(ge=-2, le=2), DECIMALS] | None = Field(
+        default=None, description="ψ; default the card's", examples=[0.7]
     )
-    size: int | None = Field(default=None, ge=16, le=2048, description="side in pixels; default the model's", examples=[128])
+    noise: str = Field(
+        default="const",
+        description="`const`, `none`, or a seed for fresh noise",
+        examples=["none"],
+        json_schema_extra={"pattern": NOISE_PATTERN},  # for readers; the refusal of another one is in our own words
+    )
+    size: Annotated[int, Field(ge=16, le=2048), DIGITS] | None = Field(
+        default=None, description="side in pixels; default the model's", examples=[128]
+    )
     stretch: Literal["identity", "linear", "asinh", "lupton"] | None = Field(
         default=None, description="with its default parameters; default the card's", examples=["identity"]
     )
     class_: str | None = Field(
         default=None, alias="class", max_length=200, description="default: drawn from the seed", examples=["spiral_acw"]
     )
+
+    @field_validator("noise")
+    @classmethod
+    def _is_a_kind_or_a_seed(cls, value: str) -> str:
+        if not re.fullmatch(NOISE_PATTERN, value):
+            raise ValueError(f"{shown(value)} is not const, none or a seed of 0 … {MAX_SEED}")
+        return value
 
     def body(self, reference: str, seed: int, format_: str) -> dict[str, Any]:
         """The equal body of ``POST /v1/generate``."""
@@ -61,7 +79,12 @@ Model = Annotated[
         examples=["sdss-gz1-64@2"],
     ),
 ]
-Seed = Annotated[int, Path(ge=0, le=MAX_SEED, description="the galaxy is that of `POST /v1/generate`", examples=[42])]
+Seed = Annotated[
+    int,
+    Field(ge=0, le=MAX_SEED),
+    DIGITS,
+    Path(description="the galaxy is that of `POST /v1/generate`", examples=[42]),
+]
 
 
 def _responses(format_: str) -> dict[int | str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from app.documents import JobDocument, JobPage, job_document
 from app.errors import Problem
 from app.examples import ABORTED, COMPLETED, CURSOR, JOB_PAGE
 from app.openapi import answer, problems
+from app.query import DECIMALS, DIGITS
 from app.routes.operations import JobId, current
 from app.services import Services, services_of
 from app.validation import shown
@@ -44,7 +45,7 @@ class ListQuery(BaseModel):
     after: AwareDatetime | None = Field(
         default=None, description="only jobs created later than this ISO 8601 time", examples=["2026-03-01T12:00:00Z"]
     )
-    limit: int = Field(default=50, ge=1, le=200, description="most jobs of one page", examples=[20])
+    limit: Annotated[int, DIGITS] = Field(default=50, ge=1, le=200, description="most jobs of one page", examples=[20])
     cursor: str | None = Field(
         default=None,
         max_length=100,
@@ -71,7 +72,7 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    wait: float = Field(
+    wait: Annotated[float, DECIMALS] = Field(
         default=0, ge=0, le=60, description="answer when the phase changes, or after so many seconds", examples=[1]
     )
 
@@ -109,14 +110,14 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Q
     "/{job_id}/cancel",
     response_model=JobDocument,
     operation_id="cancelJob",
-    responses={200: answer("The job", ABORTED), **problems(404, 503)},
+    responses={200: answer("The job", ABORTED), **problems(404, 422, 503)},
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job, in any phase, any number of times. A running one stops within one batch; an ended one stays as it is."""
     return await run_sync(_cancel, services_of(request), job_id, caller_of(request).owner)
 
 
-@router.delete("/{job_id}", status_code=204, operation_id="deleteJob", responses=problems(404, 503))
+@router.delete("/{job_id}", status_code=204, operation_id="deleteJob", responses=problems(404, 422, 503))
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job if needed, then forget it and its result (which stays for equal jobs that share it)."""
     return await run_sync(_delete, services_of(request), job_id, caller_of(request).owner)

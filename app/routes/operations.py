@@ -74,7 +74,7 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
         services = services_of(request)
         preferred = preferences(request.headers.getlist("prefer"), services.settings.max_wait_seconds)
         accept = ",".join(request.headers.getlist("accept")) or None
-        envelope = Envelope.of(request, accept=accept, key=idempotency_key, bulk=preferred.bulk, callback=callback or "")
+        envelope = Envelope.of(request, accept=accept, key=idempotency_key, bulk=preferred.bulk, callback=callback)
         with ExitStack() as held:
             body = await read_body(request, services.settings.max_body_bytes, lambda: held.enter_context(services.large.one()))
             accepted = await submit(request, partial(order, services, operation, body, envelope), len(body))

@@ -218,6 +218,15 @@ def test_a_body_that_is_not_declared_as_json_is_415(client: Client, kind: str) -
     problem(client.post("/v1/generate", content=b'{"seeds": [1]}', headers={"content-type": kind}), 415)
 
 
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("identity, BR", 415), ("", 202), ("Identity", 202)])
+def test_an_encoded_body_is_415_and_told_to_come_plain(client: Client, paused: Any, encoding: str, status: int) -> None:
+    answer = client.post("/v1/generate", json={"seeds": [1]}, headers={"content-encoding": encoding})
+    assert answer.status_code == status
+    if status == 415:
+        assert f"encoded as {encoding.lower()}; send it plain" in problem(answer, 415)["detail"]
+        assert answer.headers["accept-encoding"] == "identity"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/v1/nothing", 404), ("GET", "/v1/generate", 405), ("PATCH", "/v1/jobs/a", 405)]
 )

@@ -130,6 +130,33 @@ def test_report_and_samples(client: Client, settings: Settings) -> None:
         problem(client.get(f"/v1/models/test-style/{name}"), 404)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("report", "text/html"), ("report", "application/json"), ("samples.png", "image/png")]
+)
+def test_a_models_file_is_sent_whole_or_not_at_all_where_its_etag_is_known(
+    client: Client, settings: Settings, path: str, kind: str
+) -> None:
+    with_files(settings, report_html=("r.html", b"<p>"), report_json=("r.json", b"{}"), samples=("s.png", b"png"))
+    address, accept = f"/v1/models/told/{path}", {"accept": kind}
+    whole = client.get(address, headers=accept)
+    for range_ in ("bytes=99999999-", "bytes=abc", "bytes=5-2", "items=0-5", "foo", "bytes=0-0"):
+        answer = client.get(address, headers={**accept, "range": range_})
+        assert (answer.status_code, answer.content) == (200, whole.content)
+    known = client.get(address, headers={**accept, "if-none-match": whole.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    assert known.headers["content-security-policy"] == whole.headers["content-security-policy"]
+    assert client.get(address, headers={**accept, "if-none-match": '"other"'}).status_code == 200
+    head = client.head(address, headers=accept)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(whole.content)))
+
+
+def test_a_models_file_that_is_gone_is_a_404(client: Client, settings: Settings) -> None:
+    card = with_files(settings, samples=("s.png", b"png"))
+    assert client.get("/v1/models/told/samples.png").status_code == 200
+    (settings.models_dirs[0] / "told" / card.version / "s.png").unlink()
+    assert "missing" in problem(client.get("/v1/models/told/samples.png"), 404)["detail"]
+
+
 def test_a_card_cannot_serve_files_from_elsewhere(client: Client, settings: Settings) -> None:
     with_files(settings, samples=("../../secret", b"secret"))
     assert "outside its folder" in problem(client.get("/v1/models/told/samples.png"), 503)["detail"]

@@ -141,12 +141,12 @@ BODIES: list[tuple[bytes, dict[str, str], int]] = [
     (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, {}, 413),
     (b'{"seeds": [' + b"1" * 5000 + b"]}", {}, 400),
     (b'{"seeds": [1e400]}', {}, 422),
-    (b'{"seeds": [1], "seeds": [2]}', {}, 202),
+    (b'{"seeds": [1], "seeds": [2]}', {}, 422),
     (b'{"seeds": ["\\ud800"]}', {}, 400),
     (b"\xff\xfe", {}, 400),
     (b"null", {}, 422),
     (b"", {}, 400),
-    (gzip.compress(b'{"seeds": [1]}' + b" " * 10_000_000), {"content-encoding": "gzip"}, 400),
+    (gzip.compress(b'{"seeds": [1]}' + b" " * 10_000_000), {"content-encoding": "gzip"}, 415),
     (b'{"__class__": "os.system", "seeds": [1]}', {}, 422),
     (b'{"seeds": [1], "__proto__": {"x": 1}}', {}, 422),
 ]
@@ -159,8 +159,7 @@ def test_a_strange_body_is_refused_by_its_reason(
     worker.paused = True
     answer = client.post("/v1/generate", content=body, headers={"content-type": "application/json", **headers})
     assert answer.status_code == status, answer.text[:300]
-    if status != 202:
-        problem(answer, status)
+    problem(answer, status)
 
 
 @pytest.mark.parametrize(("fields", "told"), [(90, 20), (2000, 1)])

@@ -111,6 +111,13 @@ def test_an_object_of_too_many_fields_is_refused_before_each_becomes_an_error() 
     assert len(parse_object(json.dumps({f"f{i}": 0 for i in range(100)}).encode())) == 100
 
 
+@pytest.mark.parametrize("body", [b'{"seeds": [1], "seeds": [2]}', b'{"terms": [{"a": 0, "seeds": 1, "seeds": 1}]}'])
+def test_a_name_given_twice_is_refused_by_name(body: bytes) -> None:
+    with pytest.raises(Problem, match='the field "seeds" more than once') as caught:
+        parse_object(body)
+    assert caught.value.status == 422
+
+
 @given(st.binary(max_size=40) | st.text(max_size=20).map(lambda text: ('{"a": ' + text + "}").encode(errors="replace")))
 def test_no_body_does_more_than_be_refused(body: bytes) -> None:
     try:

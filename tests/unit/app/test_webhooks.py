@@ -222,6 +222,7 @@ def test_the_time_over_which_it_is_tried_is_the_one_that_is_told() -> None:
         "http://user:word@example.org/",
         "http://example.org:99999/",
         "http://example.org:0/",
+        "",
         "https://example.org/\u00e9",
         "https://" + "a" * 2000,
         "http://127.0.0.1/",
