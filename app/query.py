@@ -29,7 +29,7 @@ async def refuse_strays(request: Request) -> None:
     wrong = {name: "repeated" if takes_some else "extra_forbidden" for name, n in times.items() if n > 1 or not takes_some}
     if wrong:
         raise RequestValidationError(
-            [{"type": kind, "loc": ("query", name), "ctx": {"times": times[name]}} for name, kind in wrong.items()]
+            [{"type": kind, "loc": ("query", name), "input": name, "ctx": {"times": times[name]}} for name, kind in wrong.items()]
         )
 
 

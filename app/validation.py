@@ -50,7 +50,7 @@ MESSAGES: dict[str, Callable[[str, Context], str]] = {
     "union_tag_not_found": lambda _, c: f"the field {c['discriminator']} is needed here",
     "datetime_from_date_parsing": lambda value, _: f"{value} is not an ISO 8601 time such as 2026-01-31T12:00:00Z",
     "datetime_parsing": lambda value, _: f"{value} is not an ISO 8601 time such as 2026-01-31T12:00:00Z",
-    "repeated": lambda _, c: f"is given {c['times']} times; send it once",
+    "repeated": lambda value, c: f"{value} is given {c['times']} times; send it once",
     "timezone_aware": lambda value, _: f"{value} has no time zone; end it with Z",
 }
 _LATENT_PLACES = {"latent", "latents", "rows", "columns", "from", "to", "path"}

@@ -44,7 +44,7 @@ def test_the_page_and_the_probes_take_any_query(client: Client, path: str) -> No
 )
 def test_a_parameter_given_twice_is_refused(client: Client, address: str, name: str) -> None:
     (error,) = problem(client.get(address), 422)["errors"]
-    assert error == {"pointer": f"/query/{name}", "detail": "is given 2 times; send it once"}
+    assert error == {"pointer": f"/query/{name}", "detail": f'"{name}" is given 2 times; send it once'}
 
 
 @pytest.mark.parametrize("number", ["1_28", "+128", "%2B128", "%20128", "128.0", "-128", "0x80", "%D9%A1%D9%A2%D9%A8"])
