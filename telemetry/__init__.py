@@ -1,1 +1,1 @@
-"""What the programs do the same way, each: their settings' first words, log lines, traces, and the memory that they give back."""
+"""What API and workers do in the same way: log lines, traces, what they say of their settings, the memory that they give back."""
