@@ -25,7 +25,7 @@ class _Document(BaseModel):
 class WrongValue(_Document):
     """One wrong value of a request."""
 
-    pointer: str = Field(description="JSON pointer into the body; `/query/…` and `/path/…` for values of the address")
+    pointer: str = Field(description="JSON pointer into the body; `/query/…`, `/path/…` and `/header/…` for what stands there")
     detail: str = Field(description="what is wrong with it, and what is allowed")
 
 

@@ -59,7 +59,8 @@ class Speed:
         shared = min(place.running, place.running_jobs * work) / work if work else 0.0
         jobs, before = place.position - 1 + place.running_jobs, (1 + shared) * place.ahead
         pixel = [min(cost.per_pixel, self._making(job, cost) / job.pixels) for cost in costs]
-        pace = sum(1 / s for c, each in zip(costs, pixel, strict=True) if (s := jobs * c.per_job + before * each) > 0)
+        alone = [jobs * cost.per_job + before * each for cost, each in zip(costs, pixel, strict=True)]
+        pace = sum(1 / seconds for seconds in alone if seconds > 0)
         return round((1 / pace if pace else 0.0) + (1 + shared / len(costs)) * self._alone(job, costs), 1)
 
     def rest(self, job: Job, elapsed: float) -> float | None:

@@ -113,7 +113,8 @@ def _best(branches: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]]) ->
 def _detail(operation: str, error: Mapping[str, Any], path: tuple[str, ...], body: Any) -> str:
     if error["type"] == "extra_forbidden":
         allowed = _fields(operation, path[:-1], body)
-        return f"unknown field {shown(path[-1])}" + (f"; allowed are {', '.join(allowed)}" if allowed else "; leave it out")
+        what = "field" if operation else "parameter"
+        return f"unknown {what} {shown(path[-1])}" + (f"; allowed are {', '.join(allowed)}" if allowed else "; leave it out")
     say = MESSAGES.get(error["type"])
     value = shown(error.get("input"))
     return say(value, error.get("ctx", {})) if say else f"{value}: {error['msg']}"

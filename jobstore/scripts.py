@@ -40,17 +40,16 @@ end
 # Pixels that run, and jobs that do: those that have not ended and do not wait.
 _RUNNING = """
 local function running_of(waiting, open, load)
-  local jobs = redis.call('HLEN', open) - redis.call('ZCARD', waiting)
-  return {tonumber(redis.call('HGET', load, 'running') or '0'), math.max(0, jobs)}
+  local jobs, pixels = redis.call('HLEN', open) - redis.call('ZCARD', waiting), redis.call('HGET', load, 'running')
+  return {tonumber(pixels or '0'), math.max(0, jobs)}
 end
 """
 
 # KEYS job, index, waiting, users of the result, open, load, budget of the owner, [idempotency entry]; ARGV channel, JSON (see
-# `JobRecords.create`), then field, value …  Returns body digest and job of the entry, and what `PLACE` does; or
-# 'refused', why, and what it would take (pixels too many, or seconds). A job that the entry gives to another order is marked as
-# handed out: from then on `TAKE_BACK` leaves it.
-# Of the index's ten oldest ids those go whose records have expired, so it does not grow where nobody lists. The users of a result
-# stay as long as the last of them, which need not be the new job.
+# `JobRecords.create`), then field, value …  Returns body digest and job of the entry, and what `PLACE` does; or 'refused',
+# why, and what it would take (pixels too many, or seconds). A job that the entry gives to another order is marked as handed
+# out: from then on `TAKE_BACK` leaves it. Of the index's ten oldest ids those go whose records have expired, so it does not
+# grow where nobody lists. The users of a result stay as long as the last of them, which need not be the new job.
 CREATE = (
     _RUNNING
     + f"local WEBHOOKS, CALLBACKS = '{WEBHOOKS}', '{CALLBACKS}'"
@@ -191,8 +190,7 @@ return redis.call('HGETALL', KEYS[1])
 """
 )
 
-# KEYS job, waiting, open, load; ARGV channel, id, pixels, priority, owner, place. A job that was COMPLETED by a
-# result that is gone waits after all.
+# KEYS job, waiting, open, load; ARGV channel, id, pixels, priority, owner, place. A COMPLETED job without its result waits anew.
 REVIVE = """
 if redis.call('HGET', KEYS[1], 'phase') ~= 'COMPLETED' then return 0 end
 redis.call('HDEL', KEYS[1], 'result', 'started', 'ended', 'doubted', 'refunds', 'refunded')

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from galaxies.errors import BadInput, GalaxyError, NotFound
+from galaxies.errors import BadInput, BadModel, GalaxyError, NotFound
 from models.settings import default_model, extra_roots
 from models.store import BUNDLED, ModelStore, scorer_summary, summary
 from models.versions import ScorerVersion, Version, verify
@@ -89,6 +89,8 @@ def _verify(store: ModelStore, options: argparse.Namespace) -> int:
             problems += found
             try:
                 versions.append(store.get(reference))
+            except BadModel as error:
+                problems.append(error.message)
             except NotFound:
                 if not found:
                     raise

@@ -227,7 +227,7 @@ def open_session(version: Published, role: str, device: Device) -> Any:
         if device.strict and session.get_providers()[0] != device.providers[0]:
             raise BadInput(
                 f"device {device.providers[0]} is asked for, but ONNX Runtime fell back to {session.get_providers()[0]}: "
-                f"{_load_cuda() or 'is the GPU there, with a driver that fits CUDA?'} Or set GALSYNTH_DEVICE=cpu",
+                f"{_load_cuda() or 'is the GPU there, with a driver that fits CUDA?'} (or set GALSYNTH_DEVICE=cpu)",
                 field="GALSYNTH_DEVICE",
             )
         return session

@@ -21,8 +21,8 @@ def return_big_blocks() -> None:
     """Have glibc give blocks of 1 MiB and more back to the system when they are freed, and share two arenas between all threads.
 
     By itself glibc raises that limit up to 32 MiB as soon as one big block was freed, and each thread's arena then keeps the
-    biggest that it has seen: a worker's 150 MB became 390 MB after 24 films of 400 frames, and an API grew thread by thread by a
-    table of 3.6 MB that Python makes anew now and then. Does nothing where the C library is not glibc.
+    biggest that it has seen: a worker those of films, an API, thread by thread, a table that Python makes anew now and then.
+    Does nothing where the C library is not glibc.
     """
     if _GLIBC is not None:
         _GLIBC.mallopt(_MMAP_THRESHOLD, _BLOCK)

@@ -32,11 +32,12 @@ def publish_style(
     pause: int = 0,
     seed: int = 0,
     usable: bool = True,
+    finite: bool = True,
     **card: Any,
 ) -> Version:
     """A style model: 16 pixels, 4 layers, two classes (``classes=[]`` for none). ``cost``: about 0.5 MFLOP an image each.
     ``pause``: microseconds, about, that a batch takes more where its images are without noise, which they are in no warming up.
-    ``usable``: see `publish_unusable`.
+    ``usable``: see `publish_unusable`. ``finite``: not where every pixel is to be NaN.
     """
     base: dict[str, Any] = {
         "name": name,
@@ -51,7 +52,7 @@ def publish_style(
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder)
         (aside / "mapping.onnx").write_bytes(_mapping(shape, rng))
-        (aside / "synthesis.onnx").write_bytes(_synthesis(shape, rng, cost, pause) if usable else b"whole, and no graph")
+        (aside / "synthesis.onnx").write_bytes(_synthesis(shape, rng, cost, pause, finite) if usable else b"whole, and no graph")
         buffers = {"w_mean": _normal(rng, shape.w_dim or 0) * 0.1, "noise_const": _normal(rng, shape.noise_size)}
         save_file(buffers, aside / "buffers.safetensors")
         roles = {"mapping.onnx": "mapping", "synthesis.onnx": "synthesis", "buffers.safetensors": "buffers"}
@@ -188,13 +189,13 @@ def _mapping(card: ModelCard, rng: np.random.RandomState) -> bytes:
     return graph.bytes(graph.add("Tanh", x), "w", ["batch", w_dim])
 
 
-def _synthesis(card: ModelCard, rng: np.random.RandomState, cost: int, pause: int) -> bytes:
+def _synthesis(card: ModelCard, rng: np.random.RandomState, cost: int, pause: int, finite: bool) -> bytes:
     layers, w_dim = card.num_ws or 0, card.w_dim or 0
     graph = _Graph({"ws": (layers, w_dim), "noise": card.noise_size}, rng)
     x = graph.delay(graph.add("Flatten", "ws"), layers * w_dim, cost)
     pixels = graph.linear(x, layers * w_dim, len(card.bands) * card.resolution**2)
     grain = graph.linear("noise", card.noise_size, len(card.bands) * card.resolution**2)
-    pixels = graph.add("Add", pixels, graph.add("Mul", grain, graph.constant(np.float32([0.2]))))
+    pixels = graph.add("Add", pixels, graph.add("Mul", grain, graph.constant(np.float32([0.2 if finite else np.nan]))))
     if pause:
         loudest = graph.add("ReduceMax", graph.add("Abs", "noise"), keepdims=0)
         pixels = graph.wait_if(graph.add("Equal", loudest, graph.constant(np.float32(0))), pause, pixels)

@@ -19,7 +19,8 @@ from worker.gpu import bus_address
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
-OUTCOMES = ("completed", "failed", "cancelled", "given_back")
+OUTCOMES = ("completed", "failed", "refused", "cancelled", "given_back")
+"""``refused``: an error, and its caller's, such as a latent that the model makes no galaxy of."""
 STEPS = {"load_ms": "load", "map_ms": "mapping", "images_ms": "inference", "encode_ms": "encode", "store_ms": "store"}
 """Steps of a job's clock → the names that they have here."""
 _LOG = structlog.get_logger(__name__)

@@ -151,7 +151,7 @@ class Renderer:
             else:
                 failure = failure_of(error, job.id)
                 self._insist(partial(self.records.fail, job.id, failure, running.run), [job.id])
-                self._report(way, "failed", failure.message)
+                self._report(way, "refused" if failure.kind == "input" else "failed", failure.message)
 
     def _insist(self, write: Callable[[], Answer], jobs: list[str]) -> Answer:
         return insist(write, jobs, lambda: self.engine.stopping)

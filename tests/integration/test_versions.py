@@ -31,6 +31,8 @@ def publish_bad(cluster: Cluster, how: str) -> Version:
     """Version 2 of the default model, the newest, which no worker can load; it appears at once, as a copied folder does not."""
     if how == "unusable":
         return publish_unusable(cluster.folder / "models", version="2", created=LATER)
+    if how == "not finite":
+        return publish_style(cluster.folder / "models", version="2", finite=False, created=LATER)
     aside = publish_style(cluster.folder / "aside", version="2", seed=5, created=LATER)
     onnx = aside.folder / "synthesis.onnx"
     onnx.write_bytes(onnx.read_bytes()[:-20])
@@ -47,7 +49,7 @@ def version_of(job: dict[str, Any]) -> str:
     return str(job["model"]["version"])
 
 
-@pytest.mark.parametrize("how", ["damaged", "unusable"])
+@pytest.mark.parametrize("how", ["damaged", "unusable", "not finite"])
 def test_workers_and_apis_that_restart_beside_a_bad_newest_version_serve_the_one_before(cluster: Cluster, how: str) -> None:
     port = cluster.start_api()
     cluster.start_worker()
@@ -71,7 +73,7 @@ def test_workers_and_apis_that_restart_beside_a_bad_newest_version_serve_the_one
     assert [model["version"] for model in listed if model["name"] == "tiny-style"] == ["1"]
 
 
-@pytest.mark.parametrize("how", ["damaged", "unusable"])
+@pytest.mark.parametrize("how", ["damaged", "unusable", "not finite"])
 def test_a_bad_new_version_fails_no_request_and_a_good_one_serves_within_seconds(cluster: Cluster, how: str) -> None:
     port = cluster.start_api()
     cluster.start_worker()

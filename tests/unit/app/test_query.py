@@ -19,7 +19,7 @@ OPERATIONS = [(method, path) for path, methods in ROUTES.items() for method in s
 def test_a_parameter_that_the_route_does_not_take_is_refused(client: Client, method: str, path: str) -> None:
     answer = client.request(method, path.format(**VALUES), params={"stray": "1"})
     (error,) = problem(answer, 422)["errors"]
-    assert error == {"pointer": "/query/stray", "detail": 'unknown field "stray"; leave it out'}
+    assert error == {"pointer": "/query/stray", "detail": 'unknown parameter "stray"; leave it out'}
 
 
 def test_a_post_that_would_wait_by_its_query_makes_no_job(client: Client) -> None:

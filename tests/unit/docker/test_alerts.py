@@ -120,7 +120,7 @@ CASES: dict[str, Case] = {
         "25m",
         {jobs("completed"): "0+10x120", jobs("failed"): "0+1x120"},
         [
-            {jobs("completed"): "0+10x200", jobs("cancelled"): "0+10x200"},
+            {jobs("completed"): "0+10x200", jobs("cancelled"): "0+10x200", jobs("refused"): "0+10x200"},
             {jobs("completed"): "0+100x200", jobs("failed"): "0+1x200"},
         ],
     ),

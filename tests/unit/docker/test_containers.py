@@ -37,6 +37,11 @@ def test_every_container_is_hardened(name: str) -> None:
     assert any(mount.startswith("/tmp:") for mount in service["tmpfs"])
 
 
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "secrets" in service])
+def test_a_container_is_made_anew_when_its_secrets_lie_elsewhere(name: str) -> None:
+    assert "${SECRETS_DIR:-./secrets}" in SERVICES[name]["labels"].values()
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_whatever_is_published_is_on_loopback_and_redis_is_not(name: str) -> None:
     ports = SERVICES[name].get("ports", [])

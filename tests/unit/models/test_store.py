@@ -149,6 +149,19 @@ def test_verify_of_a_name_says_which_card_is_damaged(tmp_path: Path, capsys: pyt
     assert main(["--root", str(tmp_path), "verify", "tiny-z@1"]) == (0 if whole else 3)
 
 
+def test_verify_looks_at_every_version_that_is_named_also_behind_a_damaged_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = [publish_z(tmp_path, name).folder / "card.json" for name in ("a", "b")]
+    for card in damaged:
+        card.write_text("{")
+    publish_z(tmp_path, "c")
+    assert main(["--root", str(tmp_path), "verify", "a@1", "b@1", "c@1"]) == 1
+    said = capsys.readouterr()
+    assert all(f"models: {card} is not a model card" in said.err for card in damaged)
+    assert "c@1: 1 files whole" in said.out
+
+
 @pytest.mark.parametrize("command", ["list", "show", "verify"])
 def test_a_model_store_that_is_not_there_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str

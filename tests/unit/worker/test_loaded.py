@@ -82,6 +82,11 @@ def test_a_model_that_runs_with_one_galaxy_alone_is_refused(tmp_path: Path, monk
         LoadedModels(Device(), 4, PLENTY).get(publish_z(tmp_path))
 
 
+def test_a_model_whose_every_galaxy_is_of_no_finite_numbers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=r"^model tiny-style@1 makes pixels that are no finite numbers$"):
+        LoadedModels(Device(), 4, PLENTY).get(publish_style(tmp_path, finite=False))
+
+
 def test_batches_of_a_model_whose_images_depend_on_them_are_filled_up_to_sizes_that_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,9 @@ def test_a_galaxy_that_a_model_makes_no_numbers_of_is_an_error_of_input(
     assert job.failure is not None
     assert job.failure.kind == "input"
     assert "galaxy 0 (of 1, the first is 0) has pixels that are no finite numbers" in job.failure.message
+    counted = worker.renderer.metrics.registry.get_sample_value
+    for outcome, jobs in {"failed": 0, "refused": 1}.items():
+        assert counted("galsynth_worker_jobs_total", {"operation": "arithmetic", "outcome": outcome}) == jobs
 
 
 def test_a_delivery_after_the_end_changes_nothing(worker: Bench, style: Version) -> None:
