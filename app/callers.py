@@ -1,13 +1,13 @@
 """Who calls: with API keys on, everything under ``/v1`` and ``/metrics`` needs a valid key, and a caller has a rate.
 
 An ASGI middleware, so that it also stands before addresses that are not there. It reads keys from a file and counts requests in
-Redis; where Redis is out of reach, requests are not counted (those that need it answer 503 by themselves).
+Redis; where Redis is out of reach, requests are not counted (those that need it answer 503 by themselves). `app.rates` sees to it
+that they do not wait for it one by one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -110,7 +110,7 @@ async def _count(services: Services, key: Key) -> None:
     if not key.requests_per_minute:
         return
     try:
-        answer: Any = await services.rate(key.name, key.requests_per_minute)
+        answer = await services.rates.count(key.name, key.requests_per_minute)
     except (RedisError, OSError):
         return
     if answer > 0:

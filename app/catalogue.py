@@ -1,4 +1,4 @@
-"""The model store as the API sees it: what it holds, looked up anew every few seconds. The store itself keeps the cards."""
+"""The model store as the API sees it: what it holds, read anew aside every few seconds. The store itself keeps the cards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from galaxies.cards import ModelCard, ScorerCard
 from galaxies.errors import BadModel, NotFound
 from models.store import BUNDLED, AnyVersion, ModelStore
 from models.versions import Version, verify
+from telemetry.outages import Outage
 
+LEAST_SECONDS = 0.05
+"""Between two readings of the store, whatever is set: its thread would never rest."""
 RETRY_SECONDS = 30.0
 """How long a damaged version is taken for damaged before its files are looked at again."""
 
@@ -38,7 +41,11 @@ class _Snapshot:
 
 
 class Catalogue:
-    """Whole versions of a `ModelStore`; a new one is seen within ``refresh_seconds``. Safe to share between threads.
+    """Whole versions of a `ModelStore`. Safe to share between threads.
+
+    Once started it reads the store anew every ``refresh_seconds`` on a thread of its own, as that takes long where a new version
+    has large files; who asks is told what was known before. Only who comes before the first reading waits for it; and who names
+    a version that is not known yet waits until its files are digested.
 
     A version whose files are not those of its card is never taken for the newest one, so what is asked for by name goes on; once
     it is restored it is there again, `RETRY_SECONDS` after it was looked at. Nor is a version of the default model that a worker
@@ -51,22 +58,36 @@ class Catalogue:
         self._refresh_seconds = refresh_seconds
         self._warmed = warmed
         self._served: str | None = None
-        self._snapshot = _Snapshot()
+        self._snapshot: _Snapshot | None = None
         self._verdicts: dict[str, _Verdict] = {}
-        self._checked = float("-inf")
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="catalogue", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read the store every few seconds."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read no more. What is being read is not waited for: digesting large files takes a while, and nobody needs it now."""
+        self._stopped.set()
+
+    def renew(self) -> None:
+        """Read the store now; other callers are told what was known before."""
+        with self._lock:
+            self._snapshot = self._read()
 
     def versions(self) -> list[Version]:
         """Every version that serves, newest first within a name: without damaged ones and what workers have not warmed yet."""
-        return self._fresh().versions
+        return self._known().versions
 
     def scorers(self) -> list[ScorerCard]:
         """The cards of all whole scorers, newest first within a name."""
-        return self._fresh().scorers
+        return self._known().scorers
 
     def default_name(self) -> str | None:
         """The default model's name, or None where there is no model."""
-        return self._fresh().default
+        return self._known().default
 
     def get(self, reference: str | None = None, field: str = "/model") -> Version:
         """The version named ``name`` (its newest) or ``name@version``; None is the default model. ``field`` points to the name.
@@ -76,7 +97,7 @@ class Catalogue:
         NotFound : there is no such name or version.
         BadModel : the version is there but its card cannot be read, or its files are not those of the card.
         """
-        snapshot = self._fresh()
+        snapshot = self._known()
         found = snapshot.by_reference.get(reference or snapshot.default or "")
         if found is not None:
             return found
@@ -86,18 +107,21 @@ class Catalogue:
             raise NotFound(error.message, field=error.field and field) from None
         return self._checked_version(version)
 
-    def _fresh(self) -> _Snapshot:
-        """What was read lately. One caller reads anew, which takes long where a new version has large files; the others are told
-        what was known before.
-        """
-        stale = time.monotonic() - self._checked > self._refresh_seconds
-        if stale and self._lock.acquire(blocking=self._checked == float("-inf")):
-            try:
-                self._snapshot = self._read()
-                self._checked = time.monotonic()
-            finally:
-                self._lock.release()
+    def _known(self) -> _Snapshot:
+        if self._snapshot is None:
+            with self._lock:
+                if self._snapshot is None:
+                    self._snapshot = self._read()
         return self._snapshot
+
+    def _loop(self) -> None:
+        lost = Outage(log, "model store not read; what was known of it stays", "model store read again")
+        while not self._stopped.wait(max(self._refresh_seconds, LEAST_SECONDS)):
+            try:
+                self.renew()
+                lost.went_well()
+            except Exception as error:
+                lost.failed(error)
 
     def _checked_version(self, version: AnyVersion) -> AnyVersion:
         """``version``, whose files are looked at when it appears, and again where they were wrong.

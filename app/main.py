@@ -47,10 +47,12 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.large_orders = Apart("large orders", most=LARGE_ORDERS)
         app.state.answers = Together(each, "answers") if settings.results_url is None else Apart("answers")
         housekeeper, deliverer = Housekeeper(services), Deliverer(services)
+        services.catalogue.start()
         housekeeper.start()
         deliverer.start()
         async with services.changes:
             yield
+        services.catalogue.stop()
         await run_sync(deliverer.stop)
         await run_sync(housekeeper.stop)
         for served in (app.state.large_orders, app.state.orders, app.state.answers):

@@ -15,6 +15,7 @@ from app.catalogue import Catalogue
 from app.keys.store import KeyFile
 from app.metrics import Metrics
 from app.queue import RenderQueue
+from app.rates import ANSWER_SECONDS, Rates
 from app.readiness import ReadinessLog
 from app.room import Room
 from app.settings import Settings
@@ -22,7 +23,7 @@ from app.signing import read_secret
 from app.speed import Speed
 from app.waiting import Changes
 from jobstore.haste import Haste
-from jobstore.layout import PREFIX, Recorded
+from jobstore.layout import Recorded
 from jobstore.records import JobRecords
 from jobstore.scripts import RATE
 from jobstore.stores import Results, results_at
@@ -30,14 +31,14 @@ from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore
 from telemetry.traces import Traces, traces_to
 
-CONNECT_SECONDS, ANSWER_SECONDS, REST_SECONDS = 2, 5, 1
+CONNECT_SECONDS, REST_SECONDS = 2, 1
 BUSY_WAITERS = 16
 """With so many requests waiting for their jobs the workers have enough to do while the next ones gather."""
 
 
 @dataclass
 class Services:
-    """Models, job records, results, queue, announcements, API keys and the workers' speed.
+    """Models, job records, results, queue, announcements, API keys, their rates and the workers' speed.
 
     ``large``: places of requests with large bodies. ``unsent``: records to take back, as soon as Redis answers again; see
     `app.recording`.
@@ -56,7 +57,7 @@ class Services:
     metrics: Metrics
     traces: Traces
     webhook_secret: bytes | None
-    _rate: Any
+    rates: Rates
     loop: asyncio.AbstractEventLoop | None = None
     unsent: list[Recorded] = field(default_factory=list)
     readiness: ReadinessLog = field(default_factory=ReadinessLog)
@@ -87,13 +88,8 @@ class Services:
             metrics=metrics,
             webhook_secret=read_secret(settings.webhook_secret_file),
             traces=traces_to(settings.otlp_endpoint, "galsynth-api"),
-            _rate=listener.register_script(RATE),
+            rates=Rates(listener.register_script(RATE)),
         )
-
-    async def rate(self, owner: str, requests_per_minute: int) -> int:
-        """Count a request of ``owner``; 0, or the seconds until its next one is allowed."""
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return int(await self._rate(keys=[f"{PREFIX}rate:{owner}"], args=[requests_per_minute]))
 
     def release(self) -> None:
         """Let whoever waits go on, as the service stops. May be called from a signal handler."""
@@ -112,6 +108,7 @@ class Services:
     def close(self) -> None:
         """Close the connections."""
         self.traces.close()
+        self.rates.close()
         self.queue.close()
         self.records.client.close()
 

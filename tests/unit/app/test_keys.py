@@ -239,11 +239,16 @@ def test_keys_on_any_other_address_than_loopback(store: KeyFile) -> None:
     assert token
 
 
-def test_a_request_is_not_held_up_by_a_server_that_does_not_count_it(
-    guarded: Client, settings: Settings, store: KeyFile, monkeypatch: pytest.MonkeyPatch
+def test_of_several_requests_one_waits_for_a_server_that_does_not_count_them(
+    settings: Settings, store: KeyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.ANSWER_SECONDS", 0.3)
-    token, _ = store.create("alice", requests_per_minute=10)
-    with silent(settings.redis_url):
-        answer = guarded.get("/v1/nothing", headers=bearer(token))
-    problem(answer, 404)
+    patient = settings.model_copy(update={"redis_url": f"{settings.redis_url}?socket_timeout=3600"})
+    guarded, alice = bounded(patient, store, requests_per_minute=3)
+    with served(guarded) as client:
+        monkeypatch.setattr("app.rates.ANSWER_SECONDS", 0.3)
+        with silent(settings.redis_url):
+            problem(client.get("/v1/nothing", headers=alice), 404)
+            monkeypatch.setattr("app.rates.ANSWER_SECONDS", 3600)
+            for _ in range(6):
+                problem(client.get("/v1/nothing", headers=alice), 404)
+        wait_until(lambda: client.get("/v1/nothing", headers=alice).status_code == 429, 60)
