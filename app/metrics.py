@@ -24,7 +24,8 @@ from jobstore.workers import WorkerBeacons
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS = ("queue", "memory", "jobs", "budget", "rate", "key", "requests")
-DELIVERIES = ("delivered", "failed", "given_up")
+DELIVERIES = ("delivered", "failed", "given_up", "refused")
+"""``refused``: the address is not one that may be called, which is its caller's mistake."""
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 

@@ -41,13 +41,13 @@ class RenderQueue:
 
         Raises
         ------
-        Transient : the queue cannot be reached; the jobs are not in it.
+        Transient : the queue cannot be reached, or takes nothing; the jobs are not in it.
         """
         try:
             more = {"again": True} if again else {}
             self._celery.send_task(TASK, job_ids, more, queue=QUEUES[priority], ignore_result=True, retry=False)
         except (OperationalError, RedisError, OSError) as error:
-            raise Transient(f"the queue cannot be reached ({type(error).__name__}); nothing was accepted: try again") from None
+            raise Transient(f"the queue takes no jobs ({type(error).__name__}); nothing was accepted: try again") from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -66,11 +66,11 @@ class Speed:
     def rest(self, job: Job, elapsed: float) -> float | None:
         """Seconds until ``job``, which has run for ``elapsed``, has its result; None where nobody knows, as near its end.
 
-        Its images as fast as those so far, but no less than what the workers say such a job takes beside as many as they run.
+        Its images as fast as those so far, but no less than what the workers say such a job takes beside those that share them.
         """
         costs = self._costs()
         images = elapsed / job.done * (job.total - job.done) if job.done else 0.0
-        beside = max(1.0, fmean(worker.running for worker in self.alive())) if costs else 1.0
+        beside = max(1.0, fmean(worker.sharing for worker in self.alive())) if costs else 1.0
         return round(max(images, beside * self._alone(job, costs) - elapsed if costs else 0.0), 1) or None
 
     def seconds_for(self, pixels: int, otherwise: int = 10, most: int = 600) -> int:

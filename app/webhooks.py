@@ -101,7 +101,8 @@ class Deliverer:
     def _try(self, job: Job) -> None:
         assert self._secret is not None
         settings, now = self._settings, int(time.time())
-        event = {"type": "job.ended", "timestamp": now, "data": describe(self._services, job)}
+        document = describe(self._services, job)
+        event = {"type": "job.ended", "timestamp": document["ended"], "data": document}
         body = json.dumps(event, separators=(",", ":")).encode()
         headers = signed(self._secret, job, body, now)
         try:
@@ -118,7 +119,7 @@ class Deliverer:
         host = check_url(job.callback, private=True).hostname
         if refused or tries >= settings.webhook_tries:
             self._due.done(job.id)
-            self._services.metrics.delivery("given_up")
+            self._services.metrics.delivery("refused" if refused else "given_up")
             log.warning("webhook given up", host=host, tries=tries, reason=reason)
             return
         self._due.put_off(job.id, delay(tries, random.random()))  # noqa: S311 - spreads deliveries, hides nothing

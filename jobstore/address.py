@@ -26,7 +26,8 @@ def with_password(url: str, file: Path | None) -> str:
             field="redis_url",
         ) from None
     if not url.startswith(SCHEMES):
-        raise BadInput(f"redis_url does not begin with {' or '.join(SCHEMES)}", field="redis_url")
+        found = f", but with {parts.scheme}://" if "://" in url else ""  # the rest may hold the password
+        raise BadInput(f"redis_url (REDIS_URL) does not begin with {' or '.join(SCHEMES)}{found}", field="redis_url")
     if file is None or parts.password is not None:
         return url
     try:

@@ -26,6 +26,9 @@ from jobstore.sealed import KEY, TAIL_BYTES, check_key, described, seal
 FRESH_SECONDS = 60.0
 """A scratch folder as young as this may not have its lock yet."""
 
+PROBE_BYTES = 2**20
+"""So much is written to see whether the folder can be."""
+
 _ALIVE, _GONE = "alive", ".gone"
 
 
@@ -211,11 +214,11 @@ class ResultStore:
 
         Raises
         ------
-        Transient : nothing can be written.
+        Transient : nothing can be written, or no more than a small result.
         """
         try:
-            with tempfile.NamedTemporaryFile(dir=self.root / "scratch"):
-                pass
+            with tempfile.NamedTemporaryFile(dir=self.root / "scratch") as probe:
+                probe.write(bytes(PROBE_BYTES))
         except OSError as error:
             raise self._refusal(error) from None
 

@@ -33,7 +33,7 @@ class Costs(BaseModel):
 class WorkerInfo(BaseModel):
     """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, the one
     of them that it takes for the ``default``, how many pixels of jobs it finished a second while it was busy (0: not measured
-    yet), what jobs take there, and how many run.
+    yet), what jobs take there, and how many of the largest one's size share it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -47,7 +47,7 @@ class WorkerInfo(BaseModel):
     started: datetime
     pixels_per_second: float = 0.0
     costs: Costs = Costs()
-    running: int = 0
+    sharing: float = 0.0
 
 
 class WorkerBeacons:

@@ -30,8 +30,8 @@ class _Refusal:
 class DefaultModel:
     """Looks every few seconds which version is the default one, on a thread of its own: loading takes seconds.
 
-    That is the newest version that works. One that cannot be loaded is refused with one line in the log, and the one before it
-    serves: also in a worker that starts beside a damaged version, as it does after a crash.
+    That is the newest version that works. One that cannot be loaded, or whose card cannot be read, is refused with one line in
+    the log, and the one before it serves: also in a worker that starts beside a damaged version, as it does after a crash.
     """
 
     def __init__(self, store: ModelStore, models: LoadedModels, on_refusal: Callable[[], None] = lambda: None) -> None:
@@ -57,6 +57,7 @@ class DefaultModel:
         BadModel : no version of any model works; the message tells what is wrong with the newest of the default one.
         """
         name = self._store.default_name()
+        self._refuse_unreadable(name)
         for version in sorted(self._store.versions()[0], key=lambda version: version.card.name != name):
             loaded = self._try(version)
             if loaded is not None:
@@ -80,8 +81,9 @@ class DefaultModel:
         trouble = ""
         try:
             name = self._store.default_name()
+            self._refuse_unreadable(name)
             for version in (version for version in self._store.versions()[0] if version.card.name == name):
-                if self._is_warm(version) or (self._may_be_tried(version) and self._try(version)):
+                if self._is_warm(version) or (self._may_be_tried(version.card.digest) and self._try(version)):
                     break
         except Exception as error:
             trouble = _message(error)
@@ -92,8 +94,13 @@ class DefaultModel:
     def _is_warm(self, version: Version) -> bool:
         return self._warm is not None and version.card.digest == self._warm.card.digest
 
-    def _may_be_tried(self, version: Version) -> bool:
-        refusal = self._refused.get(version.card.digest)
+    def _refuse_unreadable(self, name: str) -> None:
+        for message in self._store.problems(name):
+            if self._may_be_tried(message):
+                self._refuse(message, name, message)
+
+    def _may_be_tried(self, key: str) -> bool:
+        refusal = self._refused.get(key)
         return refusal is None or time.monotonic() >= refusal.until
 
     def _try(self, version: Version) -> LoadedModel | None:
@@ -103,12 +110,16 @@ class DefaultModel:
         except BadInput:  # the device, not the version
             raise
         except Exception as error:
-            refusal = self._refused[version.card.digest] = _Refusal(_message(error), time.monotonic() + RETRY_SECONDS)
-            self._on_refusal()
-            _LOG.error("model version refused", model=version.card.reference, message=refusal.message)
+            self._refuse(version.card.digest, version.card.reference, _message(error))
             return None
         self._warm = version
         return loaded
+
+    def _refuse(self, key: str, model: str, message: str) -> None:
+        """``key``: the version's digest, or, where its card cannot be read, what is wrong with it."""
+        self._refused[key] = _Refusal(message, time.monotonic() + RETRY_SECONDS)
+        self._on_refusal()
+        _LOG.error("model version refused", model=model, message=message)
 
     def _loop(self) -> None:
         while not self._ended.wait(PERIOD_SECONDS):

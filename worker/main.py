@@ -146,7 +146,7 @@ class Worker:
             started=started,
             pixels_per_second=round(self.watch.pixels_per_second, 1),
             costs=self.watch.costs,
-            running=self.watch.running,
+            sharing=round(self.watch.sharing, 3),
         )
 
     def _serve_metrics(self) -> Callable[[], None]:

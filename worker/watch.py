@@ -34,7 +34,7 @@ class Running:
     """A job that a task thread works on.
 
     ``run``: see `Job`. ``shows``: the ticket's rows are galaxies. ``judging``: the ticket of their scores, afterwards.
-    ``encoded``: how many galaxies the result holds so far.
+    ``encoded``: how many galaxies the result holds so far, of ``total`` that have ``pixels`` together.
     ``lost``: the lease has gone to another worker, so nothing of the job may be published.
     """
 
@@ -47,7 +47,8 @@ class Running:
     stop: bool = False
     lost: bool = False
     leased: float = field(default_factory=time.time)
-    pixels_each: float = 0.0
+    pixels: int = 0
+    total: int = 1
     network_pixels_each: int = 0
     encoded: int = 0
     counted: tuple[int, int, float] = (0, 0, 0.0)
@@ -63,6 +64,16 @@ class Running:
         (done_before, encoded_before, seconds_before), self.counted = self.counted, (done, self.encoded, seconds)
         new, encoded = done - done_before, self.encoded - encoded_before
         return new * self.network_pixels_each, new * self.pixels_each, encoded * self.pixels_each, seconds - seconds_before
+
+    @property
+    def pixels_each(self) -> float:
+        """Of a galaxy, on the average."""
+        return self.pixels / self.total
+
+    @property
+    def left(self) -> float:
+        """Pixels that the result does not hold yet."""
+        return self.pixels - self.encoded * self.pixels_each
 
     def sees(self, index: int) -> None:
         """Image ``index`` is encoded next; some formats look through all of them more than once."""
@@ -159,6 +170,12 @@ class Watch:
     def running(self) -> int:
         """Jobs that run."""
         return len(self._running)
+
+    @property
+    def sharing(self) -> float:
+        """How many jobs of the largest one's size share this worker: galaxies beside a film take it next to nothing."""
+        left = [job.left for job in self._running.copy()]
+        return sum(left) / max(left) if any(left) else float(len(left))
 
     def job_ids(self) -> list[str]:
         """Jobs that run. Takes no lock, as it is asked for when all is stuck."""

@@ -78,10 +78,12 @@ def _revoke(store: KeyFile, options: argparse.Namespace) -> int:
     return 0
 
 
-def _webhook_secret(_store: KeyFile, options: argparse.Namespace) -> int:
+def _webhook_secret(store: KeyFile, options: argparse.Namespace) -> int:
     secret = read_secret(Settings().webhook_secret_file)
     if secret is None:
         raise BadInput("GALSYNTH_WEBHOOK_SECRET_FILE is not set, so no webhook is signed", field="webhook_secret_file")
+    if options.name and options.name not in {key.name for key in store.entries()}:
+        print(f"{options.name!r} has no key so far; `keys list` shows whose there are", file=sys.stderr)
     print(shown_secret(secret, options.name))
     return 0
 

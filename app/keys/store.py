@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from galaxies.errors import BadInput, NotFound
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+NAMES = "1 to 64 letters, digits, dots, hyphens and underscores are allowed, the first a letter or digit"
 CHECK_SECONDS = 0.5
 _LOG = structlog.get_logger("app.keys")
 
@@ -99,7 +100,8 @@ class KeyFile:
                 key = Key(id=key_id, name=name, sha256=_digest(token), created=_now(), **bounds)
             except ValidationError as error:
                 first = error.errors()[0]
-                raise BadInput(f"{first['loc'][0]} {first['input']!r}: {first['msg']}", field=str(first["loc"][0])) from None
+                wrong = NAMES if first["loc"][0] == "name" else first["msg"]
+                raise BadInput(f"{first['loc'][0]} {first['input']!r}: {wrong}", field=str(first["loc"][0])) from None
             keys.append(key)
         return token, key
 
@@ -113,7 +115,7 @@ class KeyFile:
         with self._changing() as keys:
             chosen = [key for key in keys if which in (key.id, key.name)]
             if not chosen:
-                raise NotFound(f"no key has the id or name {which!r}; `galsynth keys list` shows them")
+                raise NotFound(f"no key has the id or name {which!r}; `keys list` shows them")
             ended = [key for key in chosen if key.revoked is None]
             keys[:] = [key.model_copy(update={"revoked": _now()}) if key in ended else key for key in keys]
         return ended

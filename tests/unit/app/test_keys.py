@@ -14,6 +14,7 @@ from unittest.mock import Mock
 import pytest
 from httpx import Client, Response
 
+from app.keys.__main__ import main as program
 from app.keys.store import CHECK_SECONDS, Key, KeyFile
 from app.settings import Settings, check_exposure
 from galaxies.errors import BadInput, NotFound
@@ -71,7 +72,7 @@ def test_a_revoked_key_finds_nothing_and_stays_listed(store: KeyFile) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a" * 65, "-x", "ä"])
 def test_names_are_plain_words(store: KeyFile, name: str) -> None:
-    with pytest.raises(BadInput, match="name"):
+    with pytest.raises(BadInput, match=r"^name .*: 1 to 64 letters, digits, dots, hyphens and underscores are allowed"):
         store.create(name)
 
 
@@ -119,6 +120,19 @@ def test_the_program_makes_lists_and_revokes(store: KeyFile) -> None:
     missing = run("revoke", "nobody")
     assert (missing.returncode, "nobody" in missing.stderr) == (3, True)
     assert run("create", "a b").returncode == 2
+
+
+def test_the_secret_of_a_caller_without_a_key_is_told_with_a_warning(
+    store: KeyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secret").write_bytes(b"s" * 32)
+    monkeypatch.setenv("GALSYNTH_WEBHOOK_SECRET_FILE", str(tmp_path / "secret"))
+    store.create("alice")
+    for name, warned in (("alice", False), ("alcie", True), ("", False)):
+        assert program(["--file", str(store.path), "webhook-secret", *([name] if name else [])]) == 0
+        said = capsys.readouterr()
+        assert said.out.startswith("whsec_")
+        assert ("'alcie' has no key so far" in said.err) == warned
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/models", "/v1/nothing", "/v1", "/v1/galaxies/test-style@1.0/1.png"])

@@ -30,9 +30,9 @@ def paused(worker: FakeWorker) -> FakeWorker:
 
 
 def announce(
-    worker: FakeWorker, number: int, pixels_per_second: float = 0.0, costs: Costs | None = None, running: int = 0
+    worker: FakeWorker, number: int, pixels_per_second: float = 0.0, costs: Costs | None = None, sharing: float = 0.0
 ) -> None:
-    """Beacons of ``number`` workers that make so many pixels a second each, or whose jobs take so much, and run so many."""
+    """Beacons of ``number`` workers that make so many pixels a second each, or whose jobs take so much; so many share each."""
     for i in range(number):
         info = WorkerInfo(
             worker_id=f"w{i}",
@@ -43,7 +43,7 @@ def announce(
             started=datetime.now(UTC),
             pixels_per_second=pixels_per_second,
             costs=costs or Costs(),
-            running=running,
+            sharing=sharing,
         )
         WorkerBeacons(worker.client).announce(info.worker_id, info, 600)
 
@@ -109,7 +109,7 @@ def test_films_that_wait_behind_films_are_not_told_what_small_galaxies_took(clie
 
 
 def test_a_job_that_runs_beside_others_takes_as_many_times_as_long(client: Client, paused: FakeWorker) -> None:
-    announce(paused, 2, costs=Costs(per_job=100), running=8)
+    announce(paused, 2, costs=Costs(per_job=100), sharing=8)
     job = post(client, count=4)
     assert isinstance(paused.records.begin(job["id"]), Job)
     paused.records.progress_many({job["id"]: 4})

@@ -131,6 +131,7 @@ def test_every_end_is_called_once_and_signed(calling: Client, worker: FakeWorker
     assert (event["type"], event["data"]["id"], event["data"]["phase"]) == ("job.ended", job["id"], end)
     assert (headers["path"], headers["webhook-id"], headers["content-type"]) == ("/hook?a=1", job["id"], "application/json")
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    assert event["timestamp"] == event["data"]["ended"], "as Standard Webhooks has it: when it happened, in every try"
     assert is_signed(headers, body, shown_secret(SECRET, ""))
     assert not is_signed(headers, body, shown_secret(SECRET, "somebody else"))
     assert not is_signed(headers, body + b" ", shown_secret(SECRET, ""))
@@ -240,6 +241,16 @@ def test_addresses_that_may_not_be_called_are_422(settings: Settings, worker: Fa
         document = problem(client.post("/v1/generate", content=b'{"seeds": [1]}', headers=headers), 422)
         assert document["errors"][0]["pointer"] == "/header/X-Callback-URL"
         assert client.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_a_name_that_leads_inside_is_its_callers_mistake_and_counts_as_that(
+    with_webhooks: Settings, worker: FakeWorker, receiver: Receiver
+) -> None:
+    with served(with_webhooks.model_copy(update={"webhook_private_addresses": False})) as calling:
+        order(calling, f"http://localhost:{receiver.server_port}/")
+        wait_until(lambda: 'galsynth_webhooks_total{outcome="refused"} 1.0' in calling.get("/metrics").text)
+        assert 'galsynth_webhooks_total{outcome="given_up"} 0.0' in calling.get("/metrics").text
+    assert receiver.heard == []
 
 
 def test_without_a_secret_there_are_no_webhooks(client: Client) -> None:

@@ -147,7 +147,7 @@ CASES: dict[str, Case] = {
     "GalsynthWebhooksFail": Case(
         "2m",
         {api("galsynth_webhooks_total", outcome="given_up"): "0x4 1x20"},
-        [{api("galsynth_webhooks_total", outcome="failed"): "0+1x200"}],
+        [{api("galsynth_webhooks_total", outcome=outcome): "0+1x200"} for outcome in ("failed", "refused")],
     ),
 }
 

@@ -73,3 +73,8 @@ def test_what_is_no_address_of_a_redis_server_is_refused_without_its_password(ur
     with pytest.raises(BadInput, match="redis_url") as raised:
         with_password(url, None)
     assert "secret" not in raised.value.message
+
+
+def test_the_refusal_names_the_scheme_that_stands_there() -> None:
+    with pytest.raises(BadInput, match=r"\(REDIS_URL\) does not begin with redis:// or rediss:// or unix://, but with http://$"):
+        with_password("http://:secret@redis:6379", None)

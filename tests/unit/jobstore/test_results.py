@@ -4,6 +4,7 @@ import errno
 import gc
 import hashlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -201,3 +202,16 @@ def test_a_lost_volume_is_transient(tmp_path: Path) -> None:
         pass
     with pytest.raises(Transient, match="volume"):
         store.check_writable()
+
+
+def test_a_disk_with_room_for_a_file_and_none_for_a_result_is_transient(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    store.check_writable()
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, most[1]))
+    try:
+        with pytest.raises(Transient, match="cannot be written: File too large"):
+            store.check_writable()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert list((tmp_path / "scratch").iterdir()) == []

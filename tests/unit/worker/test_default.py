@@ -63,6 +63,29 @@ def test_a_bad_version_is_refused_with_one_line_and_the_old_stays(
     assert models.references()[0] == "tiny-style@1"
 
 
+def test_a_version_whose_card_cannot_be_read_is_refused_with_one_line_too(
+    models: LoadedModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_style(tmp_path)
+    card = publish_style(tmp_path, version="2", seed=1, created=LATER).folder / "card.json"
+    card.write_text("{")
+    (publish_style(tmp_path, "another").folder / "card.json").write_text("{")
+    refused: list[None] = []
+    watched = DefaultModel(ModelStore([tmp_path], "tiny-style"), models, lambda: refused.append(None))
+    with capture_logs() as lines:
+        watched.begin()
+        watched.look()
+    (line,) = [line for line in lines if line["log_level"] == "error"]
+    assert (line["event"], line["model"]) == ("model version refused", "tiny-style")
+    assert str(card) in line["message"]
+    assert (len(refused), watched.reference) == (1, "tiny-style@1")
+    monkeypatch.setattr(default, "RETRY_SECONDS", 0.0)
+    watched._refused.clear()
+    watched.look()
+    watched.look()
+    assert len(refused) == 3, "the alert stays as long as the card is damaged"
+
+
 def test_the_default_is_never_put_out(tmp_path: Path) -> None:
     models = LoadedModels(Device(), 4, memory=1)
     first: Any = models.pin(publish_style(tmp_path))

@@ -84,6 +84,17 @@ def test_a_message_that_has_come_twice_is_held_until_both_are_done_with(
     assert not watch.holds("a")
 
 
+def test_galaxies_beside_a_film_share_next_to_nothing_and_films_all(watch: Watch) -> None:
+    film, again = (Running(name, pixels=600, total=600) for name in ("film", "again"))
+    assert watch.sharing == 0
+    watch.add(film, *(Running(f"galaxy {i}", pixels=1) for i in range(6)))
+    assert watch.sharing == pytest.approx(1.01)
+    watch.add(again)
+    assert watch.sharing == pytest.approx(2.01)
+    film.encoded = 300
+    assert watch.sharing == pytest.approx(1.51)
+
+
 def test_a_job_whose_lease_has_gone_stops_and_one_that_waits_does_not_disturb_it(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
