@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -18,6 +19,7 @@ from fastapi.sse import format_sse_event
 from redis.exceptions import RedisError
 
 from app.documents import job_document
+from app.reading import answered
 from app.services import Services
 from galaxies.jobs import Job, Phase
 from galaxies.requests import Generate
@@ -98,7 +100,10 @@ async def stream(services: Services, job: Job, last: Key | None) -> AsyncIterato
     with services.changes.watch(job.id) as changed:
         while True:
             try:
-                news = await run_sync(_look, services, job, news)
+                seen = await run_sync(_look, services, job, news)
+                if seen is None:
+                    seen = await answered(services, job.id, partial(_news, services, news))
+                news = seen
             except RedisError:
                 news = replace(news, text=b"")  # the heart beats on
             if news.text:
@@ -113,11 +118,14 @@ async def stream(services: Services, job: Job, last: Key | None) -> AsyncIterato
             await changed.next(min(LOOK_SECONDS, max(0.0, spoken + HEARTBEAT_SECONDS - time.monotonic())))
 
 
-def _look(services: Services, known: Job, before: News) -> News:
-    """What has happened to a job since ``before``. Only its end tells, and reads, the whole of it."""
+def _look(services: Services, known: Job, before: News) -> News | None:
+    """What has happened to a job since ``before``; None where it has ended: only its end tells, and reads, the whole of it."""
     job = services.records.renewed(known)
-    if job is not None and job.phase.ended:
-        job = services.records.get(job.id)
+    return None if job is not None and job.phase.ended else _news(services, before, job)
+
+
+def _news(services: Services, before: News, job: Job | None) -> News:
+    """What ``job``, as it is now, tells beyond ``before``."""
     if job is None:
         end = Event("end", {"phase": None, "detail": "the job was deleted, or has expired"})
         return News(end.encode(), before.told, over=True)

@@ -14,6 +14,7 @@ from app.services import Services
 from galaxies.errors import GalaxyError
 from galaxies.jobs import Failure
 from jobstore.upkeep import Upkeep
+from telemetry.memory import trim
 from telemetry.outages import Outage
 
 BATCH = 200
@@ -22,7 +23,10 @@ log = structlog.get_logger("app.housekeeping")
 
 
 class Housekeeper:
-    """Runs on a thread of its own, every ``housekeeping_seconds``; results are gone through every ``sweep_seconds``."""
+    """Runs on a thread of its own, every ``housekeeping_seconds``; results are gone through every ``sweep_seconds``.
+
+    Every process, whether it is its turn or not, gives free memory back then.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -113,3 +117,4 @@ class Housekeeper:
                 put_off.failed(error)
             except Exception:
                 log.exception("housekeeping")
+            trim()

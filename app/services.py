@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from app.body import Places
@@ -35,13 +36,16 @@ CONNECT_SECONDS, REST_SECONDS = 2, 1
 BUSY_WAITERS = 16
 """With so many requests waiting for their jobs the workers have enough to do while the next ones gather."""
 
+LARGE_READS = 1
+"""Large jobs that are read at a time: two took as long for all of them, and others waited several times longer beside them."""
+
 
 @dataclass
 class Services:
     """Models, job records, results, queue, announcements, API keys, their rates and the workers' speed.
 
-    ``large``: places of requests with large bodies. ``unsent``: records to take back, as soon as Redis answers again; see
-    `app.recording`.
+    ``large``: places of requests with large bodies; ``large_reads``: turns of `app.reading`. ``unsent``: records to take back, as
+    soon as Redis answers again; see `app.recording`.
     """
 
     settings: Settings
@@ -54,6 +58,7 @@ class Services:
     speed: Speed
     room: Room
     large: Places
+    large_reads: CapacityLimiter
     metrics: Metrics
     traces: Traces
     webhook_secret: bytes | None
@@ -85,6 +90,7 @@ class Services:
             speed=speed,
             room=Room(client),
             large=Places(settings.max_large_requests, lambda: metrics.refused("requests")),
+            large_reads=CapacityLimiter(LARGE_READS),
             metrics=metrics,
             webhook_secret=read_secret(settings.webhook_secret_file),
             traces=traces_to(settings.otlp_endpoint, "galsynth-api"),

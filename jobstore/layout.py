@@ -110,6 +110,10 @@ class Glance(NamedTuple):
     size: int
 
 
+class LargeRecord(Exception):
+    """A job's record has more bytes than were to be read."""
+
+
 def now() -> datetime:
     """The present, in UTC with milliseconds."""
     moment = datetime.now(UTC)

@@ -23,6 +23,7 @@ from jobstore.layout import (
     Claim,
     Created,
     Glance,
+    LargeRecord,
     Place,
     Recorded,
     Refused,
@@ -79,6 +80,7 @@ class JobRecords:
         self._take_back = client.register_script(scripts.TAKE_BACK)
         self._revive = client.register_script(scripts.REVIVE)
         self._place = client.register_script(scripts.PLACE)
+        self._read_small = client.register_script(scripts.READ_SMALL)
 
     def create(self, job: Job, claim: Claim | None = None, bounds: Bounds | None = None) -> Created | Refused:
         """Store a new job within ``bounds``, unless a job that still exists holds ``claim``; in one step, so nothing can race."""
@@ -88,9 +90,20 @@ class JobRecords:
         """`create` of several jobs, in order, in one round trip."""
         return [created(answer) for answer in self._many(self._create, [creation(*each) for each in jobs])]
 
-    def get(self, job_id: str) -> Job | None:
-        """The job as it is now, or None."""
-        fields = self.client.hgetall(key_of(job_id))
+    def get(self, job_id: str, most: int | None = None) -> Job | None:
+        """The job as it is now, or None.
+
+        Raises
+        ------
+        LargeRecord : its record is over ``most`` bytes, and stays where it is: no more than its size was sent.
+        """
+        if most is None:
+            fields = self.client.hgetall(key_of(job_id))
+        else:
+            answer = self._read_small(keys=[key_of(job_id)], args=[most])
+            if isinstance(answer, int):
+                raise LargeRecord(f"the record of job {job_id} has {answer} bytes; {most} were to be read at most")
+            fields = dict(zip(answer[::2], answer[1::2], strict=True))
         return job_of(fields) if fields else None
 
     def get_many(self, job_ids: list[str]) -> list[Job]:
@@ -131,6 +144,10 @@ class JobRecords:
             left = [(i, t) for i, t in found if below is None or (t, i) < below]
             if left or not found:
                 return left
+
+    def belongs(self, job_id: str, owner: str) -> bool:
+        """Whether the job is, or was until it expired, one of ``owner``'s."""
+        return self.client.zscore(index_of(owner), job_id) is not None
 
     def place(self, job_id: str) -> Place | None:
         """Where the job waits; None where it does not."""

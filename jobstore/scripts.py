@@ -264,6 +264,13 @@ return phase
 """
 )
 
+# KEYS job; ARGV most bytes. Returns the job's fields; where its record is over that many, only how many it is.
+READ_SMALL = """#!lua flags=no-writes
+local size = redis.call('HSTRLEN', KEYS[1], 'record')
+if size > tonumber(ARGV[1]) then return size end
+return redis.call('HGETALL', KEYS[1])
+"""
+
 # KEYS rate of a caller; ARGV requests a minute. Returns 0, or the whole seconds until the next request is allowed: a bucket that
 # holds a minute's requests and fills up evenly, kept as the time at which it is full again.
 RATE = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
@@ -13,7 +12,8 @@ from app.errors import Problem
 from app.events import END, parse_key, slim, stream
 from app.examples import EVENTS
 from app.openapi import problems
-from app.routes.operations import JobId, current
+from app.reading import answered_of
+from app.routes.operations import JobId
 from app.services import services_of
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -53,7 +53,7 @@ async def get_events(
 ) -> Response:
     """What happens to a job, as server-sent events."""
     services = services_of(request)
-    job = await run_sync(current, services, job_id, caller_of(request).owner)
+    job = await answered_of(services, job_id, caller_of(request).owner, slim)
     last = parse_key(last_event_id)
     if job.phase.ended and last is not None and last >= (job.run, END, 0):
         return Response(status_code=204, headers=HEADERS)
@@ -61,4 +61,4 @@ async def get_events(
         raise Problem(503, f"{services.settings.max_streams} streams are open already; ask for the job with ?wait=30 instead")
     if request.state.head:
         return Response(headers=HEADERS, media_type="text/event-stream")
-    return StreamingResponse(stream(services, slim(job), last), headers=HEADERS, media_type="text/event-stream")
+    return StreamingResponse(stream(services, job, last), headers=HEADERS, media_type="text/event-stream")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
@@ -18,7 +19,8 @@ from app.errors import Problem
 from app.examples import ABORTED, COMPLETED, CURSOR, JOB_PAGE
 from app.openapi import answer, problems
 from app.query import DECIMALS, DIGITS
-from app.routes.operations import JobId, current
+from app.reading import LARGE_PAGE_BYTES, answered_of, in_turn
+from app.routes.operations import JobId
 from app.services import Services, services_of
 from app.validation import shown
 from galaxies.cards import Operation
@@ -63,8 +65,8 @@ class ListQuery(BaseModel):
         return value
 
     def admits(self, job: Job | Glance) -> bool:
-        """Whether the filters let ``job`` through."""
-        return self.phase in (None, job.phase) and self.operation in (None, job.operation)
+        """Whether the filters let ``job`` through; a glance that does not tell its operation passes."""
+        return self.phase in (None, job.phase) and (self.operation is None or job.operation in (None, self.operation))
 
 
 class WaitQuery(BaseModel):
@@ -85,7 +87,10 @@ class WaitQuery(BaseModel):
 )
 async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
     """Jobs, newest first."""
-    return await run_sync(_list, services_of(request), query, caller_of(request).owner)
+    services = services_of(request)
+    page = await run_sync(_page, services, query, caller_of(request).owner)
+    show = partial(_shown, services, query, page)
+    return await (in_turn(services, show) if page.size > LARGE_PAGE_BYTES else run_sync(show))
 
 
 @router.get(
@@ -97,13 +102,15 @@ async def list_jobs(request: Request, query: Annotated[ListQuery, Query()]) -> R
 async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Query()]) -> Response:
     """One job; with `wait` as soon as its phase changes."""
     services, owner = services_of(request), caller_of(request).owner
-    job = await run_sync(current, services, job_id, owner)
-    if query.wait > 0 and not job.phase.ended:
-        before = job.phase
-        del job  # it may hold megabytes of latents, and many may wait
-        await services.changes.wait(job_id, lambda phase: phase != before, min(query.wait, services.settings.max_wait_seconds))
-        job = await run_sync(current, services, job_id, owner)
-    return await run_sync(_answer, services, job)
+
+    def look(job: Job) -> Response | Phase:
+        return _answer(services, job) if job.phase.ended or query.wait == 0 else job.phase
+
+    seen = await answered_of(services, job_id, owner, look)
+    if isinstance(seen, Response):
+        return seen
+    await services.changes.wait(job_id, lambda phase: phase != seen, min(query.wait, services.settings.max_wait_seconds))
+    return await answered_of(services, job_id, owner, partial(_answer, services))
 
 
 @router.post(
@@ -114,13 +121,16 @@ async def get_job(request: Request, job_id: JobId, query: Annotated[WaitQuery, Q
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job, in any phase, any number of times. A running one stops within one batch; an ended one stays as it is."""
-    return await run_sync(_cancel, services_of(request), job_id, caller_of(request).owner)
+    services, owner = services_of(request), caller_of(request).owner
+    await run_sync(_cancel, services, job_id, owner)
+    return await answered_of(services, job_id, owner, partial(_answer, services))
 
 
 @router.delete("/{job_id}", status_code=204, operation_id="deleteJob", responses=problems(404, 422, 503))
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Cancel a job if needed, then forget it and its result (which stays for equal jobs that share it)."""
-    return await run_sync(_delete, services_of(request), job_id, caller_of(request).owner)
+    services = services_of(request)
+    return await answered_of(services, job_id, caller_of(request).owner, partial(_delete, services))
 
 
 def _answer(services: Services, job: Job) -> Response:
@@ -128,64 +138,59 @@ def _answer(services: Services, job: Job) -> Response:
     return JSONResponse(job_document(job, place, services.speed), headers=NO_STORE)
 
 
-def _cancel(services: Services, job_id: str, owner: str) -> Response:
-    current(services, job_id, owner)
-    services.records.cancel(job_id)
-    return _answer(services, current(services, job_id, owner))
+def _cancel(services: Services, job_id: str, owner: str) -> None:
+    """Cancel without reading the job, whose turn may be far off; where there is none, who reads it for the answer says so."""
+    if services.records.belongs(job_id, owner):
+        services.records.cancel(job_id)
 
 
-def _delete(services: Services, job_id: str, owner: str) -> Response:
-    job = current(services, job_id, owner)
+def _delete(services: Services, job: Job) -> Response:
     if services.records.delete(job):
         with contextlib.suppress(Transient):  # the job is forgotten; what is left of its result goes with housekeeping
             services.results.delete(job.result_key, unless=lambda: services.records.shared(job.result_key))
     return Response(status_code=204)
 
 
-def _list(services: Services, query: ListQuery, owner: str) -> Response:
-    jobs, cursor = _page(services, query, owner)
-    places = services.records.places([job.id for job in jobs if job.phase is Phase.QUEUED])
-    following = None
-    if cursor is not None:
-        kept = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
-        following = f"/v1/jobs?{urlencode({**kept, 'cursor': cursor})}"
-    body: dict[str, Any] = {"jobs": [job_document(job, places.get(job.id), services.speed) for job in jobs], "next": following}
-    links = {"link": f'<{following}>; rel="next"'} if following else {}
-    return JSONResponse(body, headers=NO_STORE | links)
+class _Page(NamedTuple):
+    """Ids of the jobs of one page, how many bytes their records have, and the cursor of the next page."""
+
+    job_ids: list[str]
+    size: int
+    cursor: str | None
 
 
-def _page(services: Services, query: ListQuery, owner: str) -> tuple[list[Job], str | None]:
-    """The jobs of one page and the cursor of the next.
-
-    Glances at `MAX_SCANNED` jobs at most, so filters stay cheap, and reads the records of `PAGE_BYTES`, or one.
-    """
+def _page(services: Services, query: ListQuery, owner: str) -> _Page:
+    """Glances at `MAX_SCANNED` jobs at most, so filters stay cheap; the records that are to be read are `PAGE_BYTES`, or one."""
     records, after = services.records, query.after.timestamp() if query.after else None
-    below, found, size = _position(query.cursor), list[Job](), 0
+    below, wanted, size = _position(query.cursor), list[str](), 0
     for _ in range(MAX_SCANNED // SCAN):
         ids = records.list_ids(owner, below=below, after=after, limit=SCAN)
         if not ids:
-            return found, None
-        glances, wanted = records.glances([job_id for job_id, _ in ids]), list[str]()
+            return _Page(wanted, size, None)
+        glances = records.glances([job_id for job_id, _ in ids])
         records.forget_ids(owner, [job_id for job_id, _ in ids if job_id not in glances])
         for job_id, created in ids:
-            if job_id in glances and _admitted(services, query, job_id, glances[job_id]):
-                size += glances[job_id].size
-                count = len(found) + len(wanted)
-                if count == query.limit or (count and size > PAGE_BYTES):
-                    found += filter(query.admits, records.get_many(wanted))
-                    return found, _cursor(below)
+            if job_id in glances and query.admits(glances[job_id]):
+                more = size + glances[job_id].size
+                if len(wanted) == query.limit or (wanted and more > PAGE_BYTES):
+                    return _Page(wanted, size, _cursor(below))
                 wanted.append(job_id)
+                size = more
             below = created, job_id
-        found += filter(query.admits, records.get_many(wanted))
-    return found, _cursor(below)
+    return _Page(wanted, size, _cursor(below))
 
 
-def _admitted(services: Services, query: ListQuery, job_id: str, glance: Glance) -> bool:
-    """Whether the filters let a job through; where a glance does not tell its operation, its whole record does."""
-    if query.operation is None or glance.operation is not None:
-        return query.admits(glance)
-    job = services.records.get(job_id)
-    return job is not None and query.admits(job)
+def _shown(services: Services, query: ListQuery, page: _Page) -> Response:
+    """The answer with those jobs of ``page`` that the filters still admit, now that all of each is known."""
+    jobs = list(filter(query.admits, services.records.get_many(page.job_ids)))
+    places = services.records.places([job.id for job in jobs if job.phase is Phase.QUEUED])
+    following = None
+    if page.cursor is not None:
+        kept = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
+        following = f"/v1/jobs?{urlencode({**kept, 'cursor': page.cursor})}"
+    body: dict[str, Any] = {"jobs": [job_document(job, places.get(job.id), services.speed) for job in jobs], "next": following}
+    links = {"link": f'<{following}>; rel="next"'} if following else {}
+    return JSONResponse(body, headers=NO_STORE | links)
 
 
 def _cursor(below: tuple[float, str] | None) -> str | None:

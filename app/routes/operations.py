@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, Response
 from app.body import LARGE_BYTES, read_body
 from app.delivery import deliver, open_result
 from app.documents import JobDocument, job_document
-from app.errors import Problem, problem_of_job
+from app.errors import problem_of_job
 from app.examples import COMPLETED, JOB_ID, QUEUED
 from app.negotiation import Preferences, preferences, quality
 from app.openapi import CALLBACKS, answer, bytes_of, problems, request_body
+from app.reading import current
 from app.recording import Accepted
 from app.services import Services, services_of
 from app.submission import Envelope, order, submit
@@ -128,19 +129,6 @@ def as_it_is(services: Services, job: Job) -> Job:
         if result is not None:
             return job.model_copy(update={"phase": Phase.COMPLETED, "result": result, "done": job.total})
     return current(services, job.id, job.owner)
-
-
-def current(services: Services, job_id: str, owner: str) -> Job:
-    """The job of ``owner`` as it is now.
-
-    Raises
-    ------
-    Problem : 404 where there is none, or it is another caller's.
-    """
-    job = services.records.get(job_id)
-    if job is None or job.owner != owner:
-        raise Problem(404, f"there is no job {job_id[:64]!r}; it may have expired or been deleted")
-    return job
 
 
 def accepted_response(services: Services, accepted: Accepted, preferred: Preferences) -> Response:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Annotated
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
@@ -16,9 +16,10 @@ from app.errors import Problem, problem_of_job
 from app.examples import SAME_ETAG
 from app.negotiation import quality
 from app.openapi import bytes_of, problems
-from app.routes.operations import JobId, current
+from app.reading import answered_of
+from app.routes.operations import JobId
 from app.services import Services, services_of
-from galaxies.jobs import Phase
+from galaxies.jobs import Job, Phase
 from galaxies.requests import MEDIA_TYPES
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -46,11 +47,11 @@ async def get_result(
 ) -> Response:
     """The bytes of a completed job."""
     accept = ",".join(request.headers.getlist("accept")) or None
-    return await run_sync(_result, request, services_of(request), job_id, accept)
+    services = services_of(request)
+    return await answered_of(services, job_id, caller_of(request).owner, partial(_result, request, services, accept))
 
 
-def _result(request: Request, services: Services, job_id: str, accept: str | None) -> Response:
-    job = current(services, job_id, caller_of(request).owner)
+def _result(request: Request, services: Services, accept: str | None, job: Job) -> Response:
     if not job.phase.ended:
         eta = job_document(job, services.records.place(job.id), services.speed)["eta_seconds"]
         headers = {"retry-after": str(max(1, math.ceil(eta or 0)))}

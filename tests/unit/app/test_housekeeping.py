@@ -235,6 +235,29 @@ def test_housekeeping_runs_by_itself(settings: Settings, worker: FakeWorker, mon
         wait_until(lambda: 'galsynth_housekeeping_total{what="jobs sent again"} 1.0' in client.get("/metrics").text)
 
 
+def test_free_memory_is_given_back_every_time_also_where_it_is_anothers_turn_or_redis_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("app.housekeeping.trim", lambda: done.append("trim"))
+    keeper = house.keeper
+    assert Upkeep(house.services.records.client).elected("another", 60)
+    look, away = keeper.look, iter([False, True, False])
+
+    def noting() -> None:
+        done.append("look")
+        if next(away, False):
+            raise RedisAway("away")
+        look()
+
+    monkeypatch.setattr(keeper, "look", noting)
+    monkeypatch.setattr(keeper, "_settings", keeper._settings.model_copy(update={"housekeeping_seconds": 0.01}))
+    keeper.start()
+    wait_until(lambda: done.count("trim") > 3)
+    keeper.stop()
+    assert done == ["look", "trim"] * (len(done) // 2)
+
+
 def test_an_outage_is_told_once_and_its_end_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     log, look = Mock(), Mock(side_effect=[None, *[RedisAway(f"away {i}") for i in range(5)], *[None] * 5])
     monkeypatch.setattr("app.housekeeping.log", log)

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from galaxies.jobs import Failure, Job, Phase, Result
-from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, Place, Recorded, users_of
+from jobstore.layout import CHANGES, DEAD, LOAD, PREFIX, Bounds, Claim, Created, LargeRecord, Place, Recorded, users_of
 from jobstore.records import MAX_ATTEMPTS, MAX_REFUNDS, JobRecords
 from tests.strategies import generate_body, interpolate_body, style_card, z_card
 from tests.worker_fakes import make_job
@@ -55,6 +55,28 @@ def test_a_job_comes_back_as_it_was(records: JobRecords) -> None:
         assert records.get(job.id) == job
     assert records.get_many([jobs[1].id, "none", jobs[0].id]) == [jobs[1], jobs[0]]
     assert records.get("none") is None
+
+
+def test_a_record_is_read_only_where_it_is_small_enough(records: JobRecords, client: redis.Redis) -> None:
+    job = queued(records)
+    size = records.glances([job.id])[job.id].size
+    assert records.get(job.id, size) == job
+    client.config_resetstat()
+    with pytest.raises(LargeRecord, match=f"{size} bytes"):
+        records.get(job.id, size - 1)
+    commands = {name: stats["calls"] for name, stats in client.info("commandstats").items()}  # type: ignore[union-attr]
+    assert commands.keys() & {"cmdstat_hgetall", "cmdstat_hget", "cmdstat_hmget"} == set()
+    assert commands["cmdstat_evalsha"] == 1
+    assert records.get("none", 0) is None
+
+
+def test_whose_a_job_is(records: JobRecords) -> None:
+    job = queued(records, owner="alice")
+    assert records.belongs(job.id, "alice")
+    assert not records.belongs(job.id, "")
+    assert not records.belongs("none", "alice")
+    records.delete(job)
+    assert not records.belongs(job.id, "alice")
 
 
 def test_the_users_of_a_result_are_known_as_long_as_the_last_of_them(records: JobRecords, client: redis.Redis) -> None:
