@@ -66,12 +66,16 @@ class Speed:
     def rest(self, job: Job, elapsed: float) -> float | None:
         """Seconds until ``job``, which has run for ``elapsed``, has its result; None where nobody knows, as near its end.
 
-        Its images as fast as those so far, but no less than what the workers say such a job takes beside those that share them.
+        Its images as fast as those so far, but no less than what the workers say such a job takes beside those that run: as many
+        times as long as there are jobs of its size, so that galaxies beside a film count next to nothing. Once all are made its
+        worker says by itself how long their encoding takes.
         """
+        for worker in self.alive():
+            if job.id in worker.rests:
+                return worker.rests[job.id]
         costs = self._costs()
         images = elapsed / job.done * (job.total - job.done) if job.done else 0.0
-        beside = max(1.0, fmean(worker.sharing for worker in self.alive())) if costs else 1.0
-        return round(max(images, beside * self._alone(job, costs) - elapsed if costs else 0.0), 1) or None
+        return round(max(images, self._beside(job) * self._alone(job, costs) - elapsed if costs else 0.0), 1) or None
 
     def seconds_for(self, pixels: int, otherwise: int = 10, most: int = 600) -> int:
         """Whole seconds that the workers need for ``pixels`` of the jobs that they do now, at least 1; ``otherwise`` where nobody
@@ -83,6 +87,12 @@ class Speed:
     def _costs(self) -> list[Costs]:
         """Of the workers that have measured themselves."""
         return [costs for worker in self.alive() if (costs := _costs_of(worker)) is not None]
+
+    def _beside(self, job: Job) -> float:
+        """How many jobs of this one's size share a worker, itself among them."""
+        workers = self.alive()
+        alike = fmean(worker.running_pixels for worker in workers) / max(1, job.pixels)
+        return max(1.0, min(alike, fmean(worker.running for worker in workers)))
 
     def _alone(self, job: Job, costs: list[Costs]) -> float:
         return fmean(cost.per_job + self._making(job, cost) for cost in costs)

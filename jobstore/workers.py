@@ -33,7 +33,8 @@ class Costs(BaseModel):
 class WorkerInfo(BaseModel):
     """What a worker says about itself: ``device`` in words, ONNX Runtime's ``providers``, ``warm`` references of models, the one
     of them that it takes for the ``default``, how many pixels of jobs it finished a second while it was busy (0: not measured
-    yet), what jobs take there, and how many of the largest one's size share it.
+    yet), what jobs take there, how many run, how many pixels those show, and in how many seconds which of them have their results
+    whose galaxies are all made.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -47,7 +48,9 @@ class WorkerInfo(BaseModel):
     started: datetime
     pixels_per_second: float = 0.0
     costs: Costs = Costs()
-    sharing: float = 0.0
+    running: int = 0
+    running_pixels: int = 0
+    rests: dict[str, float] = {}
 
 
 class WorkerBeacons:

@@ -146,7 +146,9 @@ class Worker:
             started=started,
             pixels_per_second=round(self.watch.pixels_per_second, 1),
             costs=self.watch.costs,
-            sharing=round(self.watch.sharing, 3),
+            running=self.watch.running,
+            running_pixels=self.watch.running_pixels,
+            rests=self.watch.rests,
         )
 
     def _serve_metrics(self) -> Callable[[], None]:

@@ -34,7 +34,8 @@ class Running:
     """A job that a task thread works on.
 
     ``run``: see `Job`. ``shows``: the ticket's rows are galaxies. ``judging``: the ticket of their scores, afterwards.
-    ``encoded``: how many galaxies the result holds so far, of ``total`` that have ``pixels`` together.
+    ``encoded``: how many galaxies the result holds so far, of ``total`` that have ``pixels`` together; ``whole``: when
+    all of them were seen to be made, and how many it held then.
     ``lost``: the lease has gone to another worker, so nothing of the job may be published.
     """
 
@@ -51,6 +52,7 @@ class Running:
     total: int = 1
     network_pixels_each: int = 0
     encoded: int = 0
+    whole: tuple[float, int] | None = None
     counted: tuple[int, int, float] = (0, 0, 0.0)
 
     @property
@@ -70,15 +72,20 @@ class Running:
         """Of a galaxy, on the average."""
         return self.pixels / self.total
 
-    @property
-    def left(self) -> float:
-        """Pixels that the result does not hold yet."""
-        return self.pixels - self.encoded * self.pixels_each
-
     def sees(self, index: int) -> None:
         """Image ``index`` is encoded next; some formats look through all of them more than once."""
         if index == self.encoded:
             self.encoded += 1
+        if self.whole is None and self.progress == self.total:
+            self.whole = time.monotonic(), self.encoded
+
+    @property
+    def rest(self) -> float | None:
+        """Seconds until the result holds all galaxies, as fast as since they were made; None where nobody knows."""
+        since, before = self.whole or (0.0, self.encoded)
+        if self.encoded == before:
+            return None
+        return (time.monotonic() - since) / (self.encoded - before) * (self.total - self.encoded)
 
     def cancel(self, *, lost: bool = False) -> None:
         """Stop within one batch."""
@@ -172,10 +179,14 @@ class Watch:
         return len(self._running)
 
     @property
-    def sharing(self) -> float:
-        """How many jobs of the largest one's size share this worker: galaxies beside a film take it next to nothing."""
-        left = [job.left for job in self._running.copy()]
-        return sum(left) / max(left) if any(left) else float(len(left))
+    def running_pixels(self) -> int:
+        """Of all jobs that run."""
+        return sum(job.pixels for job in self._running.copy())
+
+    @property
+    def rests(self) -> dict[str, float]:
+        """Seconds until jobs have their results, of those whose galaxies are made and being encoded."""
+        return {job.job_id: round(rest, 1) for job in self._running.copy() if (rest := job.rest)}
 
     def job_ids(self) -> list[str]:
         """Jobs that run. Takes no lock, as it is asked for when all is stuck."""

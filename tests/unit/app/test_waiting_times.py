@@ -30,9 +30,15 @@ def paused(worker: FakeWorker) -> FakeWorker:
 
 
 def announce(
-    worker: FakeWorker, number: int, pixels_per_second: float = 0.0, costs: Costs | None = None, sharing: float = 0.0
+    worker: FakeWorker,
+    number: int,
+    pixels_per_second: float = 0.0,
+    costs: Costs | None = None,
+    running: int = 0,
+    each: int = 4 * GALAXY,
+    rests: dict[str, float] | None = None,
 ) -> None:
-    """Beacons of ``number`` workers that make so many pixels a second each, or whose jobs take so much; so many share each."""
+    """Beacons of ``number`` workers: pixels a second, or what jobs take; how many each runs, and of how many pixels; `rests`."""
     for i in range(number):
         info = WorkerInfo(
             worker_id=f"w{i}",
@@ -43,7 +49,9 @@ def announce(
             started=datetime.now(UTC),
             pixels_per_second=pixels_per_second,
             costs=costs or Costs(),
-            sharing=sharing,
+            running=running,
+            running_pixels=running * each,
+            rests=rests or {},
         )
         WorkerBeacons(worker.client).announce(info.worker_id, info, 600)
 
@@ -109,11 +117,27 @@ def test_films_that_wait_behind_films_are_not_told_what_small_galaxies_took(clie
 
 
 def test_a_job_that_runs_beside_others_takes_as_many_times_as_long(client: Client, paused: FakeWorker) -> None:
-    announce(paused, 2, costs=Costs(per_job=100), sharing=8)
+    announce(paused, 2, costs=Costs(per_job=100), running=8)
     job = post(client, count=4)
     assert isinstance(paused.records.begin(job["id"]), Job)
     paused.records.progress_many({job["id"]: 4})
     assert now(client, job)["eta_seconds"] == pytest.approx(800, abs=20)
+
+
+def test_while_a_film_is_encoded_its_worker_says_how_long_that_takes(client: Client, paused: FakeWorker) -> None:
+    announce(paused, 1, costs=Costs(per_job=100))
+    film = post(client, count=40)
+    assert isinstance(paused.records.begin(film["id"]), Job)
+    announce(paused, 2, costs=Costs(per_job=100), rests={film["id"]: 7.5})
+    wait_until(lambda: now(client, film)["eta_seconds"] == 7.5)
+
+
+def test_galaxies_beside_a_film_make_it_take_no_longer_and_films_do(client: Client, paused: FakeWorker) -> None:
+    film = post(client, count=40)
+    assert isinstance(paused.records.begin(film["id"]), Job)
+    for each, told in ((GALAXY, 100), (20 * GALAXY, 400), (400 * GALAXY, 800)):
+        announce(paused, 2, costs=Costs(per_job=100), running=8, each=each)
+        wait_until(lambda told=told: now(client, film)["eta_seconds"] == pytest.approx(told, abs=20))
 
 
 def test_bulk_jobs_stand_behind_every_interactive_one(client: Client, paused: FakeWorker) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,15 +85,32 @@ def test_a_message_that_has_come_twice_is_held_until_both_are_done_with(
     assert not watch.holds("a")
 
 
-def test_galaxies_beside_a_film_share_next_to_nothing_and_films_all(watch: Watch) -> None:
-    film, again = (Running(name, pixels=600, total=600) for name in ("film", "again"))
-    assert watch.sharing == 0
-    watch.add(film, *(Running(f"galaxy {i}", pixels=1) for i in range(6)))
-    assert watch.sharing == pytest.approx(1.01)
-    watch.add(again)
-    assert watch.sharing == pytest.approx(2.01)
-    film.encoded = 300
-    assert watch.sharing == pytest.approx(1.51)
+def test_how_long_the_encoding_takes_is_told_by_its_own_pace(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 100.0
+    monkeypatch.setattr("worker.watch.time.monotonic", lambda: clock)
+    film = Running("film", total=50, ticket=SimpleNamespace(done=30), shows=True)  # type: ignore[arg-type]
+    watch.add(film)
+    for frame in (0, 25, 49):  # a palette is made of some
+        film.sees(frame)
+    assert watch.rests == {}
+    film.ticket.done = 50  # type: ignore[union-attr]
+    film.sees(1)
+    assert watch.rests == {}, "nothing is known of its pace yet"
+    clock += 6
+    for frame in range(2, 14):
+        film.sees(frame)
+    assert watch.rests == {"film": 18.0}, "12 frames in 6 seconds, and 36 to go"
+    for frame in range(14, 50):
+        film.sees(frame)
+    assert watch.rests == {}
+
+
+def test_what_runs_is_told_in_jobs_and_pixels(watch: Watch) -> None:
+    film, galaxy = Running("film", pixels=600, total=600), Running("galaxy", pixels=1)
+    watch.add(film, galaxy)
+    assert (watch.running, watch.running_pixels) == (2, 601)
+    watch.remove(film)
+    assert (watch.running, watch.running_pixels) == (1, 1)
 
 
 def test_a_job_whose_lease_has_gone_stops_and_one_that_waits_does_not_disturb_it(
