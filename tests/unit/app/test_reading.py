@@ -15,32 +15,18 @@ from httpx import Client
 
 import jobstore.records
 from app.body import LARGE_BYTES
-from app.main import create_app
 from app.services import LARGE_READS
-from app.settings import Settings
 from galaxies.jobs import Job
 from tests.strategies import generate_body, style_card
-from tests.unit.app.conftest import FakeWorker, serving
-from tests.unit.app.test_large_jobs import held, record, traced
+from tests.unit.app.conftest import FakeWorker
+from tests.unit.app.test_large_jobs import application, client, held, record, traced
 from tests.worker_fakes import make_job, wait_until
 
-__all__ = ["traced"]
+__all__ = ["application", "client", "traced"]
 LARGE = 40
 """So many latents of 512 numbers are some 150 kB of JSON."""
 READERS = 44
 """More than AnyIO has threads."""
-
-
-@pytest.fixture
-def application(settings: Settings, worker: FakeWorker) -> FastAPI:
-    worker.paused = True
-    return create_app(settings.model_copy(update={"housekeeping_seconds": 1000}))
-
-
-@pytest.fixture
-def client(application: FastAPI) -> Iterator[Client]:
-    with serving(application) as client:
-        yield client
 
 
 class Gate:
