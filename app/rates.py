@@ -13,10 +13,22 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from jobstore.layout import PREFIX
 
 ANSWER_SECONDS = 5
+"""How long Redis may take to answer, here and wherever an API asks it."""
+
+# KEYS rate of a caller; ARGV requests a minute. Returns 0, or the whole seconds until the next request is allowed: a bucket that
+# holds a minute's requests and fills up evenly, kept as the time at which it is full again.
+RATE = """
+local now = redis.call('TIME')
+now = tonumber(now[1]) + tonumber(now[2]) / 1e6
+local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + 60 / tonumber(ARGV[1])
+if full - now > 60 + 1e-6 then return math.max(1, math.ceil(full - now - 60)) end
+redis.call('SET', KEYS[1], string.format('%.6f', full), 'EX', 61)
+return 0
+"""
 
 
 class Rates:
-    """Counts requests with ``script``, `jobstore.scripts.RATE` on an asynchronous client. Used on one event loop.
+    """Counts requests with ``script``, `RATE` on an asynchronous client. Used on one event loop.
 
     A server that is silent costs those their wait who are there when it falls silent, and all of them together one. Until it
     answers again no request waits and none is refused: one at a time is counted aside, to find out whether it does. `Breaker`

@@ -16,7 +16,7 @@ from app.catalogue import Catalogue
 from app.keys.store import KeyFile
 from app.metrics import Metrics
 from app.queue import RenderQueue
-from app.rates import ANSWER_SECONDS, Rates
+from app.rates import ANSWER_SECONDS, RATE, Rates
 from app.readiness import ReadinessLog
 from app.room import Room
 from app.settings import Settings
@@ -26,7 +26,6 @@ from app.waiting import Changes
 from jobstore.haste import Haste
 from jobstore.layout import Recorded
 from jobstore.records import JobRecords
-from jobstore.scripts import RATE
 from jobstore.stores import Results, results_at
 from jobstore.workers import WorkerBeacons
 from models.store import BUNDLED, ModelStore

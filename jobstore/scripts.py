@@ -40,8 +40,8 @@ end
 # Pixels that run, and jobs that do: those that have not ended and do not wait.
 _RUNNING = """
 local function running_of(waiting, open, load)
-  local jobs, pixels = redis.call('HLEN', open) - redis.call('ZCARD', waiting), redis.call('HGET', load, 'running')
-  return {tonumber(pixels or '0'), math.max(0, jobs)}
+  local jobs = redis.call('HLEN', open) - redis.call('ZCARD', waiting)
+  return {tonumber(redis.call('HGET', load, 'running') or '0'), math.max(0, jobs)}
 end
 """
 
@@ -269,17 +269,6 @@ READ_SMALL = """#!lua flags=no-writes
 local size = redis.call('HSTRLEN', KEYS[1], 'record')
 if size > tonumber(ARGV[1]) then return size end
 return redis.call('HGETALL', KEYS[1])
-"""
-
-# KEYS rate of a caller; ARGV requests a minute. Returns 0, or the whole seconds until the next request is allowed: a bucket that
-# holds a minute's requests and fills up evenly, kept as the time at which it is full again.
-RATE = """
-local now = redis.call('TIME')
-now = tonumber(now[1]) + tonumber(now[2]) / 1e6
-local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + 60 / tonumber(ARGV[1])
-if full - now > 60 + 1e-6 then return math.max(1, math.ceil(full - now - 60)) end
-redis.call('SET', KEYS[1], string.format('%.6f', full), 'EX', 61)
-return 0
 """
 
 # KEYS waiting, open, load; ARGV most jobs to look at, once for all ids, then ids. Returns of each: rank, pixels ahead, pixels and

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from galaxies.errors import BadInput, BadModel, GalaxyError
+from galaxies.latents import z_from_seed
 from models.versions import Published, Version, verify
 
 Array = NDArray[np.float32]
@@ -170,9 +171,9 @@ class OnnxGenerator:
             raise BadModel(f"model {self.card.reference}: {path.name} holds other numbers than float32")
 
     def _probe(self) -> None:
-        """One image through the graphs, so that a foreign file fails here and not in a job."""
+        """One galaxy through the graphs, so that a foreign or broken file fails here, and no job is to blame for it."""
         card = self.card
-        z = np.zeros((1, card.z_dim), dtype=np.float32)
+        z = z_from_seed(0, card.z_dim)[None]
         expected = (1, len(card.bands), card.resolution, card.resolution)
         try:
             if card.has_w:
@@ -186,6 +187,8 @@ class OnnxGenerator:
             raise BadModel(f"model {card.reference} does not run: {reason}") from None
         if images.shape != expected:
             raise BadModel(f"model {card.reference} makes images of shape {images.shape}; its card promises {expected}")
+        if not np.isfinite(images).all():
+            raise BadModel(f"model {card.reference} makes pixels that are no finite numbers")
 
 
 class _Binding:

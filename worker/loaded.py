@@ -148,7 +148,7 @@ class LoadedModels:
     def _warmed(self, generator: OnnxGenerator, batch_size: int) -> tuple[int, ...]:
         try:
             return self._warm(generator, batch_size)
-        except (MemoryError, BadModel):
+        except MemoryError:
             raise
         except Exception as error:  # onnxruntime raises many types of its own
             reason = str(error).partition("\n")[0]
@@ -160,25 +160,12 @@ class LoadedModels:
         On a CPU most models give the same image to the bit in a batch of any size, and need none. On a GPU sizes that were not
         tried may differ, so there batches have the sizes that were tried and agree with the largest.
         """
-        check_galaxy(generator)
         if generator.providers[0] == CPU and images_ignore_batch(generator, MAP_PROBES, batch_probes(batch_size)):
             buckets: tuple[int, ...] = ()
         else:
             buckets = agreeing_buckets(generator, batch_size)
         run_at_once(generator, batch_size, self._parallel)
         return buckets
-
-
-def check_galaxy(generator: OnnxGenerator) -> None:
-    """Look at one galaxy of the model, whose latent is an ordinary one.
-
-    Raises
-    ------
-    BadModel : it holds NaN or infinity: what a job was to blame for is the model's fault.
-    """
-    graph, inputs = _synthesis_probe(generator)
-    if not np.isfinite(graph(*(column[:1] for column in inputs))).all():
-        raise BadModel(f"model {generator.card.reference} makes pixels that are no finite numbers")
 
 
 def batch_of(resolution: int, batch_size: int) -> int:

@@ -84,12 +84,7 @@ class Renderer:
             else:
                 self.metrics.begun(begun)
                 _LOG.debug("job begun", job=job_id, operation=begun.operation, attempt=begun.attempts, run=begun.run)
-                ways.append(
-                    Way(
-                        begun,
-                        Running(job_id, delivery_tag, begun.run, pixels=begun.pixels, total=begun.total),
-                    )
-                )
+                ways.append(Way(begun, Running(job_id, delivery_tag, begun.run, pixels=begun.pixels, total=begun.total)))
         self.watch.add(*(way.running for way in ways))
         try:
             with contextlib.ExitStack() as stack:
