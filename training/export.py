@@ -211,6 +211,7 @@ def parity(version: Version, generator: Generator, weights: str = "float32") -> 
     Raises
     ------
     BadInput : an image is not finite, or the difference is beyond the limit of ``weights``.
+    BadModel : none is finite.
     """
     served = OnnxGenerator(version)
     found = compared(_images(served, generator), IMAGES, version.card.reference)

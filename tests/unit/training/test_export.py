@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import training
-from galaxies.errors import BadInput
+from galaxies.errors import BadInput, BadModel
 from models.generator import OnnxGenerator
 from models.publish import publish
 from models.store import ModelStore
@@ -144,7 +144,7 @@ def test_a_model_that_makes_no_numbers_is_not_exported(archives: dict[int, Path]
     weights = checkpoints.load(checkpoint, "ema")
     weights["layers.0.weight"].fill_(float("nan"))
     save_file(weights, checkpoint / "ema.safetensors")
-    with pytest.raises(BadInput, match="tiny@1: 1 of 1 results of torch are not finite"):
+    with pytest.raises(BadModel, match="model tiny@1 makes pixels that are no finite numbers"):
         export(checkpoint, tmp_path / "out", OPTIONS, lambda text: None)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
